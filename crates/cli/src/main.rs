@@ -1,0 +1,2 @@
+//! The binary `gather`.
+fn main() {}

@@ -1,0 +1,18 @@
+//! The decisions of gather: what to fetch next, when, how often, and what its result is.
+//!
+//! No IO, no async, no clock and no unseeded randomness: time and seeds are arguments, so a run
+//! can be simulated and replayed.
+
+pub mod attempt;
+pub mod config;
+pub mod kind;
+pub mod record;
+pub mod target;
+pub mod time;
+
+pub use attempt::{Attempt, End, Failure, Sent, Timings};
+pub use config::Config;
+pub use kind::ErrorKind;
+pub use record::{Outcome, Record, RecordError};
+pub use target::{HostKey, Method, RequestSpec, Scheme, Target, TargetNo};
+pub use time::{Duration, Time};

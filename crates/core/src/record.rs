@@ -1,0 +1,110 @@
+//! The final result of a target, as written: exactly one per input.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::attempt::{ChainLink, Failure, Headers, HttpVersion, Timings, TlsInfo};
+use crate::kind::ErrorKind;
+use crate::target::{Place, Tags};
+use crate::time::Duration;
+
+/// How a target ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A whole response with an accepted status.
+    Ok,
+    /// Tried, without a good answer.
+    Failed(RecordError),
+    /// Never tried, or given up on purpose.
+    Skipped(RecordError),
+}
+
+impl Outcome {
+    /// `ok`, `failed` or `skipped`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed(_) => "failed",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
+    /// The error, unless it is ok.
+    pub const fn error(&self) -> Option<&RecordError> {
+        match self {
+            Self::Ok => None,
+            Self::Failed(error) | Self::Skipped(error) => Some(error),
+        }
+    }
+}
+
+/// The reason in a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordError {
+    /// One of the closed set.
+    pub kind: ErrorKind,
+    /// For people.
+    pub message: Box<str>,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+}
+
+impl RecordError {
+    /// The failure of a try, as a record tells it.
+    pub fn new(failure: Failure, retryable: bool) -> Self {
+        Self { kind: failure.kind, message: failure.message, retryable }
+    }
+}
+
+/// Everything a sink may write of one target. Absent members are `None`, zero or empty.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The target's ordinal.
+    pub n: u64,
+    /// The input as given, when it is not the same text as `url`.
+    pub input: Option<Box<str>>,
+    /// The URL asked for first.
+    pub url: Box<str>,
+    /// The URL the answer came from, when it is another.
+    pub final_url: Option<Box<str>>,
+    /// Source and line, when there are several inputs or the line is broken.
+    pub place: Option<Box<Place>>,
+    /// The result.
+    pub outcome: Outcome,
+    /// When it is not GET.
+    pub method: Option<Box<str>>,
+    /// The last response's status; 0 if there was none.
+    pub status_code: u16,
+    /// The last response's protocol; meaningful if there was one.
+    pub http_version: HttpVersion,
+    /// The address dialled.
+    pub remote_ip: Option<IpAddr>,
+    /// As sent.
+    pub content_type: Option<Arc<str>>,
+    /// Bytes of the body after decoding.
+    pub content_length: u64,
+    /// Bytes of the body as received.
+    pub body_bytes: u64,
+    /// Tries made.
+    pub attempts: u32,
+    /// From admission to the start of the last try.
+    pub time_queue: Duration,
+    /// Phases of the last try.
+    pub timings: Timings,
+    /// For https.
+    pub tls: Option<Arc<TlsInfo>>,
+    /// Redirects followed.
+    pub chain: Vec<ChainLink>,
+    /// From the input.
+    pub tags: Option<Box<Tags>>,
+    /// SHA-256 of the decoded body, where it was computed.
+    pub sha256: Option<[u8; 32]>,
+    /// Where the body was stored, where it was.
+    pub body_path: Option<Box<str>>,
+    /// Whether what is kept of the body is only its beginning.
+    pub truncated: bool,
+    /// Kept headers, where asked for.
+    pub headers: Option<Box<Headers>>,
+    /// The decoded body, where asked for. Never part of a record unless `--fields` names it.
+    pub body: Option<bytes::Bytes>,
+}

@@ -1,0 +1,1 @@
+//! One HTTP try: names, connections, TLS, HTTP/1.1 and HTTP/2, bodies; every failure has a kind.

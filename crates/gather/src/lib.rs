@@ -1,0 +1,1 @@
+//! Fetch many URLs: fast, polite, every input accounted for.

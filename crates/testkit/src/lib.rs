@@ -1,0 +1,1 @@
+//! Development only: a hostile loopback server, a DNS server, proxies, certificates.
