@@ -11,6 +11,16 @@ use gather_core::target::{HostKey, Target};
 use super::parse::stable_hash;
 use super::{Broken, SourceError};
 
+mod codec;
+mod driver;
+#[cfg(test)]
+mod driver_tests;
+mod spill;
+mod state;
+
+pub use driver::{ShardPort, start};
+pub use state::{Intake, IntakeUsage};
+
 /// How far ahead is read, and where to put what must wait.
 #[derive(Clone, Debug)]
 pub struct IntakeConfig {
@@ -48,7 +58,8 @@ pub enum ToShard {
     Broken(Vec<Broken>),
     /// The source was read to its end and nothing of this shard is held back any more.
     AllHanded,
-    /// The source cannot be read on; sent to shard 0, in place of `AllHanded`.
+    /// The source cannot be read on; only shard 0 is told. What was read before still comes, and
+    /// then `AllHanded`; but if it is [`SourceError::Spill`], nothing more comes.
     Failed(SourceError),
 }
 
