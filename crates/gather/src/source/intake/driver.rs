@@ -19,6 +19,7 @@ pub struct ShardPort {
     /// `Failed` about the temporary file.
     pub from_intake: mpsc::Receiver<ToShard>,
     /// What the shard says, with `try_send`; it keeps what does not fit and says it later.
+    /// Closed once the intake has handed out everything: nothing needs saying then.
     pub to_intake: mpsc::Sender<FromShard>,
     /// Whether the source was read to its end, even if targets are still held back.
     pub read_to_end: Arc<AtomicBool>,

@@ -24,9 +24,8 @@ impl Taker {
                     for target in targets {
                         self.seen.push(target.n.0);
                         let took = FromShard::Took { host: target.host, count: 1 };
-                        if self.port.to_intake.send(took).await.is_err() {
-                            return self;
-                        }
+                        // The intake is gone once it has handed out everything.
+                        let _ = self.port.to_intake.send(took).await;
                     }
                 }
                 ToShard::Broken(broken) => self.broken += broken.len(),
