@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::sink::Position;
+use crate::sink::{OutputTarget, Position};
 
 /// Why an output cannot be opened or written. `Display` is one line: what, where, what to do.
 #[derive(Debug)]
@@ -64,6 +64,15 @@ impl SinkError {
     /// An error found without the system's help.
     pub(crate) fn found(kind: SinkErrorKind, path: &Path) -> Self {
         Self { kind, path: Some(path.to_owned()), source: None, kept: None }
+    }
+
+    /// Two outputs of one run are the same.
+    pub(crate) fn twice(target: &OutputTarget) -> Self {
+        let path = match target {
+            OutputTarget::Stdout => None,
+            OutputTarget::File(path) => Some(path.clone()),
+        };
+        Self { kind: SinkErrorKind::Twice, path, source: None, kept: None }
     }
 
     fn hint(&self) -> &'static str {

@@ -131,6 +131,17 @@ impl Field {
         }
     }
 
+    /// All names, for a hint.
+    pub(crate) fn known_names() -> String {
+        let known: Vec<&str> = KNOWN.iter().map(|(_, name, _)| *name).collect();
+        format!("{}, tags.NAME, headers.NAME", known.join(", "))
+    }
+
+    /// Whether the headers must be kept for it.
+    pub fn needs_headers(&self) -> bool {
+        matches!(self, Self::Headers | Self::Header(_))
+    }
+
     /// Where in the record it stands.
     fn rank(&self) -> usize {
         let like = match self {
@@ -142,7 +153,8 @@ impl Field {
         place.expect("every member is in the table")
     }
 
-    fn needs_body(&self) -> bool {
+    /// Whether the body must be kept for it.
+    pub fn needs_body(&self) -> bool {
         matches!(self, Self::Body | Self::BodyEncoding | Self::Json | Self::Title | Self::Preview)
     }
 }
@@ -213,7 +225,7 @@ impl Fields {
 
     /// Whether headers must be kept for them.
     pub fn needs_headers(&self) -> bool {
-        self.list.iter().any(|field| matches!(field, Field::Headers | Field::Header(_)))
+        self.list.iter().any(Field::needs_headers)
     }
 
     /// Whether the body's SHA-256 was asked for by name. The default set writes it where it is
@@ -271,9 +283,8 @@ impl fmt::Display for FieldsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(name) => {
-                let known: Vec<&str> = KNOWN.iter().map(|(_, name, _)| *name).collect();
-                write!(f, "unknown field `{name}`; hint: the fields are {}", known.join(", "))?;
-                f.write_str(", tags.NAME, headers.NAME")
+                let known = Field::known_names();
+                write!(f, "unknown field `{name}`; hint: the fields are {known}")
             }
             Self::Mixed => f.write_str(
                 "fields with and without `+` are mixed; hint: `+title` adds to the default set, \
@@ -285,3 +296,87 @@ impl fmt::Display for FieldsError {
 }
 
 impl std::error::Error for FieldsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(fields: &Fields) -> String {
+        let names: Vec<String> = fields.list().iter().map(Field::name).collect();
+        names.join(",")
+    }
+
+    #[test]
+    fn lists_are_read() {
+        let cases = [
+            ("url,status_code,time_total", "url,status_code,time_total"),
+            (" time_total , url,", "time_total,url"),
+            ("error,url,url", "error.kind,error.message,error.retryable,url"),
+            ("tags.sku,headers.ETag", "tags.sku,headers.etag"),
+            ("body", "body,body_encoding"),
+        ];
+        for (list, expected) in cases {
+            assert_eq!(names(&Fields::parse(list).unwrap()), expected, "{list}");
+        }
+    }
+
+    #[test]
+    fn additions_come_in_the_order_of_the_record() {
+        let default = names(&Fields::default());
+        let more = names(&Fields::parse("+body,+tls.san,+title").unwrap());
+        let expected =
+            default.replace("tls.not_after", "tls.not_after,tls.san") + ",title,body,body_encoding";
+        assert_eq!(more, expected);
+    }
+
+    #[test]
+    fn wrong_lists_are_refused() {
+        let cases = [
+            ("url,speed", "unknown field `speed`; hint: the fields are n, source, line, "),
+            ("+Title", "unknown field `Title`"),
+            ("tags.", "unknown field `tags.`"),
+            ("url,+title", "fields with and without `+` are mixed; hint: "),
+            (" , ", "no field is named; hint: "),
+            ("", "no field is named"),
+            ("+", "unknown field ``"),
+        ];
+        for (list, expected) in cases {
+            let error = Fields::parse(list).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{list}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_name_is_read_back() {
+        for (field, name, _) in KNOWN {
+            assert_eq!(Field::from_name(name).as_ref(), Some(field));
+            assert_eq!(field.name(), *name);
+        }
+    }
+
+    #[test]
+    fn what_must_be_kept_is_known() {
+        let needs = |list: &str| {
+            let fields = Fields::parse(list).unwrap();
+            let needs = [
+                (fields.needs_body(), "body"),
+                (fields.needs_headers(), "headers"),
+                (fields.needs_sha256(), "sha256"),
+                (fields.needs_place(), "place"),
+            ];
+            let named: Vec<&str> = needs.iter().filter(|(is, _)| *is).map(|(_, n)| *n).collect();
+            named.join(" ")
+        };
+        let cases = [
+            ("url", ""),
+            ("+title", "body"),
+            ("+headers", "headers"),
+            ("headers.etag,json", "body headers"),
+            ("+sha256", "sha256"),
+            ("line,url", "place"),
+        ];
+        for (list, expected) in cases {
+            assert_eq!(needs(list), expected, "{list}");
+        }
+    }
+}

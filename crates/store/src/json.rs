@@ -251,3 +251,53 @@ fn date_time(out: &mut Vec<u8>, unix_s: i64) {
         padded(out, part, 2);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    fn written(value: &Value<'_>) -> String {
+        let mut out = Vec::new();
+        super::value(&mut out, value);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn values() {
+        let date = |text: &str| format!("\"{text}\"");
+        let cases = [
+            (Value::Seconds(1), "0.000001".to_owned()),
+            (Value::Seconds(151_000), "0.151".to_owned()),
+            (Value::Seconds(3_000_000), "3".to_owned()),
+            (Value::Seconds(10_500_000), "10.5".to_owned()),
+            (Value::Seconds(u64::MAX), "18446744073709.551615".to_owned()),
+            (Value::Count(0), "0".to_owned()),
+            (Value::Count(u64::MAX), u64::MAX.to_string()),
+            (Value::Moment(0), date("1970-01-01T00:00:00.000Z")),
+            (Value::Moment(951_868_799_999_999), date("2000-02-29T23:59:59.999Z")),
+            (Value::Date(951_868_800), date("2000-03-01T00:00:00Z")),
+            (Value::Date(-1), date("1969-12-31T23:59:59Z")),
+            (Value::Date(4_107_542_400), date("2100-03-01T00:00:00Z")),
+            (Value::Date(253_402_300_799), date("9999-12-31T23:59:59Z")),
+            (Value::Date(253_402_300_800), date("10000-01-01T00:00:00Z")),
+            (Value::Ip([255, 0, 10, 9].into()), date("255.0.10.9")),
+            (Value::Ip(Ipv6Addr::LOCALHOST.into()), date("::1")),
+            (Value::Base64(b"\xff\x00"), date("/wA=")),
+            (Value::Hex(&[0xa5; 32]), date(&"a5".repeat(32))),
+        ];
+        for (value, expected) in &cases {
+            assert_eq!(written(value), *expected);
+        }
+    }
+
+    #[test]
+    fn repeated_headers_become_a_list() {
+        let headers: Headers = [("Set-Cookie", "b"), ("ETag", "\"x\""), ("set-cookie", "a")]
+            .map(|(name, value)| (name.into(), value.into()))
+            .into();
+        let expected = r#"{"etag":"\"x\"","set-cookie":["b","a"]}"#;
+        assert_eq!(written(&Value::Headers(&headers)), expected);
+    }
+}

@@ -3,6 +3,8 @@
 //! Everything here blocks and runs on the one writer thread (bodies: on a blocking thread). It
 //! knows records, files and formats, and nothing of HTTP.
 
+mod bodies;
+mod csv;
 mod error;
 mod fields;
 mod json;
@@ -12,9 +14,14 @@ mod page;
 #[cfg(test)]
 mod samples;
 mod sink;
+mod text;
 mod value;
 
+pub use bodies::{BodyFile, BodyStore, Stored};
 pub use error::{SinkError, SinkErrorKind};
 pub use fields::{Field, Fields, FieldsError};
 pub use jsonl::Encoder;
-pub use sink::{Durability, Existing, Format, OutputSpec, OutputTarget, Position, Sink, open};
+pub use sink::{
+    CsvBom, Durability, Existing, Format, OutputSpec, OutputTarget, Position, Sink, open, open_all,
+};
+pub use text::{Template, TemplateError, TemplatePart};

@@ -202,34 +202,197 @@ impl Device for Stream {
     }
 }
 
-fn open_file(path: &Path, existing: Existing) -> Result<Box<dyn Device>, SinkError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    if !directory.is_dir() {
-        return Err(SinkError::found(SinkErrorKind::MissingDirectory, directory));
+/// Refuses what [`Output::open`] would refuse, changing nothing.
+pub(crate) fn check(target: &OutputTarget, existing: Existing) -> Result<(), SinkError> {
+    let OutputTarget::File(path) = target else { return Ok(()) };
+    check_directory(path)?;
+    match path.metadata() {
+        // Opening and closing a pipe would tell its reader that all is over.
+        Ok(about) if !about.is_file() && !about.is_dir() => return Ok(()),
+        // Whether it can be made is seen when it is.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        _ => {}
     }
     let file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(false)
         .open(path)
         .map_err(|source| SinkError::io(Some(path), source, None))?;
+    check_file(path, &file, existing).map(drop)
+}
+
+fn open_file(path: &Path, existing: Existing) -> Result<Box<dyn Device>, SinkError> {
+    check_directory(path)?;
+    let said = |source| SinkError::io(Some(path), source, None);
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(said)?;
+    match check_file(path, &file, existing)? {
+        FileKind::Stream => Ok(Box::new(Stream(file))),
+        FileKind::Regular => {
+            file.set_len(0).map_err(said)?;
+            Ok(Box::new(Regular(file)))
+        }
+    }
+}
+
+enum FileKind {
+    Regular,
+    Stream,
+}
+
+fn check_directory(path: &Path) -> Result<(), SinkError> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
+            Err(SinkError::found(SinkErrorKind::MissingDirectory, parent))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Locks the file, so that no other run writes it, and refuses one that is to be left alone.
+fn check_file(path: &Path, file: &File, existing: Existing) -> Result<FileKind, SinkError> {
     let said = |source| SinkError::io(Some(path), source, None);
     if !file.metadata().map_err(said)?.is_file() {
-        return Ok(Box::new(Stream(file)));
+        return Ok(FileKind::Stream);
     }
-    // Before anything is replaced: the other run's file must survive. Where the file system
-    // knows no locks there is nothing to ask.
+    // Where the file system knows no locks there is nothing to ask.
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
         return Err(SinkError::found(SinkErrorKind::Busy, path));
     }
-    if file.metadata().map_err(said)?.len() > 0 {
-        match existing {
-            Existing::Refuse => return Err(SinkError::found(SinkErrorKind::Exists, path)),
-            Existing::Overwrite => file.set_len(0).map_err(said)?,
+    // Only now: the other run may have just written.
+    if existing == Existing::Refuse && file.metadata().map_err(said)?.len() > 0 {
+        return Err(SinkError::found(SinkErrorKind::Exists, path));
+    }
+    Ok(FileKind::Regular)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A disk of a given size.
+    struct SmallDisk {
+        bytes: Arc<Mutex<Vec<u8>>>,
+        size: Arc<Mutex<usize>>,
+        cuts: Cuts,
+        syncs: Vec<io::ErrorKind>,
+    }
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Cuts {
+        Possible,
+        Impossible,
+    }
+
+    impl Device for SmallDisk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut held = self.bytes.lock().unwrap();
+            let fits = (*self.size.lock().unwrap() - held.len()).min(bytes.len());
+            if fits == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            // In two pieces, as a system may.
+            let fits = fits.div_ceil(2);
+            held.extend_from_slice(&bytes[..fits]);
+            Ok(fits)
+        }
+
+        fn truncate(&mut self, len: u64) -> io::Result<()> {
+            match self.cuts {
+                Cuts::Possible => {
+                    self.bytes.lock().unwrap().truncate(usize::try_from(len).unwrap());
+                    Ok(())
+                }
+                Cuts::Impossible => Err(io::ErrorKind::Unsupported.into()),
+            }
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            self.syncs.pop().map_or(Ok(()), |kind| Err(kind.into()))
         }
     }
-    Ok(Box::new(Regular(file)))
+
+    struct Disk {
+        output: Output,
+        bytes: Arc<Mutex<Vec<u8>>>,
+        size: Arc<Mutex<usize>>,
+    }
+
+    impl Disk {
+        fn new(size: usize, cuts: Cuts, syncs: Vec<io::ErrorKind>) -> Self {
+            let (bytes, size) = (Arc::default(), Arc::new(Mutex::new(size)));
+            let device =
+                SmallDisk { bytes: Arc::clone(&bytes), size: Arc::clone(&size), cuts, syncs };
+            let path = Some(PathBuf::from("out.jsonl"));
+            Self { output: Output::new(Box::new(device), path, Durability::Disk), bytes, size }
+        }
+
+        fn record(&mut self, text: &str) {
+            self.output.record(|buffer| buffer.extend_from_slice(text.as_bytes())).unwrap();
+        }
+
+        fn held(&self) -> String {
+            String::from_utf8(self.bytes.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_full_disk_keeps_whole_records_and_goes_on_where_it_stopped() {
+        for size in 0..30 {
+            let mut disk = Disk::new(size, Cuts::Possible, Vec::new());
+            disk.output.preamble(b"head\n");
+            disk.record("first\n");
+            disk.record("second\n");
+            let error = disk.output.commit().err();
+            let expected = match size {
+                0..11 => "",
+                11..18 => "head\nfirst\n",
+                _ => "head\nfirst\nsecond\n",
+            };
+            assert_eq!(disk.held(), expected, "a disk of {size} bytes");
+            if let Some(error) = &error {
+                assert_eq!(error.kind, SinkErrorKind::DiskFull);
+                assert_eq!(error.kept.unwrap().bytes, expected.len() as u64);
+            }
+            assert_eq!(error.is_none(), size >= 18);
+            *disk.size.lock().unwrap() = 1000;
+            disk.record("third\n");
+            let position = disk.output.commit().unwrap();
+            assert_eq!(disk.held(), "head\nfirst\nsecond\nthird\n", "a disk of {size} bytes");
+            assert_eq!(position, Position { bytes: 24, records: 3 });
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_cut_back_is_not_sent_twice() {
+        let mut disk = Disk::new(8, Cuts::Impossible, Vec::new());
+        disk.record("first\n");
+        disk.record("second\n");
+        disk.output.commit().unwrap_err();
+        assert_eq!(disk.held(), "first\nse");
+        *disk.size.lock().unwrap() = 1000;
+        disk.output.commit().unwrap();
+        assert_eq!(disk.held(), "first\nsecond\n");
+    }
+
+    #[test]
+    fn a_full_disk_does_not_fill_memory() {
+        let mut disk = Disk::new(0, Cuts::Possible, Vec::new());
+        let line = "x".repeat(1000);
+        let refused = (0..1000)
+            .filter(|_| disk.output.record(|b| b.extend_from_slice(line.as_bytes())).is_err())
+            .count();
+        assert!(refused > 900);
+        assert!(disk.output.buffer.len() <= BUFFER_BYTES + line.len());
+    }
+
+    #[test]
+    fn a_failed_sync_is_never_tried_again() {
+        let mut disk = Disk::new(1000, Cuts::Possible, vec![io::ErrorKind::Other]);
+        disk.record("first\n");
+        assert_eq!(disk.output.commit().unwrap_err().kind, SinkErrorKind::Io);
+        let again = disk.output.commit().unwrap_err();
+        assert!(again.to_string().contains("an earlier sync failed"), "{again}");
+    }
 }

@@ -177,3 +177,68 @@ fn entity(name: &str) -> Option<char> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles() {
+        let long = format!("<title>{}</title>", "é".repeat(600));
+        let kept = "é".repeat(500);
+        let cases: &[(&str, Option<&str>)] = &[
+            ("<html><head><title>Shop</title>", Some("Shop")),
+            ("<TITLE lang=en>\n  Two\n words </TITLE >", Some("Two words")),
+            (
+                "<title>Fish &amp; Chips &#8364;5 &#x2014; &eacute; &amp;lt;</title>",
+                Some("Fish & Chips €5 — &eacute; &lt;"),
+            ),
+            ("<title>no end", Some("no end")),
+            ("<titlebar>x</titlebar><title>y</title>", Some("y")),
+            ("<title></title>", None),
+            ("<title", None),
+            ("&<title>&;&#xd800;&#0;&</title>", Some("&;&#xd800;&#0;&")),
+            ("{}", None),
+            ("", None),
+            (&long, Some(&kept)),
+        ];
+        for (page, expected) in cases {
+            assert_eq!(title(page.as_bytes()).as_deref(), *expected, "{page}");
+        }
+        assert_eq!(title(b"<title>a\xffb</title>").as_deref(), Some("a\u{fffd}b"));
+    }
+
+    #[test]
+    fn previews() {
+        let long = "€".repeat(300);
+        let cases: &[(&[u8], Option<&str>)] = &[
+            (b"", None),
+            (b"short", Some("short")),
+            (b"a\xffb", Some("a\u{fffd}b")),
+            (long.as_bytes(), Some(&long[..600])),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(preview(body).as_deref(), *expected);
+        }
+    }
+
+    #[test]
+    fn bodies_as_json() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let cases: &[(&str, Option<&str>)] = &[
+            ("{ \"b\" : 1.10,\r\n\t\"a\":[1, 2 ,{}] }\n", Some(r#"{"b":1.10,"a":[1,2,{}]}"#)),
+            (r#"" a \" b \\" "#, Some(r#"" a \" b \\""#)),
+            ("\u{feff}null", Some("null")),
+            ("123456789012345678901234567890", Some("123456789012345678901234567890")),
+            ("\"\\ud800\"", None),
+            ("{\"a\":1} x", None),
+            ("{\"a\":", None),
+            ("<html>", None),
+            ("", None),
+            (&deep, None),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(compact_json(body.as_bytes()).as_deref(), *expected, "{body:.40}");
+        }
+    }
+}

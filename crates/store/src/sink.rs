@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use gather_core::Record;
 
+use crate::csv::Csv;
 use crate::error::SinkError;
 use crate::fields::Fields;
 use crate::jsonl::Jsonl;
-use crate::output::Output;
+use crate::output::{self, Output};
+use crate::text::{Template, Text};
 
 /// One output of a run. It blocks, and is used by one thread.
 ///
@@ -75,6 +77,20 @@ pub enum OutputTarget {
 pub enum Format {
     /// One JSON object a line.
     Jsonl,
+    /// A header, then one row a record.
+    Csv(CsvBom),
+    /// One line a record, for people. Its template names its members; `fields` says nothing here.
+    Text(Template),
+}
+
+/// Whether a CSV begins with a byte order mark, which some spreadsheets need to see UTF-8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CsvBom {
+    /// It does not.
+    #[default]
+    None,
+    /// It does.
+    Utf8,
 }
 
 /// What to do with a file that has something in it. An empty one may always be written.
@@ -107,5 +123,21 @@ pub fn open(spec: &OutputSpec) -> Result<Box<dyn Sink>, SinkError> {
     let output = Output::open(&spec.target, spec.existing, spec.durability)?;
     Ok(match &spec.format {
         Format::Jsonl => Box::new(Jsonl::new(output, &spec.fields)),
+        Format::Csv(bom) => Box::new(Csv::new(output, &spec.fields, *bom)),
+        Format::Text(template) => Box::new(Text::new(output, template.clone())),
     })
+}
+
+/// Opens all outputs of a run, or none: nothing is overwritten where another is refused.
+///
+/// # Errors
+/// As [`open`], and when two of them are the same.
+pub fn open_all(specs: &[OutputSpec]) -> Result<Vec<Box<dyn Sink>>, SinkError> {
+    for (at, spec) in specs.iter().enumerate() {
+        if specs[..at].iter().any(|earlier| earlier.target == spec.target) {
+            return Err(SinkError::twice(&spec.target));
+        }
+        output::check(&spec.target, spec.existing)?;
+    }
+    specs.iter().map(open).collect()
 }
