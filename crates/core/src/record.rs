@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use url::Url;
-
 use crate::attempt::{ChainLink, Failure, Headers, HttpVersion, Timings, TlsInfo};
 use crate::kind::ErrorKind;
 use crate::target::{Place, Tags};
@@ -65,10 +63,10 @@ pub struct Record {
     pub n: u64,
     /// The input as given, when it is not the same text as `url`.
     pub input: Option<Box<str>>,
-    /// The URL asked for first; `None` if the input is no URL.
-    pub url: Option<Url>,
+    /// The URL asked for first; empty if the input is no URL.
+    pub url: String,
     /// The URL the answer came from, when it is another.
-    pub final_url: Option<Url>,
+    pub final_url: Option<String>,
     /// Source and line, when there are several inputs or the line is broken.
     pub place: Option<Box<Place>>,
     /// The result.
@@ -117,7 +115,7 @@ impl Record {
         Self {
             n,
             input: None,
-            url: None,
+            url: String::new(),
             final_url: None,
             place: None,
             outcome,
@@ -144,6 +142,6 @@ impl Record {
 
     /// The input as given.
     pub fn input(&self) -> &str {
-        self.input.as_deref().or_else(|| self.url.as_ref().map(Url::as_str)).unwrap_or("")
+        self.input.as_deref().unwrap_or(&self.url)
     }
 }

@@ -38,8 +38,9 @@ pub(crate) fn tried(
     record.body = attempt.body.bytes;
     record.timings = attempt.timings;
     record.chain = attempt.chain;
-    if record.url.as_ref() != Some(&attempt.url) {
-        record.final_url = Some(redact::url(&attempt.url).into_owned());
+    let url = redact::url(&attempt.url);
+    if record.url != url.as_str() {
+        record.final_url = Some(url.into_owned().into());
     }
     record
 }
@@ -58,7 +59,7 @@ pub(crate) fn untried(target: Target, ending: Ending, outcome: Outcome) -> Recor
     };
     Record {
         input,
-        url: Some(url),
+        url: url.into(),
         place: target.place,
         method,
         attempts: ending.attempts,
