@@ -267,74 +267,6 @@ impl Shard {
         }
     }
 
-    /// Targets that end without a further try: their host is dead, refuses, or has no name.
-    pub(crate) fn end_refused(&self) {
-        loop {
-            let ended = self.frontier.borrow_mut().next_ended();
-            let Some((finishing, failure)) = ended else { break };
-            self.end_untried(finishing, failure);
-        }
-        self.note_events();
-    }
-
-    fn note_events(&self) {
-        let now = self.run.clock.now();
-        let mut frontier = self.frontier.borrow_mut();
-        while let Some(event) = frontier.next_event() {
-            self.troubles.borrow_mut().note(event, now);
-        }
-    }
-
-    fn end_untried(&self, mut finishing: Finishing<Pending>, failure: Failure) {
-        self.feed.took_waiting(&mut finishing);
-        let ending = self.ending(&finishing);
-        let retryable = gather_core::classify::is_retryable(failure.kind);
-        let error = RecordError::new(failure, retryable);
-        let (mut pending, finishing) = finishing.split();
-        let last = pending.past.as_mut().and_then(|past| past.last.take());
-        // One that was tried ends as its last try did, with what that try brought.
-        let record = |outcome| match last {
-            Some(attempt) => finish::tried(pending.target, attempt, ending, outcome),
-            None => finish::untried(pending.target, ending, outcome),
-        };
-        let record = match ending.attempts {
-            0 if error.kind == gather_core::ErrorKind::HostParked => record(Outcome::Skipped(error)),
-            _ => record(Outcome::Failed(error)),
-        };
-        self.deliver(record, pending.reply, finishing);
-    }
-
-    fn ending<P: AsPending>(&self, finishing: &Finishing<P>) -> Ending {
-        let queued = self.run.clock.now().since(finishing.admitted_at());
-        let before = finishing.payload().attempts_before();
-        Ending { attempts: finishing.attempts() + before, queued }
-    }
-
-    /// Sends a record on its way; its target is settled once the record is committed.
-    pub(crate) fn deliver(
-        &self,
-        record: Record,
-        reply: Option<tokio::sync::oneshot::Sender<Record>>,
-        finishing: Finishing<()>,
-    ) {
-        let failed = match record.outcome {
-            Outcome::Failed(_) => Failed::Yes,
-            Outcome::Ok | Outcome::Skipped(_) => Failed::No,
-        };
-        match reply {
-            // Whoever asked may have stopped waiting.
-            Some(reply) => {
-                let _ = reply.send(record);
-                self.frontier.borrow_mut().settle(finishing);
-            }
-            None => {
-                self.outbox.push(record);
-                self.finishing.borrow_mut().push_back(finishing);
-            }
-        }
-        self.run.count_finished(failed);
-    }
-
     /// The system refused a descriptor or a port: nothing is started for a moment, and with too
     /// few descriptors no more than what is in flight from then on. No target fails for it.
     pub(crate) fn bear_shortage(&self, shortage: gather_fetch::LocalShortage) {
@@ -347,47 +279,6 @@ impl Shard {
             let surplus = self.held.get().saturating_sub(bearable);
             self.run.permits.retire(surplus);
             self.set_held(self.held.get() - surplus);
-        }
-    }
-
-    fn set_held(&self, held: u32) {
-        self.held.set(held);
-        self.frontier.borrow_mut().set_permits(held);
-    }
-
-    /// Takes free permits for work that waits; asks for its fair share if there are none.
-    fn borrow_permits(&self) -> bool {
-        if self.tally.in_flight.get() < self.held.get() {
-            return false;
-        }
-        let fair = self.run.permits.fair_share();
-        let got = self.run.permits.take((fair / 4).max(1));
-        if got > 0 {
-            self.set_held(self.held.get() + got);
-        }
-        self.want(if got > 0 { 0 } else { fair.saturating_sub(self.held.get()) });
-        got > 0
-    }
-
-    fn want(&self, count: u32) {
-        self.run.permits.want(count, self.wanted.get());
-        self.wanted.set(count);
-    }
-
-    /// Gives back an unused permit beyond the fair share if another shard wants it.
-    fn lend_permits(&self) {
-        let over = self.held.get().saturating_sub(self.run.permits.fair_share());
-        if over > 0 && self.run.permits.is_wanted() {
-            self.give_permits(over);
-        }
-    }
-
-    fn give_permits(&self, most: u32) {
-        let unused = self.held.get().saturating_sub(self.tally.in_flight.get()).min(most);
-        if unused > 0 {
-            self.set_held(self.held.get() - unused);
-            self.run.permits.give(unused);
-            self.run.wake_all();
         }
     }
 
@@ -414,15 +305,6 @@ impl Shard {
         self.report.sample(self.sample(counts.waiting, idle));
         if beats % REPORT_BEATS == 0 {
             self.publish(heartbeat);
-        }
-    }
-
-    fn settle_committed(&self) {
-        let committed = self.written.committed[self.index].load(Ordering::Acquire);
-        while self.settled.get() < committed {
-            let Some(finishing) = self.finishing.borrow_mut().pop_front() else { break };
-            self.frontier.borrow_mut().settle(finishing);
-            self.settled.set(self.settled.get() + 1);
         }
     }
 }
