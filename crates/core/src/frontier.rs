@@ -280,7 +280,7 @@ impl<P> Frontier<P> {
     }
 
     /// The target is recorded and leaves.
-    pub fn settle(&mut self, finishing: Finishing<P>) -> P {
+    pub fn settle<Q>(&mut self, finishing: Finishing<Q>) -> Q {
         self.counts.finishing -= 1;
         self.counts.settled += 1;
         finishing.job.payload
