@@ -1,1 +1,3 @@
 //! Fetch many URLs: fast, polite, every input accounted for.
+
+pub mod source;
