@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gather_core::attempt::{HttpVersion, Timings, TlsInfo};
+use gather_core::attempt::{Timings, TlsInfo};
 use gather_core::{Outcome, Record};
 use gather_store::{
     CsvBom, Durability, Existing, Fields, Format, OutputSpec, OutputTarget, SinkError, Template,
@@ -42,15 +42,8 @@ fn main() -> Result<(), SinkError> {
 
 fn typical() -> Record {
     Record {
-        n: 0,
-        input: None,
         url: "https://www.shop.example/catalogue/page-17.html".into(),
-        final_url: None,
-        place: None,
-        outcome: Outcome::Ok,
-        method: None,
         status_code: 200,
-        http_version: HttpVersion::Http11,
         remote_ip: Some([203, 0, 113, 217].into()),
         content_type: Some("text/html; charset=utf-8".into()),
         content_length: 18_234,
@@ -70,12 +63,6 @@ fn typical() -> Record {
             not_after_unix_s: Some(1_800_000_000),
             san: Vec::new(),
         })),
-        chain: Vec::new(),
-        tags: None,
-        sha256: None,
-        body_path: None,
-        truncated: false,
-        headers: None,
-        body: None,
+        ..Record::new(0, Outcome::Ok)
     }
 }

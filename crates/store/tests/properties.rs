@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gather_core::attempt::{ChainLink, HttpVersion, Timings};
+use gather_core::attempt::{ChainLink, Timings};
 use gather_core::target::Place;
 use gather_core::{ErrorKind, Failure, Outcome, Record, RecordError};
 use gather_store::{
@@ -51,35 +51,28 @@ prop_compose! {
     ) -> Record {
         let boxed = |text: Option<String>| text.map(String::into_boxed_str);
         Record {
-            n,
             input: boxed(input),
-            url: url.into(),
-            final_url: boxed(final_url),
+            url,
+            final_url,
             place: place.map(|(source, line)| {
                 Box::new(Place { source: source.map(Into::into), line })
             }),
-            outcome,
             method: boxed(method),
             status_code,
-            http_version: HttpVersion::Http11,
-            remote_ip: None,
             content_type: content_type.map(Into::into),
             content_length,
             body_bytes,
             attempts,
             time_queue: Duration::from_micros(queue_us),
             timings: Timings { total: Duration::from_micros(total_us), ..Timings::default() },
-            tls: None,
             chain: chain
                 .into_iter()
                 .map(|(url, status)| ChainLink { url: url.into(), status })
                 .collect(),
             tags: Some(Box::new(tags.into_iter().map(|(k, v)| (k.into(), v.into())).collect())),
-            sha256: None,
             body_path: boxed(body_path),
-            truncated: false,
-            headers: None,
             body: body.map(Bytes::from),
+            ..Record::new(n, outcome)
         }
     }
 }
@@ -138,7 +131,7 @@ fn expected(record: &Record) -> Value {
         put("tags", tags.into());
     }
     put("body_path", json!(record.body_path));
-    object.insert("input".to_owned(), json!(record.input.as_ref().unwrap_or(&record.url)));
+    object.insert("input".to_owned(), json!(record.input()));
     object.into()
 }
 
