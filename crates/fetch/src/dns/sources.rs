@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gather_core::ErrorKind;
-use hickory_resolver::TokioResolver;
+use hickory_resolver::Resolver;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::system_conf::read_system_conf;
 
+use super::sockets::Sockets;
 use super::{Addresses, LOOPBACK};
 use crate::dial::{DialError, LocalShortage};
 use crate::happy::{interleave, shortage_of};
@@ -32,7 +32,14 @@ const SERVER_WAIT_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Sources {
     pub(super) hosts: Hosts,
     /// Or why there is no one to ask.
-    pub(super) servers: Result<TokioResolver, Box<str>>,
+    pub(super) servers: Result<NameServers, Box<str>>,
+}
+
+/// Whom to ask, and whether they could be.
+#[derive(Clone)]
+pub(super) struct NameServers {
+    pub(super) resolver: Resolver<Sockets>,
+    pub(super) sockets: Sockets,
 }
 
 /// Reads the hosts file and the system's configuration, off the loop.
@@ -50,7 +57,7 @@ pub(super) async fn load(
 }
 
 /// The inner error is a system that names no one to ask.
-fn open_resolver(servers: &[SocketAddr]) -> Result<Result<TokioResolver, Box<str>>, DialError> {
+fn open_resolver(servers: &[SocketAddr]) -> Result<Result<NameServers, Box<str>>, DialError> {
     let (config, mut options) = if servers.is_empty() {
         match read_system_conf() {
             Ok(found) => found,
@@ -71,9 +78,13 @@ fn open_resolver(servers: &[SocketAddr]) -> Result<Result<TokioResolver, Box<str
     // The hosts file and the cache are ours, so that what is cached is known without asking.
     options.use_hosts_file = ResolveHosts::Never;
     options.cache_size = 0;
-    let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    let sockets = Sockets::default();
+    let mut builder = Resolver::builder_with_config(config, sockets.clone());
     *builder.options_mut() = options;
-    Ok(builder.build().map_err(|error| format!("no name server can be asked: {error}").into()))
+    Ok(match builder.build() {
+        Ok(resolver) => Ok(NameServers { resolver, sockets }),
+        Err(error) => Err(format!("no name server can be asked: {error}").into()),
+    })
 }
 
 fn name_server(address: SocketAddr) -> NameServerConfig {
