@@ -5,6 +5,7 @@ mod connections;
 mod redirects;
 mod requests;
 mod server;
+mod timeouts;
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -128,8 +128,7 @@ fn a_long_body_of_a_redirect_is_not_read() {
                 _ => Reply::ok(""),
             })
             .await;
-            let attempt =
-                fetch(&client(ClientOptions::default()), &target(&server.at("/a"))).await;
+            let attempt = fetch(&client(ClientOptions::default()), &target(&server.at("/a"))).await;
             assert_eq!(ending(&attempt), "200");
             assert_eq!(server.lines(), ["0.0 GET /a", second]);
         });
