@@ -14,8 +14,6 @@ use crate::server::{Peer, Shared};
 
 /// Bytes of a request's head that are read before the client is sent away.
 const HEAD_BYTES_MAX: usize = 1 << 20;
-/// Bytes of a request's body that are kept.
-const BODY_KEPT_BYTES_MAX: usize = 1 << 20;
 /// The pause between two writes of a dripping body.
 const DRIP: Duration = Duration::from_millis(100);
 
@@ -112,8 +110,7 @@ impl<S: Wire> Connection<S> {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             let taken = length.min(self.buffer.len());
-            let kept = taken.min(BODY_KEPT_BYTES_MAX - request.body.len());
-            request.body.extend_from_slice(&self.buffer[..kept]);
+            request.keep(&self.buffer[..taken]);
             self.buffer.drain(..taken);
             length -= taken;
         }

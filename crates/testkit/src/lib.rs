@@ -16,15 +16,25 @@
 
 mod answer;
 mod background;
+mod dns;
+mod dns_codec;
 mod encode;
 mod http1;
+mod http2;
 mod limits;
+mod listen;
 mod misbehave;
 pub mod paths;
+mod proxy;
 mod request;
 mod server;
 mod site;
+mod tls;
 
+pub use dns::{Dns, DnsAnswer, DnsKind, DnsQuery, DnsTransport};
+pub use listen::{Mute, Refusing, Unreachable};
+pub use proxy::{Proxy, ProxyKind, ProxyOptions, ProxyUse, Refusal};
 pub use request::Request;
-pub use server::{Server, Stats};
+pub use server::{HostStats, Server, Stats};
 pub use site::{Page, RetryAfter, Site};
+pub use tls::{Ca, ClientCert, Identity, Tls, Validity};

@@ -39,6 +39,7 @@
 //! | `/not-http` | the greeting of another protocol |
 //! | `/bad-status` | a status line without a number |
 //! | `/surplus?n=10` | a whole answer and N bytes that nobody asked for, on a kept connection |
-//! | `/goaway`, `/reset-stream?code=7` | HTTP/2 only: that frame instead of an answer (7 is `REFUSED_STREAM`) |
+//! | `/goaway` | HTTP/2 only: `ENHANCE_YOUR_CALM` for the connection, this request included; see also [`crate::Site::http2_turned_away`] |
+//! | `/reset-stream?code=7` | HTTP/2 only: that reset instead of an answer (7 is `REFUSED_STREAM`) |
 //!
 //! Any other path is a 404.

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Bytes of a request's body that are kept.
+const BODY_KEPT_BYTES_MAX: usize = 1 << 20;
+
 /// A request as it arrived.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -47,6 +50,12 @@ impl Request {
             Some((key, value)) => (key == name).then_some(value),
             None => (pair == name).then_some(""),
         })
+    }
+
+    /// Keeps a piece of the body, as far as there is room.
+    pub(crate) fn keep(&mut self, piece: &[u8]) {
+        let room = BODY_KEPT_BYTES_MAX - self.body.len();
+        self.body.extend_from_slice(&piece[..piece.len().min(room)]);
     }
 
     /// A query parameter as a number.

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 use crate::answer::{Delivery, Reply, answer};
 use crate::background::{Background, Prepared};
-use crate::http1;
 use crate::limits::Limits;
 use crate::request::Request;
 use crate::site::Site;
+use crate::tls::Tls;
+use crate::{http1, http2};
 
 /// Connections that may wait to be accepted; the kernel cuts it to `somaxconn`.
 const BACKLOG: u32 = 16_384;
@@ -38,10 +41,25 @@ pub struct Stats {
     pub in_flight_max: u64,
     /// Connections accepted.
     pub connections: u64,
+    /// Connections on which no TLS session came about.
+    pub handshakes_failed: u64,
     /// Connections open now.
     pub connections_open: u64,
     /// The most connections open at one moment.
     pub connections_open_max: u64,
+}
+
+/// What one host of a server has seen since it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostStats {
+    /// Requests whose head and body arrived.
+    pub hits: u64,
+    /// The most requests in flight at one moment.
+    pub in_flight_max: u64,
+    /// When the first request arrived.
+    pub first_at: Option<SystemTime>,
+    /// When the latest request arrived.
+    pub last_at: Option<SystemTime>,
 }
 
 impl Stats {
@@ -84,7 +102,8 @@ impl Server {
 
     /// The URL of a path on the host with this index.
     pub fn url_on(&self, host_index: usize, path: &str) -> String {
-        format!("http://{}{path}", self.addrs[host_index])
+        let scheme = if self.shared.site.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.addrs[host_index])
     }
 
     /// All counters at one moment.
@@ -102,9 +121,15 @@ impl Server {
         self.shared.lock().stats.in_flight_max
     }
 
-    /// The most requests in flight at one moment on one host.
-    pub fn in_flight_max_on(&self, host_index: usize) -> u64 {
-        self.shared.lock().hosts[host_index].in_flight_max
+    /// The counters of each host, in the order of [`Site::hosts`].
+    pub fn host_stats(&self) -> Vec<HostStats> {
+        let stats = |host: &Host| HostStats {
+            hits: host.hits,
+            in_flight_max: host.in_flight_max,
+            first_at: host.first_at,
+            last_at: host.last_at,
+        };
+        self.shared.lock().hosts.iter().map(stats).collect()
     }
 
     /// Connections accepted on all hosts.
@@ -136,8 +161,11 @@ struct State {
 #[derive(Debug)]
 struct Host {
     limits: Limits,
+    hits: u64,
     in_flight: u64,
     in_flight_max: u64,
+    first_at: Option<SystemTime>,
+    last_at: Option<SystemTime>,
 }
 
 /// Who is at the other end of a connection, and where it arrived.
@@ -163,7 +191,14 @@ impl Peer {
 impl Shared {
     fn new(site: Site) -> Self {
         let now = Instant::now();
-        let host = |_| Host { limits: Limits::new(&site, now), in_flight: 0, in_flight_max: 0 };
+        let host = |_| Host {
+            limits: Limits::new(&site, now),
+            hits: 0,
+            in_flight: 0,
+            in_flight_max: 0,
+            first_at: None,
+            last_at: None,
+        };
         let hosts = site.hosts.iter().map(host).collect();
         let state = State { stats: Stats::default(), hosts, requests: Vec::new() };
         Self { started_at: now, state: Mutex::new(state), site }
@@ -181,6 +216,9 @@ impl Shared {
         stats.hits += 1;
         stats.in_flight += 1;
         stats.in_flight_max = stats.in_flight_max.max(stats.in_flight);
+        host.hits += 1;
+        host.last_at = Some(SystemTime::now());
+        host.first_at = host.first_at.or(host.last_at);
         host.in_flight += 1;
         host.in_flight_max = host.in_flight_max.max(host.in_flight);
         if !matches!(reply.delivery, Delivery::Silent | Delivery::Raw(_)) {
@@ -263,5 +301,20 @@ async fn serve(stream: TcpStream, addr: SocketAddr, host_index: usize, shared: A
     let (connection, _open) = shared.connect();
     // It fails only on a connection that is already gone.
     drop(stream.set_nodelay(true));
-    http1::serve(stream, Peer { host_index, connection, addr }, shared).await;
+    let peer = Peer { host_index, connection, addr };
+    let Some(Tls(config)) = shared.site.tls.clone() else {
+        return http1::serve(stream, peer, shared).await;
+    };
+    match TlsAcceptor::from(config).accept(stream).await {
+        Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            if connection <= shared.site.http2_turned_away {
+                // The client may leave at any moment.
+                drop(http2::turn_away(stream).await);
+            } else {
+                http2::serve(stream, peer, shared).await;
+            }
+        }
+        Ok(stream) => http1::serve(stream, peer, shared).await,
+        Err(_) => shared.lock().stats.handshakes_failed += 1,
+    }
 }

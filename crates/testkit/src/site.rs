@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::tls::Tls;
+
 /// The description a [`crate::Server`] is started from; every field has a default.
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -23,6 +25,11 @@ pub struct Site {
     pub delay: Duration,
     /// Pages by exact path; they go before the built-in paths.
     pub pages: HashMap<String, Page>,
+    /// TLS on every host; plain HTTP without it.
+    pub tls: Option<Tls>,
+    /// How many HTTP/2 connections, the first ones, are told to go away at their first request,
+    /// none of which was looked at.
+    pub http2_turned_away: u64,
     /// How many requests are kept for [`crate::Server::requests`]; the first ones stay.
     pub log_requests_max: usize,
 }
@@ -62,6 +69,8 @@ impl Default for Site {
             retry_after: RetryAfter::Seconds(1),
             delay: Duration::ZERO,
             pages: HashMap::new(),
+            tls: None,
+            http2_turned_away: 0,
             log_requests_max: 10_000,
         }
     }

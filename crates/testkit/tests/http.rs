@@ -227,7 +227,8 @@ fn hosts_are_told_apart() {
         send(&mut stream, "GET /limited HTTP/1.1\r\n\r\n");
         assert!(read_on(&mut stream).0.starts_with("HTTP/1.1 200 "), "each has its own burst");
         assert_eq!(server.requests()[host_index].host_index, host_index);
-        assert_eq!(server.in_flight_max_on(host_index), 1);
+        let stats = server.host_stats()[host_index];
+        assert_eq!((stats.hits, stats.in_flight_max), (1, 1));
     }
 }
 
