@@ -1,1 +1,6 @@
 //! Fetch many URLs: fast, polite, every input accounted for.
+
+pub mod live;
+pub mod summary;
+
+pub use gather_core as core;
