@@ -107,10 +107,9 @@ pub(crate) fn rate(text: &str) -> Parsed<Rate> {
     let (count, per) = text.split_once('/').ok_or_else(wrong)?;
     let count = decimal(count.trim()).ok_or_else(wrong)?;
     let per = per.trim();
-    let per = if per.starts_with(|c: char| c.is_ascii_digit()) {
-        duration(per)
-    } else {
-        duration(&format!("1{per}"))
+    let per = match per.chars().next().ok_or_else(wrong)? {
+        '0'..='9' => duration(per),
+        _ => duration(&format!("1{per}")),
     }
     .map_err(|_| wrong())?;
     Rate::new(count, per)
@@ -254,6 +253,8 @@ pub(crate) fn retry_on(text: &str) -> Parsed<RetryOn> {
             kinds.extend(kinds_named(part)?);
         }
     }
+    kinds.sort_unstable();
+    kinds.dedup();
     Ok(RetryOn { statuses: StatusSet::new(statuses), kinds })
 }
 

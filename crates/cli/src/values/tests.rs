@@ -153,7 +153,7 @@ fn what_is_retried() {
     assert_eq!(parsed.statuses, StatusSet::new(vec![408..=408, 500..=599]));
     assert_eq!(
         parsed.kinds,
-        [ErrorKind::TimeoutBody, ErrorKind::DnsNotFound, ErrorKind::DnsTemporary]
+        [ErrorKind::DnsNotFound, ErrorKind::DnsTemporary, ErrorKind::TimeoutBody]
     );
     assert_eq!(retry_on("none").expect("valid").kinds, []);
     let error = retry_on("408,timout").expect_err("a typing error");
