@@ -14,8 +14,10 @@ use gather::core::config::{
     Caps, HostConfig, Redirects, RetryConfig, StopRule, UnsafeMethods,
 };
 
-pub(crate) use input::InputSettings;
-pub(crate) use output::{Destination, Form, OutputSettings, View};
+use gather::source::SourceSpec;
+use gather::store::OutputSpec;
+
+pub(crate) use output::View;
 pub(crate) use request::{Family, Protocol, RequestSettings};
 
 use crate::args::LogFormat;
@@ -30,11 +32,11 @@ pub(crate) struct RunSettings {
     /// What decides.
     pub(crate) config: Config,
     /// What is read.
-    pub(crate) input: InputSettings,
+    pub(crate) source: SourceSpec,
     /// What is sent.
     pub(crate) request: RequestSettings,
     /// Where records go; at least one.
-    pub(crate) outputs: Vec<OutputSettings>,
+    pub(crate) outputs: Vec<OutputSpec>,
     /// Which records stdout shows.
     pub(crate) view: View,
     /// Where bodies go.
@@ -101,10 +103,14 @@ impl RunSettings {
         let args = &settings.args;
         let outputs = output::outputs(settings)?;
         let view = output::view(settings, &outputs)?;
+        let config = config(settings);
+        let source = input::source(&args.input, config.caps, None)?;
+        let (request, default_request) =
+            RequestSettings::try_new(settings)?.split(source.files.is_empty());
         Ok(Self {
-            config: config(settings),
-            input: InputSettings::try_new(&args.input)?,
-            request: RequestSettings::try_new(settings)?,
+            config,
+            source: SourceSpec { default_request, ..source },
+            request,
             outputs,
             view,
             bodies: args.output.bodies.clone(),

@@ -302,8 +302,8 @@ pub(crate) fn speed(text: &str) -> Parsed<Speed> {
 /// What `--only` keeps of an earlier result: `failed`, or `failed:KIND`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Only {
-    /// Empty for every kind.
-    pub(crate) kinds: Vec<ErrorKind>,
+    /// A kind or a family of kinds; all if `None`.
+    pub(crate) kind: Option<String>,
 }
 
 impl FromStr for Only {
@@ -315,7 +315,8 @@ impl FromStr for Only {
         if outcome != "failed" {
             return Err(ValueError::new(format!("'{outcome}' cannot be chosen"), HINT));
         }
-        Ok(Self { kinds: kind.map(kinds_named).transpose()?.unwrap_or_default() })
+        kind.map(kinds_named).transpose()?;
+        Ok(Self { kind: kind.map(str::to_owned) })
     }
 }
 

@@ -1,74 +1,76 @@
 //! What is read: arguments, templates and files.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use gather::core::ErrorKind;
+use gather::core::RequestSpec;
+use gather::core::config::Caps;
+use gather::source::{Format, InputFile, InputPath, OnlyFailed, SchemeChoice, SourceSpec};
 
 use crate::args::{InputArgs, SchemeArg};
 use crate::error::CliError;
 
-/// What is read.
-#[derive(Clone, Debug)]
-pub(crate) struct InputSettings {
-    /// URLs and lists of them (`{0..49}`).
-    pub(crate) arguments: Vec<String>,
-    /// A URL filled from each row of the files.
-    pub(crate) template: Option<String>,
-    /// Files, `-` for standard input.
-    pub(crate) files: Vec<PathBuf>,
-    /// The column or member that holds the URL.
-    pub(crate) url_field: Option<String>,
-    /// For inputs without a scheme.
-    pub(crate) scheme: SchemeArg,
-    /// How many targets are taken.
-    pub(crate) limit: Option<u64>,
-    /// Only what failed, of these kinds; all kinds if empty.
-    pub(crate) only_failed: Option<Vec<ErrorKind>>,
+/// Sorts templates from URLs and refuses what cannot be meant.
+///
+/// # Errors
+/// When there is nothing to read, or an argument is a file or another tool's template.
+pub(super) fn source(
+    args: &InputArgs,
+    caps: Caps,
+    default_request: Option<Arc<RequestSpec>>,
+) -> Result<SourceSpec, CliError> {
+    for argument in &args.url {
+        check_argument(argument)?;
+    }
+    if args.url.is_empty() && args.input.is_empty() {
+        let hint = "give URLs, or a file of them with -i FILE (-i - reads standard input)";
+        return Err(CliError::usage("nothing to fetch", hint));
+    }
+    if args.only.is_some() && args.input.is_empty() {
+        let hint = "add -i results.jsonl";
+        return Err(CliError::usage("--only needs the results of an earlier run", hint));
+    }
+    if args.input.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err(CliError::usage("-i - is given twice", "standard input is read once"));
+    }
+    let (arguments, template) = split_template(&args.url)?;
+    if let (Some(template), true) = (&template, args.input.is_empty()) {
+        let message = format!("{template} takes its values from a file, and there is none");
+        return Err(CliError::usage(message, "add -i rows.csv, or list them: {name:a,b}"));
+    }
+    let file = |path: &PathBuf| InputFile {
+        path: match path.as_os_str() == "-" {
+            true => InputPath::Stdin,
+            false => InputPath::File(path.clone()),
+        },
+        format: Format::Auto,
+    };
+    Ok(SourceSpec {
+        arguments,
+        files: args.input.iter().map(file).collect(),
+        url_field: args.url_field.clone(),
+        template,
+        scheme: match args.scheme {
+            SchemeArg::Auto => SchemeChoice::Auto,
+            SchemeArg::Https => SchemeChoice::Https,
+            SchemeArg::Http => SchemeChoice::Http,
+        },
+        limit: args.limit,
+        only: args.only.as_ref().map(|only| OnlyFailed { kind: only.kind.clone() }),
+        default_request,
+        caps,
+    })
 }
 
-impl InputSettings {
-    /// Sorts templates from URLs and refuses what cannot be meant.
-    ///
-    /// # Errors
-    /// When there is nothing to read, or an argument is a file or another tool's template.
-    pub(crate) fn try_new(args: &InputArgs) -> Result<Self, CliError> {
-        for argument in &args.url {
-            check_argument(argument)?;
-        }
-        if args.url.is_empty() && args.input.is_empty() {
-            let hint = "give URLs, or a file of them with -i FILE (-i - reads standard input)";
-            return Err(CliError::usage("nothing to fetch", hint));
-        }
-        if args.only.is_some() && args.input.is_empty() {
-            let hint = "add -i results.jsonl";
-            return Err(CliError::usage("--only needs the results of an earlier run", hint));
-        }
-        if args.input.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
-            return Err(CliError::usage("-i - is given twice", "standard input is read once"));
-        }
-        let (templates, arguments): (Vec<String>, Vec<String>) =
-            args.url.iter().cloned().partition(|url| has_column(url));
-        match templates.as_slice() {
-            [] | [_] => {}
-            [first, second, ..] => {
-                let message = format!("two templates: {first} and {second}");
-                return Err(CliError::usage(message, "run them one after the other"));
-            }
-        }
-        if let (Some(template), true) = (templates.first(), args.input.is_empty()) {
-            let message = format!("{template} takes its values from a file, and there is none");
-            return Err(CliError::usage(message, "add -i rows.csv, or list them: {name:a,b}"));
-        }
-        Ok(Self {
-            arguments,
-            template: templates.into_iter().next(),
-            files: args.input.clone(),
-            url_field: args.url_field.clone(),
-            scheme: args.scheme,
-            limit: args.limit,
-            only_failed: args.only.as_ref().map(|only| only.kinds.clone()),
-        })
+/// URLs apart from the one that holds a `{column}`.
+fn split_template(urls: &[String]) -> Result<(Vec<String>, Option<String>), CliError> {
+    let (templates, arguments): (Vec<String>, Vec<String>) =
+        urls.iter().cloned().partition(|url| has_column(url));
+    if let [first, second, ..] = templates.as_slice() {
+        let message = format!("two templates: {first} and {second}");
+        return Err(CliError::usage(message, "run them one after the other"));
     }
+    Ok((arguments, templates.into_iter().next()))
 }
 
 fn check_argument(argument: &str) -> Result<(), CliError> {
@@ -107,7 +109,7 @@ fn curl_range(argument: &str) -> Option<&str> {
 }
 
 /// Whether a URL holds a `{column}`: a name alone, neither a range nor a list.
-fn has_column(url: &str) -> bool {
+pub(super) fn has_column(url: &str) -> bool {
     url.split('{').skip(1).filter_map(|part| part.split_once('}')).any(|(inner, _)| {
         !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
     })

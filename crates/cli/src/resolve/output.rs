@@ -6,59 +6,14 @@ use std::path::{Path, PathBuf};
 use gather::core::config::StatusSet;
 use regex::Regex;
 
+use gather::store::{
+    CsvBom, Durability, Existing, Fields, Format, OutputSpec, OutputTarget, Template,
+};
+
 use crate::args::FormatArg;
 use crate::error::CliError;
-use crate::resolve::Overwrite;
 use crate::settings::Settings;
 use crate::usage;
-
-/// One place records go to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OutputSettings {
-    /// Where.
-    pub(crate) to: Destination,
-    /// In which form.
-    pub(crate) form: Form,
-    /// Which members, as typed; the usual ones if `None`.
-    pub(crate) fields: Option<String>,
-    /// Whether what exists is replaced.
-    pub(crate) overwrite: Overwrite,
-}
-
-/// Where records go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Destination {
-    /// Standard output.
-    Stdout,
-    /// A file.
-    File(PathBuf),
-}
-
-/// In which form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// One JSON object a line.
-    Jsonl,
-    /// Comma-separated values, perhaps with a byte order mark first.
-    Csv {
-        /// Whether it begins with one.
-        bom: Bom,
-    },
-    /// One line a target, after a template or in the usual form.
-    Text {
-        /// `{status_code} {url}`.
-        template: Option<String>,
-    },
-}
-
-/// Whether a CSV file begins with a byte order mark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bom {
-    /// It does.
-    Yes,
-    /// It does not.
-    No,
-}
 
 /// Which records stdout shows.
 #[derive(Clone, Debug, Default)]
@@ -87,43 +42,59 @@ impl View {
 }
 
 /// All outputs; standard output where none is named.
-pub(super) fn outputs(settings: &Settings) -> Result<Vec<OutputSettings>, CliError> {
+pub(super) fn outputs(settings: &Settings) -> Result<Vec<OutputSpec>, CliError> {
     let args = &settings.args.output;
     let names: &[String] = if args.output.is_empty() { &["-".to_owned()] } else { &args.output };
-    let mut outputs: Vec<OutputSettings> = Vec::with_capacity(names.len());
+    let fields = match &args.fields {
+        None => Fields::default(),
+        Some(list) => Fields::parse(list).map_err(|error| of_library("--fields", &error))?,
+    };
+    let mut outputs: Vec<OutputSpec> = Vec::with_capacity(names.len());
     for name in names {
-        let to = destination(name)?;
-        if outputs.iter().any(|other| other.to == to) {
+        let target = target(name)?;
+        if outputs.iter().any(|other| other.target == target) {
             let message = format!("--output {name} is given twice");
             return Err(CliError::usage(message, "two outputs need two names"));
         }
-        outputs.push(OutputSettings {
-            form: form(settings, name, &to)?,
-            to,
-            fields: args.fields.clone(),
-            overwrite: if args.overwrite { Overwrite::Yes } else { Overwrite::No },
+        outputs.push(OutputSpec {
+            format: format(settings, name, &target)?,
+            target,
+            fields: fields.clone(),
+            existing: if args.overwrite { Existing::Overwrite } else { Existing::Refuse },
+            durability: Durability::System,
         });
     }
-    if args.csv_bom && !outputs.iter().any(|output| matches!(output.form, Form::Csv { .. })) {
+    if args.csv_bom && !outputs.iter().any(|output| matches!(output.format, Format::Csv(_))) {
         return Err(CliError::usage("--csv-bom: no output is CSV", "add -o FILE.csv"));
     }
-    let is_text = |output: &OutputSettings| matches!(output.form, Form::Text { .. });
+    let is_text = |output: &OutputSpec| matches!(output.format, Format::Text(_));
     if args.template.is_some() && !outputs.iter().any(is_text) {
         let hint = "add -o - for standard output, or -o FILE.txt";
         return Err(CliError::usage("--template: no output is text", hint));
     }
+    if args.fields.is_some() && outputs.iter().all(is_text) {
+        let hint = "a text line is chosen with --template; for members add --format jsonl or csv";
+        return Err(CliError::usage("--fields: text lines have no members", hint));
+    }
     Ok(outputs)
 }
 
+/// What a library says in one line, split into what is wrong and what to do.
+fn of_library(flag: &str, error: &dyn std::fmt::Display) -> CliError {
+    let text = error.to_string();
+    let (message, hint) = text.split_once("; hint: ").unwrap_or((&text, ""));
+    CliError::usage(format!("{flag}: {message}"), hint)
+}
+
 /// The view; refused where standard output shows no records.
-pub(super) fn view(settings: &Settings, outputs: &[OutputSettings]) -> Result<View, CliError> {
+pub(super) fn view(settings: &Settings, outputs: &[OutputSpec]) -> Result<View, CliError> {
     let args = &settings.args.view;
     let view = View {
         match_code: args.match_code.clone(),
         filter_code: args.filter_code.clone(),
         match_regex: args.match_regex.clone(),
     };
-    let has_stdout = outputs.iter().any(|output| output.to == Destination::Stdout);
+    let has_stdout = outputs.iter().any(|output| output.target == OutputTarget::Stdout);
     if !view.is_all() && !has_stdout {
         let flag = ["match-code", "filter-code", "match-regex"]
             .into_iter()
@@ -135,9 +106,9 @@ pub(super) fn view(settings: &Settings, outputs: &[OutputSettings]) -> Result<Vi
     Ok(view)
 }
 
-fn destination(name: &str) -> Result<Destination, CliError> {
+fn target(name: &str) -> Result<OutputTarget, CliError> {
     if name == "-" {
-        return Ok(Destination::Stdout);
+        return Ok(OutputTarget::Stdout);
     }
     if name.is_empty() {
         return Err(CliError::usage("--output: an empty name", "write -o results.jsonl"));
@@ -146,22 +117,26 @@ fn destination(name: &str) -> Result<Destination, CliError> {
         return Err(usage::later_format("postgres"));
     }
     let today = jiff::Zoned::now().date().to_string();
-    Ok(Destination::File(PathBuf::from(name.replace("{date}", &today))))
+    Ok(OutputTarget::File(PathBuf::from(name.replace("{date}", &today))))
 }
 
-fn form(settings: &Settings, name: &str, to: &Destination) -> Result<Form, CliError> {
+fn format(settings: &Settings, name: &str, target: &OutputTarget) -> Result<Format, CliError> {
     let args = &settings.args.output;
-    let format = match (args.format, to) {
+    let format = match (args.format, target) {
         (Some(format), _) => format,
-        (None, Destination::File(path)) => by_extension(name, path)?,
-        (None, Destination::Stdout) if args.template.is_some() => FormatArg::Text,
-        (None, Destination::Stdout) if std::io::stdout().is_terminal() => FormatArg::Text,
-        (None, Destination::Stdout) => FormatArg::Jsonl,
+        (None, OutputTarget::File(path)) => by_extension(name, path)?,
+        (None, OutputTarget::Stdout) if args.template.is_some() => FormatArg::Text,
+        (None, OutputTarget::Stdout) if args.fields.is_some() => FormatArg::Jsonl,
+        (None, OutputTarget::Stdout) if std::io::stdout().is_terminal() => FormatArg::Text,
+        (None, OutputTarget::Stdout) => FormatArg::Jsonl,
     };
     Ok(match format {
-        FormatArg::Jsonl => Form::Jsonl,
-        FormatArg::Csv => Form::Csv { bom: if args.csv_bom { Bom::Yes } else { Bom::No } },
-        FormatArg::Text => Form::Text { template: args.template.clone() },
+        FormatArg::Jsonl => Format::Jsonl,
+        FormatArg::Csv => Format::Csv(if args.csv_bom { CsvBom::Utf8 } else { CsvBom::None }),
+        FormatArg::Text => Format::Text(match &args.template {
+            None => Template::Standard,
+            Some(text) => Template::parse(text).map_err(|error| of_library("--template", &error))?,
+        }),
     })
 }
 

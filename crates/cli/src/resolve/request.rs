@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use gather::core::Method;
+use bytes::Bytes;
+use gather::core::{Method, RequestSpec};
 
 use crate::error::CliError;
-use crate::resolve::host_headers;
+use crate::resolve::{host_headers, input};
 use crate::settings::Settings;
 
 /// Files of headers and bodies are read whole: larger ones are a mistake.
@@ -132,6 +134,24 @@ impl RequestSettings {
                 _ => Protocol::Auto,
             },
         })
+    }
+}
+
+impl RequestSettings {
+    /// What depends on the rows of a file (`{column}` in a header or the body) apart from what
+    /// is the same for all requests.
+    pub(super) fn split(mut self, without_files: bool) -> (Self, Option<Arc<RequestSpec>>) {
+        if without_files {
+            return (self, None);
+        }
+        let (filled, same) =
+            self.headers.into_iter().partition(|(_, value)| input::has_column(value));
+        self.headers = same;
+        let is_filled = |body: &Vec<u8>| std::str::from_utf8(body).is_ok_and(input::has_column);
+        let body = self.body.take_if(|body| is_filled(body));
+        let spec = RequestSpec { headers: filled, body: body.map(Bytes::from), ..RequestSpec::default() };
+        let spec = (spec != RequestSpec::default()).then(|| Arc::new(spec));
+        (self, spec)
     }
 }
 

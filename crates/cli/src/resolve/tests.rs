@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::CommandFactory;
 use gather::core::config::HostConcurrency;
+use gather::store::{CsvBom, Existing, Format, OutputTarget, Template};
 
 use super::*;
 use crate::args::Cli;
@@ -81,6 +82,9 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
         "a.example -o a.jsonl --mc 200",
         "a.example -o a.jsonl --csv-bom",
         "a.example -o a.jsonl --template {url}",
+        "a.example --template {nonsense}",
+        "a.example --fields nonsense",
+        "a.example --fields +body --template {url}",
     ]
     .into_iter()
     .map(|flags| match try_settings(flags) {
@@ -107,17 +111,28 @@ fn what_is_sent() {
 }
 
 #[test]
+fn columns_of_a_file_are_kept_apart_from_what_is_the_same_for_all() {
+    let run = settings("-i rows.csv https://a.example/{sku} -H X-Sku:{sku} -H A:1 -d {\"s\":\"{sku}\"}");
+    assert_eq!(run.source.template.as_deref(), Some("https://a.example/{sku}"));
+    let filled = run.source.default_request.expect("a header with a column");
+    assert_eq!(filled.headers, [("X-Sku".to_owned(), "{sku}".to_owned())]);
+    assert_eq!(filled.body.as_deref(), Some(&b"{\"s\":\"{sku}\"}"[..]));
+    assert_eq!(run.request.headers[0], ("A".to_owned(), "1".to_owned()));
+    assert_eq!(run.request.body, None);
+    assert_eq!(run.request.method.as_str(), "POST");
+}
+
+#[test]
 fn where_records_go() {
     let outputs = settings("a.example -o a.jsonl -o b.CSV -o - --csv-bom --overwrite").outputs;
-    let forms: Vec<&Form> = outputs.iter().map(|output| &output.form).collect();
+    let formats: Vec<&Format> = outputs.iter().map(|output| &output.format).collect();
     // Standard output of a test is no terminal.
-    assert_eq!(forms, [&Form::Jsonl, &Form::Csv { bom: output::Bom::Yes }, &Form::Jsonl]);
-    assert!(outputs.iter().all(|output| output.overwrite == Overwrite::Yes));
-    let dated = settings("a.example -o r-{date}.jsonl").outputs.remove(0).to;
-    let Destination::File(path) = dated else { panic!("a file") };
+    assert_eq!(formats, [&Format::Jsonl, &Format::Csv(CsvBom::Utf8), &Format::Jsonl]);
+    assert!(outputs.iter().all(|output| output.existing == Existing::Overwrite));
+    let dated = settings("a.example -o r-{date}.jsonl").outputs.remove(0).target;
+    let OutputTarget::File(path) = dated else { panic!("a file") };
     let name = path.display().to_string();
     assert!(name.starts_with("r-20") && name.len() == "r-2026-11-21.jsonl".len(), "{name}");
-    assert_eq!(settings("a.example --template {url}").outputs[0].form, Form::Text {
-        template: Some("{url}".to_owned())
-    });
+    let text = settings("a.example --template {url}").outputs.remove(0).format;
+    assert_eq!(text, Format::Text(Template::parse("{url}").expect("valid")));
 }

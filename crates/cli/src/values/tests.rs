@@ -180,8 +180,8 @@ fn only_and_host_limits() {
     check(
         str::parse::<Only>,
         &[
-            ("failed", Only { kinds: vec![] }),
-            ("failed:http.status", Only { kinds: vec![ErrorKind::HttpStatus] }),
+            ("failed", Only { kind: None }),
+            ("failed:http.status", Only { kind: Some("http.status".to_owned()) }),
         ],
         &[("ok", "'ok' cannot be chosen"), ("failed:tmeout", "there is no error kind 'tmeout'")],
     );
