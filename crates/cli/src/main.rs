@@ -6,20 +6,28 @@ mod args;
 mod commands;
 mod config_file;
 mod error;
+mod human;
 mod keys;
 mod nearest;
+mod outcome;
+mod progress;
 mod reference;
 mod resolve;
 mod settings;
+mod signals;
+mod summary;
+mod talk;
 mod to_toml;
 mod usage;
 mod values;
 
 fn main() -> ExitCode {
-    match commands::run(std::env::args_os().collect()) {
+    let argv: Vec<_> = std::env::args_os().collect();
+    let format = talk::format_of(&argv);
+    match commands::run(argv) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{error}");
+            talk::error(&error, format);
             ExitCode::from(error.code)
         }
     }
