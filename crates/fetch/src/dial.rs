@@ -87,7 +87,7 @@ pub struct DialTimings {
 }
 
 /// Why there is no connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum DialError {
     /// The host's, its name's or the network's fault: the try has failed.
     Failed(Box<DialFailure>),
