@@ -11,6 +11,7 @@ mod dns;
 mod exchange;
 mod failure;
 mod happy;
+mod host_headers;
 pub mod options;
 mod pool;
 pub mod progress;
@@ -24,6 +25,7 @@ mod tunnel;
 pub use body::{BodyWriter, Keep, KeepBody, KeepHeaders, KeepSha256};
 pub use client::{Client, ClientError, ClientOptions, TryState};
 pub use dial::{Connected, DialError, DialFailure, DialTimings, Dialer, LocalShortage, Protocol};
+pub use host_headers::HostHeaders;
 pub use options::{
     ClientIdentity, ConnectTo, Family, HttpChoice, NetOptions, OptionsError, ResolveOverride,
     Roots, TlsOptions, Verify,
