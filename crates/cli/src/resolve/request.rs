@@ -98,7 +98,9 @@ impl RequestSettings {
         for header in &args.header {
             headers.extend(header_lines(header)?);
         }
-        if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        if body.is_some()
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
             // As curl does with -d.
             let form = "application/x-www-form-urlencoded";
             headers.push(("content-type".to_owned(), form.to_owned()));
@@ -149,7 +151,8 @@ impl RequestSettings {
         self.headers = same;
         let is_filled = |body: &Vec<u8>| std::str::from_utf8(body).is_ok_and(input::has_column);
         let body = self.body.take_if(|body| is_filled(body));
-        let spec = RequestSpec { headers: filled, body: body.map(Bytes::from), ..RequestSpec::default() };
+        let spec =
+            RequestSpec { headers: filled, body: body.map(Bytes::from), ..RequestSpec::default() };
         let spec = (spec != RequestSpec::default()).then(|| Arc::new(spec));
         (self, spec)
     }
@@ -168,7 +171,9 @@ fn method(named: Option<&str>, head: bool, has_body: bool) -> Result<Method, Cli
 
 /// A header, or those of a file: a line each, blank lines and `#` left out.
 fn header_lines(header: &str) -> Result<Vec<(String, String)>, CliError> {
-    let Some(path) = header.strip_prefix('@') else { return one_header(header).map(|one| vec![one]) };
+    let Some(path) = header.strip_prefix('@') else {
+        return one_header(header).map(|one| vec![one]);
+    };
     let bytes = read("--header", Path::new(path))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| CliError::usage(format!("--header: {path} is not UTF-8"), ""))?;
