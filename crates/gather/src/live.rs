@@ -51,7 +51,7 @@ pub struct Snapshot {
 }
 
 /// One host in a [`Snapshot`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct HostLive {
     /// Scheme, host and port.
@@ -65,7 +65,7 @@ pub struct HostLive {
 }
 
 /// One target that has been in flight for long.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct InFlight {
     /// Its URL, without credentials.

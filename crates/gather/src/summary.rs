@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ended {
     /// Every input has its record.
+    #[default]
     Finished,
     /// `fail_fast`: the rest was cancelled, each with its record.
     FailFast,
@@ -22,7 +23,7 @@ pub enum Ended {
 }
 
 /// The closing account of a run. Times are seconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Summary {
     /// How it ended.
@@ -110,7 +111,7 @@ pub struct Percentiles {
 }
 
 /// What one host kept the run waiting for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct HostTrouble {
     /// Scheme, host and port.
@@ -128,7 +129,7 @@ pub struct HostTrouble {
 }
 
 /// What bound the run's time.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Bound {
     /// A short name: `concurrency`, `host_concurrency`, `host_rate`, `rate`, `host_refusals`,

@@ -17,6 +17,8 @@ mod driver;
 mod driver_tests;
 mod spill;
 mod state;
+#[cfg(test)]
+mod state_tests;
 
 pub use driver::{ShardPort, start};
 pub use state::{Intake, IntakeUsage};

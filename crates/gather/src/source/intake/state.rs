@@ -21,6 +21,8 @@ pub struct Intake {
     shards: Vec<Shard>,
     /// The hosts with targets in their shard. Others cost nothing.
     hosts: HashMap<HostKey, Host>,
+    /// Over all hosts.
+    outstanding: usize,
     broken: Vec<Broken>,
     spill: Spill,
     reading: Reading,
@@ -91,6 +93,7 @@ impl Intake {
             shard_targets,
             shards,
             hosts: HashMap::new(),
+            outstanding: 0,
             broken: Vec::new(),
             spill,
             reading: Reading::Open,
@@ -135,6 +138,7 @@ impl Intake {
         debug_assert!(count as usize <= host.outstanding, "{key} took more than it was given");
         let count = (count as usize).min(host.outstanding);
         host.outstanding -= count;
+        self.outstanding -= count;
         let shard = &mut self.shards[host.shard];
         let Some(held) = host.held else {
             if host.outstanding == 0 {
@@ -153,6 +157,7 @@ impl Intake {
             got += self.spill.pop(held, want - got, &mut shard.ready)?;
         }
         host.outstanding += got;
+        self.outstanding += got;
         if self.spill.is_empty(held) {
             self.spill.close_queue(held);
             host.held = None;
@@ -224,7 +229,7 @@ impl Intake {
     pub fn usage(&self) -> IntakeUsage {
         IntakeUsage {
             hosts: self.hosts.len(),
-            outstanding_targets: self.hosts.values().map(|host| host.outstanding).sum(),
+            outstanding_targets: self.outstanding,
             buffered_bytes: self.spill.buffered_bytes(),
             file_bytes: self.spill.file_bytes(),
         }
@@ -255,12 +260,14 @@ impl Intake {
             let number = shard_of(&target.host, self.shards.len());
             let host = Host { shard: number, outstanding: 1, held: None };
             self.hosts.insert(target.host.clone(), host);
+            self.outstanding += 1;
             self.shards[number].ready(target);
             return Ok(());
         };
         let shard = &mut self.shards[host.shard];
         if host.held.is_none() && host.outstanding < self.host_targets {
             host.outstanding += 1;
+            self.outstanding += 1;
             shard.ready(target);
             return Ok(());
         }
