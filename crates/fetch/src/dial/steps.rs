@@ -121,7 +121,7 @@ impl<'a> Dial<'a> {
         let (address, stream) = result.map_err(|lost| match lost {
             RaceLost::Failed(address, error) => {
                 self.remote_ip = Some(address.ip());
-                happy::failure_of(address, &error)
+                tried(happy::failure_of(address, &error), addresses.len())
             }
             RaceLost::TimedOut(address) => {
                 self.remote_ip = Some(address.ip());
@@ -320,6 +320,18 @@ where
             };
             tunnel::socks5(stream, destination, port, proxy.credentials.as_ref()).await
         }
+    }
+}
+
+/// Says in the message that an address was not the only one.
+fn tried(error: DialError, count: usize) -> DialError {
+    match error {
+        DialError::Failed(mut failed) if count > 1 => {
+            failed.failure.message =
+                format!("{} ({count} addresses tried)", failed.failure.message).into();
+            DialError::Failed(failed)
+        }
+        error => error,
     }
 }
 
