@@ -280,7 +280,7 @@ impl<P> Frontier<P> {
     }
 
     /// The target is recorded and leaves.
-    pub fn settle(&mut self, finishing: Finishing<P>) -> P {
+    pub fn settle<Q>(&mut self, finishing: Finishing<Q>) -> Q {
         self.counts.finishing -= 1;
         self.counts.settled += 1;
         finishing.job.payload
@@ -453,13 +453,15 @@ impl<P> Frontier<P> {
         job.attempts += 1;
         let (pace, reopens) = host.gate.as_mut().map_or((Duration::ZERO, false), |g| g.sent(now));
         let spacing = pace.max(host.interval);
-        host.next_at = after(host.next_at, spacing, now);
+        let strict = host.gate.as_ref().is_some_and(|gate| !gate.bears_bursts());
+        let late = if strict { Duration::ZERO } else { slack(spacing) };
+        host.next_at = after(host.next_at, spacing, late, now);
         host.in_flight += 1;
         let (first, standing, key) = (host.in_flight == 1, host.standing, host.key.clone());
         if first {
             host.kept_slot = u32::MAX;
         }
-        self.next_at = after(self.next_at, self.interval, now);
+        self.next_at = after(self.next_at, self.interval, slack(self.interval), now);
         self.leased_by[standing as usize] += 1;
         self.counts.waiting -= 1;
         self.counts.leased += 1;
@@ -653,12 +655,16 @@ impl<P> Frontier<P> {
     }
 }
 
-/// The clock of something that goes out every `spacing`, after one went at `now`. What a coarse
-/// timer lost is caught up, within a quarter of the spacing.
-fn after(clock: Time, spacing: Duration, now: Time) -> Time {
+/// The clock of something that goes out every `spacing`, after one went at `now`. What a late timer
+/// lost is caught up by the next one, if it is at most `slack`.
+fn after(clock: Time, spacing: Duration, slack: Duration, now: Time) -> Time {
     if spacing.is_zero() {
         return clock;
     }
-    let slack = (spacing / 4).min(Duration::from_millis(5));
-    clock.max(now - slack) + spacing
+    if clock + slack >= now { clock + spacing } else { now + spacing }
+}
+
+/// A quarter of the spacing, at most 5 ms: what coarse timers lose.
+fn slack(spacing: Duration) -> Duration {
+    (spacing / 4).min(Duration::from_millis(5))
 }

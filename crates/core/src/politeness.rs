@@ -20,6 +20,8 @@ const USED_SHARE: f64 = 0.96;
 const WINDOW_S_MIN: f64 = 0.2;
 /// A first burst that lasted longer than this is not the host's bucket.
 const BURST_S_MAX: f64 = 1.0;
+/// Fewer answers than this say nothing about a rate.
+const ANSWERS_MIN: u32 = 4;
 /// Answers kept to estimate a rate.
 const ANSWERS_MAX: usize = 512;
 /// A learned rate is kept this long at least, before more is tried.
@@ -49,6 +51,7 @@ pub(crate) struct Gate {
     burst: Option<(f64, f64)>,
     closed_at: Time,
     opened_at: Time,
+    ramp_per_second: f64,
     doubling_s: f64,
     /// Good answers since it was reopened, the newest `ANSWERS_MAX`.
     answers: VecDeque<Time>,
@@ -82,6 +85,7 @@ impl Gate {
             burst: (lasted_s < BURST_S_MAX).then_some((f64::from(answers), lasted_s)),
             closed_at: Time::ZERO,
             opened_at: Time::NEVER,
+            ramp_per_second: RAMP_PER_SECOND,
             doubling_s: RAMP_DOUBLING_S,
             answers: VecDeque::new(),
             answered: 0,
@@ -97,10 +101,12 @@ impl Gate {
         config: &RetryConfig,
         rng: &mut Rng,
     ) -> Time {
-        if self.opened_at != Time::NEVER && self.answered > 0 {
+        if self.answered >= ANSWERS_MIN {
             self.learn(now, retry_after);
         } else if self.rate > 0.0 {
-            self.rate = (self.rate * 0.7).max(floor(retry_after));
+            self.rate = (self.rate * 0.85).max(floor(retry_after));
+        } else if self.opened_at != Time::NEVER {
+            self.ramp_per_second = (self.ramp_per_second / 2.0).max(FLOOR_PER_SECOND);
         }
         let doubled = config.backoff.saturating_mul(1 << self.refusals.min(16));
         let pause = match retry_after {
@@ -118,6 +124,11 @@ impl Gate {
     /// Whether it has refused so often that it is given up.
     pub(crate) fn is_hopeless(&self) -> bool {
         self.refusals >= REFUSALS_MAX
+    }
+
+    /// Whether requests may go out a little closer than paced, to make up for a late timer.
+    pub(crate) fn bears_bursts(&self) -> bool {
+        self.burst.is_some_and(|(answers, _)| answers >= 2.0)
     }
 
     /// The learned rate, in requests a second.
@@ -181,18 +192,21 @@ impl Gate {
 
     fn interval(&mut self, now: Time) -> Duration {
         let per_second = match self.phase {
-            Phase::Ramp { since } => {
-                let s = now.since(since).as_secs_f64();
-                RAMP_PER_SECOND * (s / self.doubling_s).min(64.0).exp2()
-            }
+            Phase::Ramp { since } => self.ramp_at(since, now),
             Phase::Paced => self.rate_at(now),
-            Phase::Closed | Phase::Probe | Phase::Free => return Duration::ZERO,
+            Phase::Probe => self.ramp_per_second,
+            Phase::Closed | Phase::Free => return Duration::ZERO,
         };
         if per_second > RAMP_PER_SECOND_MAX && self.rate == 0.0 {
             self.phase = Phase::Free;
             return Duration::ZERO;
         }
         Duration::from_secs_f64(1.0 / per_second)
+    }
+
+    fn ramp_at(&self, since: Time, now: Time) -> f64 {
+        let doublings = now.since(since).as_secs_f64() / self.doubling_s;
+        self.ramp_per_second * doublings.min(64.0).exp2()
     }
 
     /// The learned rate, and what is added to it after the hold.
@@ -213,10 +227,22 @@ impl Gate {
         self.hold_until = now + self.hold;
     }
 
-    /// What a token bucket that is empty now must have been filled with, at least: in a window
-    /// that ends with a refusal it gave its burst and what flowed in. A window that begins with
-    /// the last refusal began with an empty bucket; it also holds for quotas per window of time.
+    /// The requests a second that the host seems to bear, if it counts with a token bucket: at
+    /// least what it has shown to bear, at most what explains that it refused now.
     fn estimate(&self, now: Time) -> f64 {
+        let shown = self.shown(now);
+        let sending = match self.phase {
+            Phase::Ramp { since } => self.ramp_at(since, now),
+            Phase::Paced => self.rate_at(now),
+            Phase::Closed | Phase::Probe | Phase::Free => f64::INFINITY,
+        };
+        self.explained(now).map_or(shown, |rate| rate.min(sending).max(shown))
+    }
+
+    /// A bucket that is empty now gave, in any window that ends now, at most its burst and what
+    /// flowed in. A window that begins with the last refusal began with an empty bucket; that one
+    /// also holds for quotas per window of time.
+    fn shown(&self, now: Time) -> f64 {
         let since_refusal_s = now.since(self.closed_at).as_secs_f64();
         let mut best = f64::from(self.answered) / since_refusal_s.max(1e-3);
         let (burst, burst_s, trust) = match self.burst {
@@ -229,11 +255,33 @@ impl Gate {
             if window_s < WINDOW_S_MIN.max(2.0 * burst_s) {
                 break;
             }
-            // While the first burst lasted, the bucket was filled as well.
-            let count = (self.answers.len() - before) as f64;
+            // A window begins with an answer, which took one from the bucket. While the first
+            // burst lasted, the bucket was filled as well.
+            let count = (self.answers.len() - before) as f64 + 1.0;
             best = best.max(trust * (count - burst) / (window_s - burst_s));
         }
         best
+    }
+
+    /// The highest rate of a bucket of the known burst that would be empty now, found by giving it
+    /// the answers again. `None` if the burst is not known.
+    fn explained(&self, now: Time) -> Option<f64> {
+        let (burst, burst_s) = self.burst?;
+        let refuses = |rate: f64| {
+            let burst = (burst - rate * burst_s).max(1.0);
+            let (mut tokens, mut at) = (burst, self.opened_at);
+            for &answer in &self.answers {
+                tokens = (tokens + rate * answer.since(at).as_secs_f64()).min(burst) - 1.0;
+                at = answer;
+            }
+            (tokens + rate * now.since(at).as_secs_f64()).min(burst) < 1.0
+        };
+        let (mut least, mut most) = (0.0, 2.0 * RAMP_PER_SECOND_MAX);
+        for _ in 0..20 {
+            let rate = (least + most) / 2.0;
+            if refuses(rate) { least = rate } else { most = rate }
+        }
+        Some(least)
     }
 }
 

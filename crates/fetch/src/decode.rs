@@ -375,3 +375,179 @@ impl Codec for Zstd {
         self.is_between
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use flate2::{GzBuilder, write};
+
+    use super::*;
+
+    const TEXT: &[u8] = b"hello hello hello hello";
+    /// `TEXT` by brotli; no encoder is among our dependencies.
+    const TEXT_BROTLI: &[u8] =
+        b"\x1b\x16\0\xf8\x8d\x94n\xdeDU\x86\x96\x6c\x20\x6f\x21\x4f\x1c\xe0\x38";
+    /// 16 MiB of `a`.
+    const BOMB_BROTLI: &[u8] =
+        b"\xcb\xff\xff\x3f\xf8\x25\xc2\xe2\xb1\x40\x20\xf7\xfe\x2f\xff\xff\xff\xf0\x4b\0\xc4\x61\
+          \x11\x80\xee\xfd\x1f";
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn gzip_with_all_header_fields(text: &[u8]) -> Vec<u8> {
+        let builder = GzBuilder::new().extra(vec![7; 300]).filename("a.txt").comment("b");
+        let mut encoder: write::GzEncoder<_> = builder.write(Vec::new(), Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zlib(text: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn raw_deflate(text: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        zstd::encode_all(text, 3).unwrap()
+    }
+
+    fn decoder(codings: &[&'static str]) -> Result<Option<Decoder>, Failure> {
+        let mut headers = HeaderMap::new();
+        for coding in codings {
+            headers.append(CONTENT_ENCODING, http::HeaderValue::from_static(coding));
+        }
+        Decoder::of(&headers, 3)
+    }
+
+    /// Decodes `encoded`, pushed in pieces of `piece` bytes, up to `decoded_max`.
+    fn decode(
+        codings: &[&'static str],
+        encoded: &[u8],
+        piece: usize,
+        decoded_max: usize,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut decoder = decoder(codings)?.expect("a coding");
+        let mut decoded = Vec::new();
+        for piece in encoded.chunks(piece) {
+            decoder.push(piece, &mut |bytes| {
+                decoded.extend_from_slice(bytes);
+                if decoded.len() > decoded_max {
+                    return Err(Failure::new(ErrorKind::LimitDecoded, "too much"));
+                }
+                Ok(())
+            })?;
+        }
+        decoder.end()?;
+        Ok(decoded)
+    }
+
+    fn kind(result: Result<Vec<u8>, Failure>) -> &'static str {
+        result.map_or_else(|failure| failure.kind.as_str(), |_| "ok")
+    }
+
+    #[test]
+    fn each_coding_is_undone_in_pieces_of_any_size_and_no_cut_goes_unseen() {
+        let cases: [(&[&str], Vec<u8>); 10] = [
+            (&["gzip"], gzip(TEXT)),
+            (&["X-GZip"], gzip_with_all_header_fields(TEXT)),
+            (&["gzip"], [gzip(&TEXT[..7]), gzip(&TEXT[7..])].concat()),
+            (&["deflate"], zlib(TEXT)),
+            (&["deflate"], raw_deflate(TEXT)),
+            (&["br"], TEXT_BROTLI.to_vec()),
+            (&["zstd"], zstd(TEXT)),
+            (&["zstd"], [zstd(&TEXT[..7]), zstd(&TEXT[7..])].concat()),
+            (&["identity", "br, gzip"], gzip(TEXT_BROTLI)),
+            (&["gzip", "zstd", "deflate"], zlib(&zstd(&gzip(TEXT)))),
+        ];
+        for (codings, encoded) in cases {
+            for piece in [1, 2, 3, 7, encoded.len()] {
+                let decoded = decode(codings, &encoded, piece, 1000).unwrap();
+                assert_eq!(decoded, TEXT, "{codings:?} in pieces of {piece}");
+            }
+            let first_frame = [gzip(&TEXT[..7]).len(), zstd(&TEXT[..7]).len()];
+            for cut in 1..encoded.len() {
+                let result = decode(codings, &encoded[..cut], 64, 1000);
+                if first_frame.contains(&cut) && result.as_deref() == Ok(&TEXT[..7]) {
+                    continue;
+                }
+                let what = format!("{codings:?} cut at {cut} of {}", encoded.len());
+                assert_eq!(kind(result), "protocol.truncated", "{what}");
+            }
+            assert_eq!(kind(decode(codings, &[], 1, 1000)), "ok", "{codings:?} of nothing");
+            assert_eq!(kind(decode(codings, b"<html></html>", 64, 1000)), "protocol.framing");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_whole_stream_is_ignored_unless_it_is_another() {
+        let padded = [gzip(TEXT), vec![0; 9]].concat();
+        assert_eq!(decode(&["gzip"], &padded, 5, 1000).unwrap(), TEXT);
+        let padded = [zlib(TEXT), b"junk".to_vec()].concat();
+        assert_eq!(decode(&["deflate"], &padded, 5, 1000).unwrap(), TEXT);
+        let padded = [TEXT_BROTLI, b"junk"].concat();
+        assert_eq!(decode(&["br"], &padded, 5, 1000).unwrap(), TEXT);
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_framing() {
+        let mut encoded = gzip(TEXT);
+        let crc = encoded.len() - 8;
+        encoded[crc] ^= 1;
+        assert_eq!(kind(decode(&["gzip"], &encoded, 64, 1000)), "protocol.framing");
+    }
+
+    #[test]
+    fn a_bomb_is_stopped_within_one_step_of_its_cap() {
+        let zeros = vec![0; 16 << 20];
+        let cases: [(&[&str], Vec<u8>); 5] = [
+            (&["gzip"], gzip(&zeros)),
+            (&["deflate"], zlib(&zeros)),
+            (&["br"], BOMB_BROTLI.to_vec()),
+            (&["zstd"], zstd(&zeros)),
+            (&["gzip, gzip"], gzip(&gzip(&zeros))),
+        ];
+        for (codings, bomb) in cases {
+            let all = decode(codings, &bomb, bomb.len(), 16 << 20).unwrap();
+            assert_eq!(all.len(), 16 << 20, "{codings:?}");
+            let mut largest = 0;
+            let mut decoder = decoder(codings).unwrap().unwrap();
+            let result = decoder.push(&bomb, &mut |bytes| {
+                largest += bytes.len();
+                match largest > 1 << 20 {
+                    true => Err(Failure::new(ErrorKind::LimitDecoded, "too much")),
+                    false => Ok(()),
+                }
+            });
+            assert_eq!(result.unwrap_err().kind, ErrorKind::LimitDecoded, "{codings:?}");
+            assert!(largest <= (1 << 20) + STEP_BYTES, "{codings:?}: {largest}");
+        }
+    }
+
+    #[test]
+    fn codings_beyond_the_limit_and_unknown_ones_are_refused() {
+        let check = |codings: &[&'static str]| match decoder(codings) {
+            Ok(Some(_)) => "decoded",
+            Ok(None) => "plain",
+            Err(failure) => failure.kind.as_str(),
+        };
+        assert_eq!(check(&[]), "plain");
+        assert_eq!(check(&["identity", ""]), "plain");
+        assert_eq!(check(&["gzip, gzip, identity, gzip"]), "decoded");
+        assert_eq!(check(&["gzip, gzip", "gzip, gzip"]), "limit.encodings");
+        assert_eq!(check(&["compress"]), "limit.encodings");
+        assert_eq!(check(&["gzip;q=1"]), "limit.encodings");
+    }
+}

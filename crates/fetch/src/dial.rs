@@ -377,6 +377,10 @@ impl Dial<'_> {
         name: &str,
         port: u16,
     ) -> Result<TcpStream, DialError> {
+        if port == 0 {
+            let message = format!("{name}:0 cannot be dialled");
+            return Err(DialError::failure(ErrorKind::ConnectUnreachable, message));
+        }
         let known = self.addresses(dialer, name, port).await?;
         self.progress.enter(Phase::Connect);
         let waited = Instant::now();
@@ -475,7 +479,11 @@ impl Dial<'_> {
                     }
                 }
                 ProxyKind::Socks5 | ProxyKind::Socks5h => {
-                    let first = resolved.as_ref().and_then(|known| known.as_slice().first());
+                    // One address must do; few proxies have IPv6.
+                    let first = resolved.as_ref().and_then(|known| {
+                        let list = known.as_slice();
+                        list.iter().find(|ip| ip.is_ipv4()).or(list.first())
+                    });
                     let destination = match first.copied().or(literal(name)) {
                         Some(ip) => Destination::Address(ip),
                         None => Destination::Name(name),

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gather_core::{ErrorKind, Failure};
-use hickory_resolver::TokioResolver;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::sync::{OnceCell, Semaphore, watch};
@@ -19,12 +18,13 @@ use tokio::time::{Instant, timeout};
 
 use crate::cache::Generations;
 use crate::dial::{DialError, LocalShortage};
-use crate::happy::{interleave, shortage_of};
+use crate::happy::interleave;
 use crate::options::{Family, NetOptions};
 
+mod sockets;
 mod sources;
 
-use sources::Sources;
+use sources::{NameServers, Sources};
 
 /// The longest a name server's answer is waited for; waiting for a turn is not counted.
 const LOOKUP_MAX: Duration = Duration::from_secs(5);
@@ -112,8 +112,8 @@ impl Resolver {
             return Ok(flight);
         }
         let sources = self.sources.get().expect("loaded by the caller");
-        let resolver = match &sources.servers {
-            Ok(resolver) => resolver.clone(),
+        let servers = match &sources.servers {
+            Ok(servers) => servers.clone(),
             Err(why) => {
                 return Err(DialError::failure(
                     ErrorKind::DnsTemporary,
@@ -131,7 +131,7 @@ impl Resolver {
         let (family, turns, text) = (self.family, Arc::clone(&self.turns), Box::<str>::from(name));
         let task = tokio::spawn(async move {
             let Ok(_turn) = turns.acquire().await else { return };
-            sender.send_replace(Some(ask(&resolver, &query, &text, family).await));
+            sender.send_replace(Some(ask(&servers, &query, &text, family).await));
         });
         let flight = Rc::new(Flight {
             name: name.into(),
@@ -196,26 +196,37 @@ impl Found {
 /// One question's outcome: addresses, or why there are none.
 type Reply = Result<(Vec<IpAddr>, Instant), NetError>;
 
-async fn ask(resolver: &TokioResolver, query: &Name, name: &str, family: Family) -> Found {
+async fn ask(servers: &NameServers, query: &Name, name: &str, family: Family) -> Found {
     let asked = async {
         match family {
-            Family::Any => ask_both(resolver, query).await,
-            Family::V4 => (ask_one(resolver, query, RecordType::A).await, None),
-            Family::V6 => (ask_one(resolver, query, RecordType::AAAA).await, None),
+            Family::Any => ask_both(servers, query).await,
+            Family::V4 => (ask_one(servers, query, RecordType::A).await, None),
+            Family::V6 => (ask_one(servers, query, RecordType::AAAA).await, None),
         }
     };
-    let now = Instant::now;
-    match timeout(LOOKUP_MAX, asked).await {
-        Ok((first, second)) => judge(first, second, name, family, now()),
-        Err(_) => Found { what: Err(Absence::Failed(timed_out(name))), until: now() },
+    let refused = servers.sockets.refused();
+    let found = timeout(LOOKUP_MAX, asked).await;
+    let now = Instant::now();
+    let mut found = match found {
+        Ok((first, second)) => judge(first, second, name, family, now),
+        Err(_) => Found { what: Err(Absence::Failed(timed_out(name))), until: now },
+    };
+    // An unanswered question that may never have been sent is asked again later; so may be one
+    // that only stood beside such a question, which costs nothing but time.
+    if let Err(Absence::Failed(failure)) = &found.what
+        && failure.kind != ErrorKind::DnsNotFound
+        && servers.sockets.refused() != refused
+    {
+        found.what = Err(Absence::Local(LocalShortage::Descriptors));
     }
+    found
 }
 
 /// Asks for A and AAAA at once. The second reply is `None` for a question not asked, and an
 /// error where it came too late to be waited for.
-async fn ask_both(resolver: &TokioResolver, query: &Name) -> (Reply, Option<Reply>) {
-    let mut v6 = pin!(ask_one(resolver, query, RecordType::AAAA));
-    let mut v4 = pin!(ask_one(resolver, query, RecordType::A));
+async fn ask_both(servers: &NameServers, query: &Name) -> (Reply, Option<Reply>) {
+    let mut v6 = pin!(ask_one(servers, query, RecordType::AAAA));
+    let mut v4 = pin!(ask_one(servers, query, RecordType::A));
     let (first, other) = tokio::select! {
         reply = &mut v6 => (reply, v4),
         reply = &mut v4 => (reply, v6),
@@ -227,8 +238,8 @@ async fn ask_both(resolver: &TokioResolver, query: &Name) -> (Reply, Option<Repl
     (first, Some(second))
 }
 
-async fn ask_one(resolver: &TokioResolver, query: &Name, kind: RecordType) -> Reply {
-    let lookup = resolver.lookup(query.clone(), kind).await?;
+async fn ask_one(servers: &NameServers, query: &Name, kind: RecordType) -> Reply {
+    let lookup = servers.resolver.lookup(query.clone(), kind).await?;
     let addresses = lookup
         .answers()
         .iter()
@@ -269,7 +280,9 @@ fn judge(first: Reply, second: Option<Reply>, name: &str, family: Family, now: I
         return Found { what: Ok(addresses), until: until.max(now + TTL_MIN) };
     }
     match trouble {
-        Some(error) => Found { what: Err(absence(&error, name)), until: now },
+        Some(error) => {
+            Found { what: Err(Absence::Failed(trouble_failure(&error, name))), until: now }
+        }
         None => {
             let message = format!("{name} has no {}address in DNS", family.adjective());
             let failure = Failure::new(ErrorKind::DnsNotFound, message);
@@ -278,21 +291,16 @@ fn judge(first: Reply, second: Option<Reply>, name: &str, family: Family, now: I
     }
 }
 
-fn absence(error: &NetError, name: &str) -> Absence {
+fn trouble_failure(error: &NetError, name: &str) -> Failure {
     let what = match error {
-        NetError::Timeout => return Absence::Failed(timed_out(name)),
-        NetError::Io(error) => {
-            if let Some(shortage) = shortage_of(error) {
-                return Absence::Local(shortage);
-            }
-            format!("cannot reach a name server for {name}: {error}")
-        }
+        NetError::Timeout => return timed_out(name),
+        NetError::Io(error) => format!("cannot reach a name server for {name}: {error}"),
         NetError::Dns(DnsError::ResponseCode(code)) => {
             format!("the name server answered \"{code}\" for {name}")
         }
         other => format!("the lookup of {name} failed: {other}"),
     };
-    Absence::Failed(Failure::new(ErrorKind::DnsTemporary, what))
+    Failure::new(ErrorKind::DnsTemporary, what)
 }
 
 fn timed_out(name: &str) -> Failure {

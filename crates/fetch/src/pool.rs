@@ -76,11 +76,14 @@ pub(crate) struct Origin {
     spoken: Cell<Option<Protocol>>,
     /// Tries that wait for another's dial, which may give them an HTTP/2 connection; `None`
     /// while nobody dials for all.
-    dialling: RefCell<Option<Vec<oneshot::Sender<Result<(), DialError>>>>>,
+    dialling: RefCell<Option<Vec<oneshot::Sender<Dialled>>>>,
     /// The constant headers of requests to it, with the credentials of the run and without.
     pub(crate) headers: OnceCell<HeaderMap>,
     pub(crate) bare_headers: OnceCell<HeaderMap>,
 }
+
+/// What those learn who wait for another's dial.
+type Dialled = Result<(), DialError>;
 
 struct Idle {
     connection: Box<H1>,
@@ -169,7 +172,7 @@ impl Drop for DialForAll<'_> {
 
 enum Turn<'a> {
     Dial(DialForAll<'a>),
-    Wait(oneshot::Receiver<Result<(), DialError>>),
+    Wait(oneshot::Receiver<Dialled>),
 }
 
 impl Origin {
@@ -269,10 +272,9 @@ impl Pool {
                 }
                 Turn::Wait(dialled) => {
                     progress.enter(Phase::Connect);
-                    match dialled.await {
-                        Ok(Err(error)) => return Err(error),
-                        // It stands, or the one who dialled was cancelled.
-                        Ok(Ok(())) | Err(_) => {}
+                    // Otherwise it stands, or the one who dialled was cancelled.
+                    if let Ok(Err(error)) = dialled.await {
+                        return Err(error);
                     }
                 }
             }

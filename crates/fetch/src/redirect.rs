@@ -95,3 +95,80 @@ fn is_same(visited: &str, next: &Url) -> bool {
 fn invalid(what: &str) -> Failure {
     Failure::new(ErrorKind::RedirectInvalid, format!("redirected with {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOLLOW: Redirects = Redirects::Follow { max: 3 };
+
+    /// What a redirect from `url` (after `chain`) with these locations leads to.
+    fn check(url: &str, chain: &[&str], status: u16, locations: &[&[u8]]) -> String {
+        let mut headers = HeaderMap::new();
+        for location in locations {
+            headers.append(LOCATION, http::HeaderValue::from_bytes(location).unwrap());
+        }
+        let chain: Vec<ChainLink> =
+            chain.iter().map(|url| ChainLink { url: (*url).into(), status: 302 }).collect();
+        let url = Url::parse(url).unwrap();
+        match next(status, &headers, &url, &chain, FOLLOW, MethodAfter::Stays) {
+            Ok(Next::Final) => "final".to_owned(),
+            Ok(Next::Follow(url)) => url.to_string(),
+            Err(failure) => failure.kind.as_str().to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_location_is_resolved_against_its_url() {
+        let cases: [(&str, &[u8], &str); 16] = [
+            ("http://a/x/y", b"z", "http://a/x/z"),
+            ("http://a/x/y?q", b"/z", "http://a/z"),
+            ("http://a/x", b"?q=1", "http://a/x?q=1"),
+            ("http://a/x", b"//b/z", "http://b/z"),
+            ("http://a/x", b"  https://b  ", "https://b/"),
+            ("http://a/x#f", b"/z", "http://a/z#f"),
+            ("http://a/x#f", b"/z#g", "http://a/z#g"),
+            ("http://a/x", b"http://user:secret@b/z", "http://b/z"),
+            ("http://a/x", "/\u{e4}".as_bytes(), "http://a/%C3%A4"),
+            ("http://a/x", b"", "redirect.invalid"),
+            ("http://a/x", b" \t", "redirect.invalid"),
+            ("http://a/x", b"http://", "redirect.invalid"),
+            ("http://a/x", b"/\xff", "redirect.invalid"),
+            ("http://a/x", b"file:///etc/passwd", "redirect.scheme"),
+            ("http://a/x", b"gopher://a/", "redirect.scheme"),
+            ("https://a/x", b"http://a/x", "redirect.downgrade"),
+        ];
+        for (url, location, expected) in cases {
+            let what = String::from_utf8_lossy(location);
+            assert_eq!(check(url, &[], 302, &[location]), expected, "{url} {what}");
+        }
+    }
+
+    #[test]
+    fn only_redirect_statuses_with_a_location_are_followed() {
+        for status in [301, 302, 303, 307, 308] {
+            assert_eq!(check("http://a/", &[], status, &[b"/b"]), "http://a/b", "{status}");
+            assert_eq!(check("http://a/", &[], status, &[]), "final", "{status}");
+        }
+        for status in [200, 201, 300, 304, 305, 404] {
+            assert_eq!(check("http://a/", &[], status, &[b"/b"]), "final", "{status}");
+        }
+    }
+
+    #[test]
+    fn two_locations_must_agree() {
+        assert_eq!(check("http://a/", &[], 302, &[b"/b", b"/b"]), "http://a/b");
+        assert_eq!(check("http://a/", &[], 302, &[b"/b", b"/c"]), "redirect.invalid");
+    }
+
+    #[test]
+    fn chains_end_at_loops_and_at_the_limit() {
+        let chain = ["http://a/1", "http://a/2"];
+        assert_eq!(check("http://a/3", &chain, 302, &[b"/4"]), "http://a/4");
+        assert_eq!(check("http://a/3", &chain, 302, &[b"/1"]), "redirect.loop");
+        assert_eq!(check("http://a/3", &chain, 302, &[b"/3"]), "redirect.loop");
+        assert_eq!(check("http://a/3", &chain, 302, &[b"/3#f"]), "redirect.loop");
+        let chain = ["http://a/0", "http://a/1", "http://a/2"];
+        assert_eq!(check("http://a/3", &chain, 302, &[b"/4"]), "redirect.limit");
+    }
+}

@@ -221,29 +221,20 @@ impl<'a> Outgoing<'a> {
         origin: &Origin,
         protocol: Protocol,
     ) -> Result<HeaderMap, Failure> {
-        let mut headers;
-        if origin.key == self.target.host {
-            let constant = origin
-                .headers
-                .get_or_init(|| with_host(&self.defaults.headers, &origin.key, protocol));
-            headers = constant.clone();
-            if let Some(userinfo) = &self.userinfo {
-                headers.insert(AUTHORIZATION, userinfo.clone());
-            }
-            if let Some(spec) = self.target.request.as_deref() {
-                override_headers(&mut headers, &spec.headers).map_err(|name| invalid(&name))?;
-            }
-            if let Some(signer) = &self.defaults.signer {
-                let body = self.body.as_deref().unwrap_or_default();
-                signer
-                    .sign(&self.method, url, &mut headers, body)
-                    .map_err(|error| Failure::new(ErrorKind::InputInvalid, error))?;
-            }
-        } else {
-            let constant = origin
+        let is_own = origin.key == self.target.host;
+        let mut headers = match is_own {
+            true => origin.headers.get_or_init(|| with_host(&self.defaults.headers, &origin.key)),
+            false => origin
                 .bare_headers
-                .get_or_init(|| with_host(&self.defaults.bare_headers, &origin.key, protocol));
-            headers = constant.clone();
+                .get_or_init(|| with_host(&self.defaults.bare_headers, &origin.key)),
+        }
+        .clone();
+        if protocol == Protocol::Http2 {
+            // `:authority` says it (RFC 9113 section 8.3.1).
+            headers.remove(HOST);
+        }
+        if is_own {
+            self.add_own(url, &mut headers)?;
         }
         let expects_body = matches!(self.method.as_str(), "POST" | "PUT" | "PATCH");
         match &self.body {
@@ -252,6 +243,22 @@ impl<'a> Outgoing<'a> {
             None => headers.remove(CONTENT_LENGTH),
         };
         Ok(headers)
+    }
+
+    /// What goes to the origin of the target's own URL only.
+    fn add_own(&self, url: &Url, headers: &mut HeaderMap) -> Result<(), Failure> {
+        if let Some(userinfo) = &self.userinfo {
+            headers.insert(AUTHORIZATION, userinfo.clone());
+        }
+        if let Some(spec) = self.target.request.as_deref() {
+            override_headers(headers, &spec.headers).map_err(|name| invalid(&name))?;
+        }
+        if let Some(signer) = &self.defaults.signer {
+            let body = self.body.as_deref().unwrap_or_default();
+            let signed = signer.sign(&self.method, url, headers, body);
+            signed.map_err(|error| Failure::new(ErrorKind::InputInvalid, error))?;
+        }
+        Ok(())
     }
 }
 
@@ -283,11 +290,7 @@ fn basic(user_password: impl AsRef<[u8]>) -> HeaderValue {
     secret(HeaderValue::try_from(text).expect("base64 is visible ASCII"))
 }
 
-fn with_host(headers: &HeaderMap, key: &HostKey, protocol: Protocol) -> HeaderMap {
-    if protocol == Protocol::Http2 {
-        // `:authority` says it.
-        return headers.clone();
-    }
+fn with_host(headers: &HeaderMap, key: &HostKey) -> HeaderMap {
     let mut with_host = HeaderMap::with_capacity(headers.len() + 2);
     let default_port = key.port() == key.scheme().default_port();
     let host = match default_port {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use gather_core::HostKey;
+use gather_core::{HostKey, Target};
 use tokio::sync::mpsc;
 
 use crate::pending::{Credit, Pending};
@@ -21,7 +21,10 @@ const TOOK_AT_ONCE: u32 = 64;
 
 /// What came in.
 pub(crate) enum Fed {
-    Targets(Vec<Pending>),
+    /// From the list.
+    Listed(Vec<Target>),
+    /// From a caller or another shard.
+    Asked(Box<Pending>),
     Broken(Vec<Broken>),
     /// The source failed; what was read before still comes.
     Failed(SourceError),
@@ -54,6 +57,7 @@ impl Feed {
             Some(port) => (Some(port.from_intake), Some(port.to_intake), port.read_to_end),
             None => (None, None, Arc::new(AtomicBool::new(true))),
         };
+        let to_intake_is_none = to_intake.is_none();
         Self {
             index,
             intake: RefCell::new(intake),
@@ -62,13 +66,18 @@ impl Feed {
             inbox: RefCell::new(Some(inbox)),
             took: RefCell::default(),
             unsaid: RefCell::default(),
-            was_handed: Cell::new(false),
+            was_handed: Cell::new(to_intake_is_none),
         }
     }
 
     /// Whether the source was read to its end, even if some of it is still held back.
     pub(crate) fn is_read_to_end(&self) -> bool {
         self.read_to_end.load(Ordering::Acquire)
+    }
+
+    /// Whether the intake has nothing more to give.
+    pub(crate) fn is_all_handed(&self) -> bool {
+        self.was_handed.get()
     }
 
     /// What comes next. Never resolves once nothing can come any more.
@@ -85,9 +94,7 @@ impl Feed {
         let Some(receiver) = intake.as_mut() else { return Poll::Pending };
         let said = std::task::ready!(receiver.poll_recv(context));
         Poll::Ready(match said {
-            Some(ToShard::Admit(targets)) => {
-                Fed::Targets(targets.into_iter().map(Pending::listed).collect())
-            }
+            Some(ToShard::Admit(targets)) => Fed::Listed(targets),
             Some(ToShard::Broken(broken)) => Fed::Broken(broken),
             Some(ToShard::Failed(error)) => Fed::Failed(error),
             Some(ToShard::AllHanded) | None => {
@@ -102,7 +109,7 @@ impl Feed {
         let mut inbox = self.inbox.borrow_mut();
         let Some(receiver) = inbox.as_mut() else { return Poll::Pending };
         match std::task::ready!(receiver.poll_recv(context)) {
-            Some(pending) => Poll::Ready(Fed::Targets(vec![pending])),
+            Some(pending) => Poll::Ready(Fed::Asked(Box::new(pending))),
             None => {
                 *inbox = None;
                 Poll::Pending

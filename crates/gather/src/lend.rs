@@ -43,4 +43,19 @@ impl Shard {
             self.run.wake_all();
         }
     }
+
+    /// Gives back everything that is idle, where other shards could use it.
+    pub(crate) fn give_idle_permits(&self) {
+        if self.run.shards() > 1 {
+            self.want(0);
+            self.give_permits(u32::MAX);
+        }
+    }
+
+    /// Takes permits out of the run for good, so that this shard holds `most`.
+    pub(crate) fn shrink_to(&self, most: u32) {
+        let surplus = self.held.get().saturating_sub(most);
+        self.run.permits.retire(surplus);
+        self.set_held(self.held.get() - surplus);
+    }
 }

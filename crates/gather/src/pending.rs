@@ -1,8 +1,12 @@
 //! A target on its way through the engine, with what earlier tries left behind.
 
-use gather_core::{Attempt, Record, Target};
-use gather_fetch::TryState;
+use std::rc::Rc;
+
+use gather_core::attempt::ChainLink;
+use gather_core::{Attempt, Duration, Record, Target};
+use gather_fetch::{Progress, TryState};
 use tokio::sync::oneshot;
+use url::Url;
 
 /// The frontier's payload.
 pub(crate) struct Pending {
@@ -25,12 +29,18 @@ pub(crate) enum Credit {
 /// What earlier tries of a target left behind.
 #[derive(Default)]
 pub(crate) struct Past {
-    /// The redirects and the time that the next try goes on from.
-    pub(crate) state: TryState,
+    /// Where the next try goes on after a redirect.
+    pub(crate) url: Option<Url>,
+    /// The redirects so far.
+    pub(crate) chain: Vec<ChainLink>,
+    /// What is left of the time for one try after a redirect.
+    pub(crate) time_left: Option<Duration>,
     /// The last try that was not final.
     pub(crate) last: Option<Attempt>,
-    /// Tries on hosts that redirected here.
-    pub(crate) attempts: u32,
+    /// Leases that were only a part of a try, because it went on at another host.
+    pub(crate) hops: u32,
+    /// Leases in another shard.
+    pub(crate) leases_elsewhere: u32,
 }
 
 impl Pending {
@@ -44,8 +54,23 @@ impl Pending {
         Self { target, past: None, reply: Some(reply), credit: Credit::None }
     }
 
-    /// Tries on hosts that redirected here.
-    pub(crate) fn attempts_before(&self) -> u32 {
-        self.past.as_ref().map_or(0, |past| past.attempts)
+    /// Tries made, when this shard's frontier counts so many leases.
+    pub(crate) fn tries(&self, leases: u32) -> u32 {
+        match &self.past {
+            Some(past) => (leases + past.leases_elsewhere).saturating_sub(past.hops),
+            None => leases,
+        }
+    }
+}
+
+impl Past {
+    /// Where the next try stands when it begins.
+    pub(crate) fn state(&self, progress: &Rc<Progress>) -> TryState {
+        TryState {
+            url: self.url.clone(),
+            chain: self.chain.clone(),
+            time_left: self.time_left,
+            progress: Rc::clone(progress),
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! What a shard tells of itself while it runs and when it ends.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::live::{HostLive, InFlight};
-use crate::stall::Stall;
+use crate::shard::Shard;
+use crate::stall::{Heartbeat, Stall};
 use crate::tally::Troubles;
 
 /// What held a shard's requests back at a moment.
@@ -25,6 +27,41 @@ pub(crate) enum Brake {
     Output,
     /// Nothing waited and nothing was left to read: the last answers.
     Latency,
+}
+
+/// How often each brake was on, beat by beat.
+#[derive(Debug, Default)]
+pub(crate) struct Brakes {
+    /// What stopped the last attempt to start something, since the last beat.
+    on: Cell<Option<Brake>>,
+    counted: Cell<u32>,
+    beats: RefCell<BTreeMap<Brake, u64>>,
+}
+
+impl Brakes {
+    /// Nothing could be started, because of this.
+    pub(crate) fn note(&self, brake: Brake) {
+        self.on.set(Some(brake));
+    }
+
+    /// Counts one beat.
+    pub(crate) fn count(&self, output_behind: bool) {
+        self.counted.set(self.counted.get().wrapping_add(1));
+        let brake = if output_behind { Some(Brake::Output) } else { self.on.get() };
+        if let Some(brake) = brake {
+            *self.beats.borrow_mut().entry(brake).or_default() += 1;
+        }
+    }
+
+    /// Beats counted.
+    pub(crate) fn counted(&self) -> u32 {
+        self.counted.get()
+    }
+
+    /// Beats by brake.
+    pub(crate) fn beats(&self) -> BTreeMap<Brake, u64> {
+        self.beats.borrow().clone()
+    }
 }
 
 /// A shard's account of itself.
@@ -61,5 +98,38 @@ impl ShardReport {
 
     pub(crate) fn read(&self) -> ShardFacts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Targets in flight longest that are named.
+const OLDEST_MAX: usize = 5;
+
+impl Shard {
+    /// Leaves an account of this moment.
+    pub(crate) fn publish(&self, heartbeat: &Heartbeat) {
+        let pool = self.client.stats();
+        let tally = &self.tally;
+        let oldest = match self.run.wants_names() {
+            true => self.seats.oldest(self.run.clock.now(), OLDEST_MAX),
+            false => Vec::new(),
+        };
+        self.report.publish(ShardFacts {
+            in_flight: tally.in_flight.get(),
+            peak: tally.peak.get(),
+            requests: tally.requests.get(),
+            retries: tally.retries.get(),
+            rate_limited: tally.rate_limited.get(),
+            given_up: tally.given_up.get(),
+            descriptor_refusals: tally.descriptor_refusals.get(),
+            connections_opened: pool.opened,
+            connections_reused: pool.reused,
+            trying: tally.trying.get(),
+            busy: heartbeat.busy(),
+            stall: heartbeat.longest(),
+            brakes: self.brakes.beats(),
+            troubles: self.troubles.borrow().clone(),
+            hosts: self.busiest_hosts(),
+            oldest,
+        });
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Interrupt {
 /// One try in flight. Made once per slot, used for one lease after the other.
 #[derive(Default)]
 pub(crate) struct Seat {
-    pub(crate) progress: Progress,
+    pub(crate) progress: Rc<Progress>,
     lease: Cell<Option<(LeaseId, Time)>>,
     interrupt: Cell<Option<Interrupt>>,
     asked: Cell<bool>,
@@ -44,6 +44,7 @@ impl Seat {
     ) -> Result<F::Output, Interrupt> {
         self.lease.set(Some((lease, since)));
         self.interrupt.set(None);
+        self.name.borrow_mut().take();
         let mut try_ = pin!(try_);
         let ended = poll_fn(|context| {
             if let Some(interrupt) = self.interrupt.take() {

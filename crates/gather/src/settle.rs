@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use gather_core::frontier::Finishing;
-use gather_core::{Failure, Outcome, Record, RecordError};
+use gather_core::{Failure, Outcome, Record, classify};
 use tokio::sync::oneshot;
 
-use crate::finish::{self, Ending};
+use crate::finish;
 use crate::pending::Pending;
 use crate::shard::Shard;
 use crate::shared::Failed;
@@ -22,7 +22,7 @@ impl Shard {
         self.note_events();
     }
 
-    fn note_events(&self) {
+    pub(crate) fn note_events(&self) {
         let now = self.run.clock.now();
         let mut frontier = self.frontier.borrow_mut();
         while let Some(event) = frontier.next_event() {
@@ -31,28 +31,20 @@ impl Shard {
     }
 
     fn end_untried(&self, mut finishing: Finishing<Pending>, failure: Failure) {
-        self.feed.took_waiting(&mut finishing);
+        self.feed.took(finishing.payload_mut());
+        if let Some(plain) = Self::plain_http(finishing.payload(), failure.kind) {
+            return self.start_over(finishing, plain);
+        }
         let ending = self.ending(&finishing);
-        let retryable = gather_core::classify::is_retryable(failure.kind);
-        let error = RecordError::new(failure, retryable);
         let (mut pending, finishing) = finishing.split();
         let last = pending.past.as_mut().and_then(|past| past.last.take());
-        // One that was tried ends as its last try did, with what that try brought.
-        let record = |outcome| match last {
+        let outcome = classify::conclude(failure);
+        // One that was tried tells of its last try.
+        let record = match last {
             Some(attempt) => finish::tried(pending.target, attempt, ending, outcome),
             None => finish::untried(pending.target, ending, outcome),
         };
-        let record = match ending.attempts {
-            0 if error.kind == gather_core::ErrorKind::HostParked => record(Outcome::Skipped(error)),
-            _ => record(Outcome::Failed(error)),
-        };
         self.deliver(record, pending.reply, finishing);
-    }
-
-    fn ending<P: AsPending>(&self, finishing: &Finishing<P>) -> Ending {
-        let queued = self.run.clock.now().since(finishing.admitted_at());
-        let before = finishing.payload().attempts_before();
-        Ending { attempts: finishing.attempts() + before, queued }
     }
 
     /// Sends a record on its way; its target is settled once the record is committed.

@@ -1,6 +1,7 @@
 //! What the shards of one run share: counters and signals, never a target.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use gather_core::Config;
 use gather_core::config::StopRule;
@@ -9,6 +10,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::permits::Permits;
 use crate::rate::RateGate;
+use crate::source::SourceError;
 use crate::stop::{Cause, Stop};
 
 /// Finished targets before a share of failures is judged.
@@ -22,12 +24,16 @@ pub(crate) struct Shared {
     pub(crate) rate: Option<RateGate>,
     /// Handed to a shard, and without a record so far.
     pub(crate) unfinished: AtomicU64,
-    /// Whether no further target will be handed to a shard.
-    pub(crate) all_handed: AtomicBool,
     /// Hosts with work, by shard.
     pub(crate) hosts: Vec<AtomicU32>,
+    /// Inputs that came in, broken ones included.
+    inputs: AtomicU64,
+    /// Shards that are still being handed targets.
+    feeding: AtomicUsize,
     finished: AtomicU64,
     failed: AtomicU64,
+    wants_names: AtomicBool,
+    source_error: Mutex<Option<SourceError>>,
     wakes: Vec<Notify>,
 }
 
@@ -37,15 +43,65 @@ impl Shared {
             clock: Clock::start(),
             stop,
             permits: Permits::new(permits, u32::try_from(shards).unwrap_or(u32::MAX)),
-            rate: config.rate.map(RateGate::new),
+            rate: config.rate.filter(|_| shards > 1).map(RateGate::new),
             unfinished: AtomicU64::new(0),
-            all_handed: AtomicBool::new(false),
             hosts: (0..shards).map(|_| AtomicU32::new(0)).collect(),
+            inputs: AtomicU64::new(0),
+            feeding: AtomicUsize::new(shards),
+            wants_names: AtomicBool::new(false),
+            source_error: Mutex::new(None),
             finished: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             wakes: (0..shards).map(|_| Notify::new()).collect(),
             config,
         }
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> usize {
+        self.wakes.len()
+    }
+
+    /// Inputs that came in so far.
+    pub(crate) fn inputs(&self) -> u64 {
+        self.inputs.load(Ordering::Acquire)
+    }
+
+    /// More inputs came in, each to get a record.
+    pub(crate) fn count_inputs(&self, count: usize) {
+        self.inputs.fetch_add(count as u64, Ordering::AcqRel);
+        self.unfinished.fetch_add(count as u64, Ordering::AcqRel);
+    }
+
+    /// A shard was handed the last it will be handed.
+    pub(crate) fn count_fed(&self) {
+        if self.feeding.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.wake_all();
+        }
+    }
+
+    /// The source cannot be read on: what came before it still gets its records.
+    pub(crate) fn fail_source(&self, error: SourceError) {
+        // A spill that fails leaves targets behind that nobody can fetch any more.
+        if matches!(error, SourceError::Spill(_)) {
+            self.stop.because(Cause::Fault);
+        }
+        self.source_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    /// Why the source ended early, if it did.
+    pub(crate) fn take_source_error(&self) -> Option<SourceError> {
+        self.source_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Asks the shards to name the targets that have been in flight longest, or no longer.
+    pub(crate) fn want_names(&self, want: bool) {
+        self.wants_names.store(want, Ordering::Relaxed);
+    }
+
+    /// Whether somebody wants them named.
+    pub(crate) fn wants_names(&self) -> bool {
+        self.wants_names.load(Ordering::Relaxed)
     }
 
     /// The bell of one shard.
@@ -91,7 +147,7 @@ impl Shared {
 
     /// Whether nothing is left to do, in any shard.
     pub(crate) fn is_done(&self) -> bool {
-        self.all_handed.load(Ordering::Acquire) && self.unfinished.load(Ordering::Acquire) == 0
+        self.feeding.load(Ordering::Acquire) == 0 && self.unfinished.load(Ordering::Acquire) == 0
     }
 }
 

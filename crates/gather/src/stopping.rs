@@ -1,6 +1,6 @@
 //! How a shard stops before its end: what it still waits for, and what becomes of the rest.
 
-use gather_core::frontier::{Lease, Signal};
+use gather_core::frontier::{Finishing, Lease, Signal};
 use gather_core::{Duration, ErrorKind, Failure, Outcome, RecordError, Time};
 
 use crate::finish::{self, Ending};
@@ -94,10 +94,7 @@ impl Shard {
     }
 
     /// What is known of a target that ends now.
-    pub(crate) fn ending(
-        &self,
-        finishing: &gather_core::frontier::Finishing<Pending>,
-    ) -> Ending {
+    pub(crate) fn ending(&self, finishing: &Finishing<Pending>) -> Ending {
         Ending {
             attempts: finishing.payload().tries(finishing.attempts()),
             queued: self.run.clock.now().since(finishing.admitted_at()),

@@ -187,7 +187,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let bodies = BodyStore::open(dir.path()).unwrap();
         bodies.begin().unwrap().write(b"half").unwrap();
-        assert_eq!(files(dir.path()), [PathBuf::new(); 0]);
+        assert_eq!(files(dir.path()), Vec::<PathBuf>::new());
     }
 
     #[test]

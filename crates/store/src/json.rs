@@ -75,25 +75,45 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends a JSON string (RFC 8259 section 7).
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    out.reserve(rest.len() + 2);
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        let escape = ESCAPES[usize::from(byte)];
-        if escape == 0 {
-            continue;
-        }
-        out.extend_from_slice(&bytes[from..at]);
-        from = at + 1;
-        if escape == b'u' {
-            let low = HEX[usize::from(byte & 15)];
-            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), low]);
-        } else {
-            out.extend_from_slice(&[b'\\', escape]);
+    loop {
+        let (clean, dirty) = rest.split_at(clean_bytes(rest));
+        out.extend_from_slice(clean);
+        let Some((&byte, after)) = dirty.split_first() else { break };
+        rest = after;
+        match ESCAPES[usize::from(byte)] {
+            b'u' => {
+                let low = HEX[usize::from(byte & 15)];
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), low]);
+            }
+            escape => out.extend_from_slice(&[b'\\', escape]),
         }
     }
-    out.extend_from_slice(&bytes[from..]);
     out.push(b'"');
+}
+
+/// How many bytes at the beginning need no escape. Eight at a time: most strings need none at all.
+fn clean_bytes(bytes: &[u8]) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    let clean = words.iter().take_while(|word| is_clean(u64::from_le_bytes(**word))).count() * 8;
+    let rest = &bytes[clean..];
+    let dirty = rest.iter().position(|byte| ESCAPES[usize::from(*byte)] != 0);
+    clean + dirty.unwrap_or(rest.len())
+}
+
+/// Whether none of the eight bytes needs an escape (a borrow may doubt a clean one; never the
+/// other way round).
+const fn is_clean(word: u64) -> bool {
+    const EACH: u64 = u64::MAX / 255;
+    const fn has_zero(word: u64) -> u64 {
+        word.wrapping_sub(EACH) & !word
+    }
+    let control = word.wrapping_sub(EACH * 0x20) & !word;
+    let quote = has_zero(word ^ (EACH * b'"' as u64));
+    let backslash = has_zero(word ^ (EACH * b'\\' as u64));
+    (control | quote | backslash) & (EACH * 0x80) == 0
 }
 
 /// What follows the backslash for each byte; 0 where none is needed.
@@ -289,6 +309,22 @@ mod tests {
         ];
         for (value, expected) in &cases {
             assert_eq!(written(value), *expected);
+        }
+    }
+
+    #[test]
+    fn an_escape_is_found_at_every_place() {
+        for byte in (0..0x80).map(char::from) {
+            for before in 0..20 {
+                for after in [0, 1, 9] {
+                    let text = format!("{}{byte}{}", "é".repeat(before), "~".repeat(after));
+                    let mut out = Vec::new();
+                    string(&mut out, &text);
+                    let read: String = serde_json::from_slice(&out).unwrap();
+                    assert_eq!(read, text);
+                    assert_eq!(out, serde_json::to_vec(&text).unwrap());
+                }
+            }
         }
     }
 

@@ -20,7 +20,7 @@ struct Member {
     field: Field,
     repeats: Repeats,
     parent: Parent,
-    /// The name within the parent, with quotes and colon.
+    /// The name within the parent, with a comma before it, quotes and colon.
     key: Vec<u8>,
 }
 
@@ -38,10 +38,10 @@ impl Parent {
     const fn opening(self) -> &'static [u8] {
         match self {
             Self::Record => b"",
-            Self::Error => b"\"error\":{",
-            Self::Tls => b"\"tls\":{",
-            Self::Tags => b"\"tags\":{",
-            Self::Headers => b"\"headers\":{",
+            Self::Error => b",\"error\":{",
+            Self::Tls => b",\"tls\":{",
+            Self::Tags => b",\"tags\":{",
+            Self::Headers => b",\"headers\":{",
         }
     }
 }
@@ -64,11 +64,9 @@ impl Encoder {
                     out.push(b'}');
                 }
                 open = member.parent;
-                comma(out);
-                out.extend_from_slice(open.opening());
+                push_key(out, open.opening());
             }
-            comma(out);
-            out.extend_from_slice(&member.key);
+            push_key(out, &member.key);
             json::value(out, &value);
         }
         if open != Parent::Record {
@@ -88,18 +86,17 @@ impl Member {
             Some(("headers", name)) => (Parent::Headers, name),
             _ => (Parent::Record, name.as_str()),
         };
-        let mut key = Vec::new();
+        let mut key = vec![b','];
         json::string(&mut key, name);
         key.push(b':');
         Self { field, repeats, parent, key }
     }
 }
 
-/// Parts the next member from the one before, if there is one. No value ends in `{`.
-fn comma(out: &mut Vec<u8>) {
-    if out.last() != Some(&b'{') && out.last() != Some(&b',') {
-        out.push(b',');
-    }
+/// Appends a key, without its comma where nothing stands before it. No value ends in `{`.
+fn push_key(out: &mut Vec<u8>, key: &[u8]) {
+    let is_first = out.last() == Some(&b'{');
+    out.extend_from_slice(&key[usize::from(is_first)..]);
 }
 
 /// The sink of JSON lines.

@@ -12,15 +12,8 @@ const STARTED_UNIX_US: u64 = 1_795_255_200_123_456;
 /// A page over plain http, as most are.
 pub(crate) fn http_page() -> Record {
     Record {
-        n: 17,
-        input: None,
         url: "http://shop.example/p/17".into(),
-        final_url: None,
-        place: None,
-        outcome: Outcome::Ok,
-        method: None,
         status_code: 200,
-        http_version: HttpVersion::Http11,
         remote_ip: Some([203, 0, 113, 217].into()),
         content_type: Some("text/html; charset=utf-8".into()),
         content_length: 18_234,
@@ -35,14 +28,7 @@ pub(crate) fn http_page() -> Record {
             starttransfer: Duration::from_micros(120_417),
             total: Duration::from_micros(151_000),
         },
-        tls: None,
-        chain: Vec::new(),
-        tags: None,
-        sha256: None,
-        body_path: None,
-        truncated: false,
-        headers: None,
-        body: None,
+        ..Record::new(17, Outcome::Ok)
     }
 }
 

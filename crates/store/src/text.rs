@@ -189,8 +189,7 @@ fn standard(out: &mut Vec<u8>, record: &Record) {
 fn push_reason(out: &mut Vec<u8>, word: &str, record: &Record, error: &RecordError) {
     out.extend_from_slice(word.as_bytes());
     out.push(b'(');
-    let input = record.input.as_deref().unwrap_or(&record.url);
-    push_safe(out, if record.url.is_empty() { input } else { &record.url });
+    push_safe(out, if record.url.is_empty() { record.input() } else { &record.url });
     out.extend_from_slice(b"): ");
     out.extend_from_slice(error.kind.as_str().as_bytes());
     if !error.message.is_empty() {

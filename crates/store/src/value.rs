@@ -45,9 +45,7 @@ pub(crate) fn value_of<'a>(
         Field::N => Some(Value::Count(record.n)),
         Field::Source => text(record.place.as_ref()?.source.as_deref()?),
         Field::Line => count(record.place.as_ref()?.line),
-        Field::Input => {
-            Some(Value::Text(Cow::Borrowed(record.input.as_deref().unwrap_or(&record.url))))
-        }
+        Field::Input => Some(Value::Text(Cow::Borrowed(record.input()))),
         Field::Url => text(&record.url),
         Field::FinalUrl => match &record.final_url {
             Some(url) if repeats == Repeats::Write || *url != record.url => text(url),

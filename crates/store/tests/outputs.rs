@@ -2,9 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use gather_core::attempt::{HttpVersion, Timings};
 use gather_core::{Outcome, Record};
 use gather_store::{
     CsvBom, Durability, Existing, Fields, Format, OutputSpec, OutputTarget, Position, Sink,
@@ -13,30 +11,10 @@ use gather_store::{
 
 fn record(n: u64, url: &str) -> Record {
     Record {
-        n,
-        input: None,
         url: url.into(),
-        final_url: None,
-        place: None,
-        outcome: Outcome::Ok,
-        method: None,
         status_code: 200,
-        http_version: HttpVersion::Http11,
-        remote_ip: None,
-        content_type: None,
-        content_length: 5,
-        body_bytes: 5,
-        attempts: 1,
-        time_queue: Duration::ZERO,
-        timings: Timings::default(),
-        tls: None,
-        chain: Vec::new(),
         tags: Some(Box::new(vec![("sku".into(), "=A1,\"x\"".into())])),
-        sha256: None,
-        body_path: None,
-        truncated: false,
-        headers: None,
-        body: None,
+        ..Record::new(n, Outcome::Ok)
     }
 }
 

@@ -191,6 +191,15 @@ impl<P> Finishing<P> {
     }
 }
 
+impl<P> Finishing<P> {
+    /// The payload, to make a record of, apart from what is settled once that is committed.
+    pub fn split(self) -> (P, Finishing<()>) {
+        let Job { payload, admitted_at, attempts, retries_spent, last_failure } = self.job;
+        let job = Job { payload: (), admitted_at, attempts, retries_spent, last_failure };
+        (payload, Finishing { job, host: self.host })
+    }
+}
+
 /// What to do now.
 #[derive(Debug)]
 pub enum Next<P> {
@@ -277,4 +286,18 @@ pub enum CloseCause {
     RateLimited,
     /// 503 with Retry-After, or three in a row.
     Unavailable,
+}
+
+impl HostEvent {
+    /// The host it happened to.
+    pub const fn host(&self) -> &HostKey {
+        match self {
+            Self::Closed { host, .. }
+            | Self::Reopened { host }
+            | Self::Parked { host, .. }
+            | Self::Revived { host }
+            | Self::GivenUp { host }
+            | Self::RateLearned { host, .. } => host,
+        }
+    }
 }

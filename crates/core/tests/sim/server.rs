@@ -5,7 +5,7 @@ use gather_core::{Duration, Time};
 
 /// What a server makes of a request.
 #[derive(Clone, Copy, Debug)]
-pub enum Reply {
+pub(crate) enum Reply {
     Status(u16, Option<Duration>),
     Silence,
     Refused,
@@ -14,7 +14,7 @@ pub enum Reply {
 
 /// How a server behaves.
 #[derive(Clone, Debug)]
-pub enum Server {
+pub(crate) enum Server {
     Ok,
     /// Answers after so long.
     Slow(Duration),
@@ -45,55 +45,55 @@ pub enum Server {
 
 /// So many requests at once, refilled at a rate.
 #[derive(Clone, Debug)]
-pub struct Bucket {
-    pub rate: f64,
-    pub burst: f64,
-    pub retry_after: Option<Duration>,
-    pub tokens: f64,
-    pub at: Time,
+pub(crate) struct Bucket {
+    pub(crate) rate: f64,
+    pub(crate) burst: f64,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) tokens: f64,
+    pub(crate) at: Time,
 }
 
 /// So many requests in each window.
 #[derive(Clone, Debug)]
-pub struct Window {
-    pub count: u32,
-    pub length: Duration,
-    pub used: (u64, u32),
+pub(crate) struct Window {
+    pub(crate) count: u32,
+    pub(crate) length: Duration,
+    pub(crate) used: (u64, u32),
 }
 
 /// So many requests in any window.
 #[derive(Clone, Debug)]
-pub struct Sliding {
-    pub count: usize,
-    pub length: Duration,
-    pub taken: std::collections::VecDeque<Time>,
+pub(crate) struct Sliding {
+    pub(crate) count: usize,
+    pub(crate) length: Duration,
+    pub(crate) taken: std::collections::VecDeque<Time>,
 }
 
 impl Server {
-    pub fn bucket(rate: f64, burst: f64, retry_after_s: u64) -> Self {
+    pub(crate) fn bucket(rate: f64, burst: f64, retry_after_s: u64) -> Self {
         let retry_after = Some(Duration::from_secs(retry_after_s));
         Self::Bucket(Bucket { rate, burst, retry_after, tokens: burst, at: Time::ZERO })
     }
 
-    pub fn window(count: u32, length: Duration) -> Self {
+    pub(crate) fn window(count: u32, length: Duration) -> Self {
         Self::Window(Window { count, length, used: (0, 0) })
     }
 
-    pub fn sliding(count: usize, length: Duration) -> Self {
+    pub(crate) fn sliding(count: usize, length: Duration) -> Self {
         Self::Sliding(Sliding { count, length, taken: Default::default() })
     }
 
     /// Whether it answers at all, sooner or later.
-    pub fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         !matches!(self, Self::Silent | Self::Refusing | Self::Late { .. })
     }
 
     /// Time spent on a request, beyond the way to and from it.
-    pub fn takes(&self) -> Duration {
+    pub(crate) fn takes(&self) -> Duration {
         if let Self::Slow(takes) = self { *takes } else { Duration::ZERO }
     }
 
-    pub fn reply(&mut self, now: Time, rng: &mut Rng) -> Reply {
+    pub(crate) fn reply(&mut self, now: Time, rng: &mut Rng) -> Reply {
         let ok = Reply::Status(200, None);
         let limited = |retry_after| Reply::Status(429, retry_after);
         match self {

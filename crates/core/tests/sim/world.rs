@@ -19,16 +19,16 @@ use crate::server::{Reply, Server};
 
 /// One host of the world.
 #[derive(Clone, Debug)]
-pub struct Site {
-    pub server: Server,
+pub(crate) struct Site {
+    pub(crate) server: Server,
     /// To the server and back.
-    pub latency: (f64, f64),
+    pub(crate) latency: (f64, f64),
     /// Its name is looked up, which takes so long and fails so.
-    pub name: Option<(Duration, Option<ErrorKind>)>,
+    pub(crate) name: Option<(Duration, Option<ErrorKind>)>,
 }
 
 impl Site {
-    pub fn new(server: Server, latency_ms: f64) -> Self {
+    pub(crate) fn new(server: Server, latency_ms: f64) -> Self {
         Self { server, latency: (latency_ms, latency_ms), name: None }
     }
 }
@@ -44,35 +44,35 @@ enum Event {
 
 /// What a run came to.
 #[derive(Debug, Default)]
-pub struct Report {
-    pub outcomes: Vec<Option<(String, Time)>>,
-    pub requests: u64,
-    pub host_requests: Vec<u64>,
-    pub given_up: u64,
-    pub events: Vec<HostEvent>,
-    pub ended_at: Time,
-    pub host_in_flight_max: Vec<u32>,
+pub(crate) struct Report {
+    pub(crate) outcomes: Vec<Option<(String, Time)>>,
+    pub(crate) requests: u64,
+    pub(crate) host_requests: Vec<u64>,
+    pub(crate) given_up: u64,
+    pub(crate) events: Vec<HostEvent>,
+    pub(crate) ended_at: Time,
+    pub(crate) host_in_flight_max: Vec<u32>,
 }
 
 impl Report {
-    pub fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.ended_at.as_nanos() as f64 / 1e9
     }
 
     /// When the last (or first) of these targets ended, in seconds.
-    pub fn last(&self, range: impl Iterator<Item = usize>) -> f64 {
+    pub(crate) fn last(&self, range: impl Iterator<Item = usize>) -> f64 {
         range.map(|n| self.at(n)).fold(0.0, f64::max)
     }
 
-    pub fn first(&self, range: impl Iterator<Item = usize>) -> f64 {
+    pub(crate) fn first(&self, range: impl Iterator<Item = usize>) -> f64 {
         range.map(|n| self.at(n)).fold(f64::INFINITY, f64::min)
     }
 
-    pub fn count(&self, outcome: &str) -> usize {
+    pub(crate) fn count(&self, outcome: &str) -> usize {
         self.outcomes.iter().flatten().filter(|(told, _)| told == outcome).count()
     }
 
-    pub fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for (outcome, _) in self.outcomes.iter().flatten() {
             *counts.entry(outcome).or_default() += 1;
@@ -86,22 +86,22 @@ impl Report {
 }
 
 /// A run to be simulated.
-pub struct World {
-    pub config: Config,
-    pub sites: Vec<Site>,
+pub(crate) struct World {
+    pub(crate) config: Config,
+    pub(crate) sites: Vec<Site>,
     /// Targets, by their site.
-    pub targets: Vec<usize>,
+    pub(crate) targets: Vec<usize>,
     /// At most so many wait in the frontier before more are read.
-    pub window: usize,
+    pub(crate) window: usize,
     /// Records take up to this long to be written.
-    pub record_ms_max: u64,
+    pub(crate) record_ms_max: u64,
     /// Permits change at random.
-    pub shaky_permits: bool,
-    pub seed: u64,
+    pub(crate) shaky_permits: bool,
+    pub(crate) seed: u64,
 }
 
 impl World {
-    pub fn new(config: Config, seed: u64) -> Self {
+    pub(crate) fn new(config: Config, seed: u64) -> Self {
         let config = Config { seed, ..config };
         Self {
             config,
@@ -115,13 +115,13 @@ impl World {
     }
 
     /// Adds `hosts` alike and returns their numbers.
-    pub fn add(&mut self, hosts: usize, site: &Site) -> std::ops::Range<usize> {
+    pub(crate) fn add(&mut self, hosts: usize, site: &Site) -> std::ops::Range<usize> {
         let first = self.sites.len();
         self.sites.resize(first + hosts, site.clone());
         first..first + hosts
     }
 
-    pub fn run(self) -> Report {
+    pub(crate) fn run(self) -> Report {
         let mut run = Run::new(self);
         run.to_the_end();
         run.report

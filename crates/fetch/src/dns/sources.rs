@@ -2,23 +2,24 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gather_core::ErrorKind;
-use hickory_resolver::TokioResolver;
+use hickory_resolver::Resolver;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::NetError;
 use hickory_resolver::system_conf::read_system_conf;
 
+use super::sockets::Sockets;
 use super::{Addresses, LOOPBACK};
-use crate::dial::DialError;
-use crate::happy::interleave;
+use crate::dial::{DialError, LocalShortage};
+use crate::happy::{interleave, shortage_of};
 use crate::options::Family;
 
 /// A hosts file is read up to here; block lists of this size exist, larger ones do not help.
@@ -31,7 +32,14 @@ const SERVER_WAIT_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Sources {
     pub(super) hosts: Hosts,
     /// Or why there is no one to ask.
-    pub(super) servers: Result<TokioResolver, Box<str>>,
+    pub(super) servers: Result<NameServers, Box<str>>,
+}
+
+/// Whom to ask, and whether they could be.
+#[derive(Clone)]
+pub(super) struct NameServers {
+    pub(super) resolver: Resolver<Sockets>,
+    pub(super) sockets: Sockets,
 }
 
 /// Reads the hosts file and the system's configuration, off the loop.
@@ -42,15 +50,22 @@ pub(super) async fn load(
 ) -> Result<Sources, DialError> {
     tokio::task::spawn_blocking(move || {
         let path = hosts_file.as_deref().unwrap_or(Path::new("/etc/hosts"));
-        Sources { hosts: Hosts::read(path, family), servers: open_resolver(&servers) }
+        Ok(Sources { hosts: Hosts::read(path, family)?, servers: open_resolver(&servers)? })
     })
     .await
-    .map_err(|_| DialError::failure(ErrorKind::DnsTemporary, "cannot read the DNS configuration"))
+    .map_err(|_| DialError::failure(ErrorKind::DnsTemporary, "cannot read the DNS configuration"))?
 }
 
-fn open_resolver(servers: &[SocketAddr]) -> Result<TokioResolver, Box<str>> {
+/// The inner error is a system that names no one to ask.
+fn open_resolver(servers: &[SocketAddr]) -> Result<Result<NameServers, Box<str>>, DialError> {
     let (config, mut options) = if servers.is_empty() {
-        read_system_conf().map_err(|error| format!("no name servers are configured: {error}"))?
+        match read_system_conf() {
+            Ok(found) => found,
+            Err(NetError::Io(error)) if shortage_of(&error).is_some() => {
+                return Err(DialError::Local(LocalShortage::Descriptors));
+            }
+            Err(error) => return Ok(Err(format!("no name servers are known: {error}").into())),
+        }
     } else {
         let servers = servers.iter().copied().map(name_server).collect();
         (ResolverConfig::from_name_servers(servers), ResolverOpts::default())
@@ -63,9 +78,13 @@ fn open_resolver(servers: &[SocketAddr]) -> Result<TokioResolver, Box<str>> {
     // The hosts file and the cache are ours, so that what is cached is known without asking.
     options.use_hosts_file = ResolveHosts::Never;
     options.cache_size = 0;
-    let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    let sockets = Sockets::default();
+    let mut builder = Resolver::builder_with_config(config, sockets.clone());
     *builder.options_mut() = options;
-    builder.build().map_err(|error| format!("no name server can be asked: {error}").into())
+    Ok(match builder.build() {
+        Ok(resolver) => Ok(NameServers { resolver, sockets }),
+        Err(error) => Err(format!("no name server can be asked: {error}").into()),
+    })
 }
 
 fn name_server(address: SocketAddr) -> NameServerConfig {
@@ -86,13 +105,20 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    fn read(path: &Path, family: Family) -> Self {
+    fn read(path: &Path, family: Family) -> Result<Self, DialError> {
         let mut bytes = Vec::new();
-        // Without the file there are no names in it: as every system resolver does.
-        if let Ok(file) = File::open(path) {
-            let _ = file.take(HOSTS_BYTES_MAX).read_to_end(&mut bytes);
+        match File::open(path) {
+            Ok(file) => {
+                let read = file.take(HOSTS_BYTES_MAX).read_to_end(&mut bytes);
+                read.inspect_err(|error| tracing::warn!(%error, "hosts file is cut short")).ok();
+            }
+            Err(error) if shortage_of(&error).is_some() => {
+                return Err(DialError::Local(LocalShortage::Descriptors));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(%error, path = %path.display(), "no hosts file"),
         }
-        Self::parse(&String::from_utf8_lossy(&bytes), family)
+        Ok(Self::parse(&String::from_utf8_lossy(&bytes), family))
     }
 
     /// Lines of an address and its names (hosts(5)); what cannot be read is passed over. Names

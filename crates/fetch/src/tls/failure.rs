@@ -91,6 +91,10 @@ fn certificate_failure(error: &CertificateError, host: &str, leaf: Option<&[u8]>
         CertificateError::UnknownIssuer => {
             (ErrorKind::TlsUnknownIssuer, "is signed by nobody we trust".to_owned())
         }
+        // Without a refused certificate it is the handshake's signature that is bad.
+        CertificateError::BadSignature if leaf.is_some() => {
+            (ErrorKind::TlsUnknownIssuer, "was not signed by the issuer it names".to_owned())
+        }
         other => (ErrorKind::TlsOther, format!("is refused: {other}")),
     };
     Failure::new(kind, format!("the certificate of {host} {what}"))

@@ -2,14 +2,16 @@
 
 mod bodies;
 mod connections;
+mod redirects;
+mod requests;
 mod server;
+mod timeouts;
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gather_core::{Attempt, End, Method, RequestSpec, Target, TargetNo};
-use gather_fetch::dial::TlsConfigs;
 use gather_fetch::{Client, ClientOptions, TryState};
 use url::Url;
 
@@ -23,7 +25,7 @@ pub(crate) fn run<F: Future>(test: F) -> F::Output {
 
 /// A client that is ticked as a shard ticks it.
 pub(crate) fn client(options: ClientOptions) -> Rc<Client> {
-    let client = Rc::new(Client::new(options, Arc::new(TlsConfigs::default())).unwrap());
+    let client = Rc::new(Client::new(options, Arc::default()).unwrap());
     let ticked = Rc::downgrade(&client);
     tokio::task::spawn_local(async move {
         while let Some(client) = ticked.upgrade() {

@@ -1,0 +1,107 @@
+//! The whole test command: what tests need, all tests, and the runner's own last words.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+
+use crate::repo;
+
+/// Programs that tests and benches talk to, and Debian's packages of them.
+const NEEDS: &[(Need, &str)] = &[
+    (Need::Program("nginx"), "nginx"),
+    (Need::File("/usr/lib/nginx/modules/ngx_http_echo_module.so"), "libnginx-mod-http-echo"),
+];
+
+/// Runs every test, or those that the options choose.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Options for the test runner, as in `-- -p gather-core`.
+    #[arg(last = true)]
+    runner: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Need {
+    Program(&'static str),
+    File(&'static str),
+}
+
+impl Need {
+    fn is_met(self) -> bool {
+        match self {
+            Self::Program(name) => repo::find_program(name).is_some(),
+            Self::File(path) => std::path::Path::new(path).is_file(),
+        }
+    }
+}
+
+/// Runs the tests; the exit code is the worst of the runners'.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    install();
+    let docs = doc_tests(&args.runner)?;
+    // Last, so that the closing lines are those of the runner with nearly all tests.
+    let tests = unit_tests(&args.runner)?;
+    for (_, package) in missing() {
+        eprintln!("NOT TESTED: what needs {package}, which is missing and could not be installed");
+    }
+    if !docs {
+        eprintln!("FAILED: doc tests (see above)");
+    }
+    Ok(if docs && tests { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn missing() -> impl Iterator<Item = (Need, &'static str)> {
+    NEEDS.iter().copied().filter(|(need, _)| !need.is_met())
+}
+
+/// Installs the missing packages if this is root on a machine with apt; what is left is told later.
+fn install() {
+    let packages: Vec<&str> = missing().map(|(_, package)| package).collect();
+    let is_root = repo::stdout("id", &["-u"]).is_ok_and(|id| id.trim() == "0");
+    if packages.is_empty() || !is_root || repo::find_program("apt-get").is_none() {
+        return;
+    }
+    eprintln!("installing {}", packages.join(" "));
+    let apt = |args: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-y"]).args(args);
+        repo::output(&mut command)
+    };
+    let install = [&["install", "--no-install-recommends"], &packages[..]].concat();
+    if let Err(error) = apt(&["update"]).and_then(|_| apt(&install)) {
+        eprintln!("could not install {}: {error:#}", packages.join(" "));
+    }
+}
+
+fn unit_tests(runner: &[String]) -> Result<bool> {
+    let mut command = repo::cargo();
+    if repo::find_program("cargo-nextest").is_some() {
+        command.args(["nextest", "run"]);
+        // Without it, nextest stops at the first failure and hides the others.
+        command.arg("--no-fail-fast");
+    } else {
+        command.args(["test", "--no-fail-fast", "--all-targets"]);
+    }
+    if !selects_packages(runner) {
+        command.arg("--workspace");
+    }
+    succeeds(command.args(runner))
+}
+
+/// Doc tests run apart, because nextest knows none; a filter of tests leaves them out.
+fn doc_tests(runner: &[String]) -> Result<bool> {
+    let selection = match runner {
+        [] => vec!["--workspace"],
+        [flag, package] if flag == "-p" && package != "gather-cli" => vec!["-p", package.as_str()],
+        _ => return Ok(true),
+    };
+    succeeds(repo::cargo().args(["test", "--doc", "--quiet"]).args(selection))
+}
+
+fn selects_packages(runner: &[String]) -> bool {
+    runner.iter().any(|arg| matches!(arg.as_str(), "-p" | "--package" | "--workspace"))
+}
+
+fn succeeds(command: &mut Command) -> Result<bool> {
+    Ok(command.status().with_context(|| format!("cannot run {command:?}"))?.success())
+}
