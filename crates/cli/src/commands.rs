@@ -3,6 +3,7 @@
 mod config_show;
 mod docs;
 mod init;
+mod plan;
 mod print_job;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ pub(crate) use init::TEMPLATE as INIT_TEMPLATE;
 
 use crate::args::{Cli, Command, ConfigCommand, FetchArgs};
 use crate::error::CliError;
+use crate::resolve::RunSettings;
 use crate::settings::{Settings, Typed};
 use crate::usage;
 
@@ -40,9 +42,11 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
     match &cli.command {
         Command::Fetch(args) => fetch(args, typed(&["fetch"], None), &matches),
         Command::Run(args) => fetch(&args.fetch, typed(&["run"], Some(&args.job)), &matches),
-        Command::Plan(_) | Command::Compare(_) | Command::Demo(_) => {
-            Err(CliError::fault("not yet"))
+        Command::Plan(_) => {
+            let settings = Settings::load(typed(&["plan"], None), &matches)?;
+            print(&plan::text(&RunSettings::try_new(&settings)?)?)
         }
+        Command::Compare(_) | Command::Demo(_) => Err(CliError::fault("not yet")),
         Command::Init(args) => init::init(&args.path),
         Command::Config(args) => match &args.command {
             ConfigCommand::Show(args) => {

@@ -76,6 +76,11 @@ pub(crate) fn printable(text: &str) -> String {
     plain
 }
 
+/// [`printable`] line by line.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
 /// At most `width` characters, the rest cut with an ellipsis.
 pub(crate) fn clipped(text: &str, width: usize) -> String {
     if text.chars().count() <= width {

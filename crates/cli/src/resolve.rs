@@ -12,11 +12,11 @@ use std::time::Duration;
 use gather::core::Config;
 use gather::core::config::{Caps, HostConfig, Redirects, RetryConfig, StopRule, UnsafeMethods};
 
+use gather::fetch::ClientOptions;
 use gather::source::SourceSpec;
 use gather::store::OutputSpec;
 
 pub(crate) use output::View;
-pub(crate) use request::{Family, Protocol, RequestSettings};
 
 use crate::args::LogFormat;
 use crate::error::CliError;
@@ -31,8 +31,8 @@ pub(crate) struct RunSettings {
     pub(crate) config: Config,
     /// What is read.
     pub(crate) source: SourceSpec,
-    /// What is sent.
-    pub(crate) request: RequestSettings,
+    /// What is sent, and over what.
+    pub(crate) client: ClientOptions,
     /// Where records go; at least one.
     pub(crate) outputs: Vec<OutputSpec>,
     /// Which records stdout shows.
@@ -102,13 +102,13 @@ impl RunSettings {
         let outputs = output::outputs(settings)?;
         let view = output::view(settings, &outputs)?;
         let config = config(settings);
-        let source = input::source(&args.input, config.caps, None)?;
-        let (request, default_request) =
-            RequestSettings::try_new(settings)?.split(source.files.is_empty());
+        let source = input::source(&args.input, config.caps)?;
+        let keep = output::keep(&outputs, &view);
+        let request::Requests { client, by_row } = request::requests(settings, &config, keep)?;
         Ok(Self {
             config,
-            source: SourceSpec { default_request, ..source },
-            request,
+            source: SourceSpec { default_request: by_row, ..source },
+            client,
             outputs,
             view,
             bodies: args.output.bodies.clone(),

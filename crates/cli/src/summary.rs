@@ -15,7 +15,7 @@ pub(crate) fn text(summary: &Summary) -> String {
     for (name, value) in items(summary) {
         write!(text, "\n  {name:<12} {value}").expect("a string takes everything");
     }
-    human_lines(&text)
+    human::printable_lines(&text)
 }
 
 /// The first line: how it ended, and the counts.
@@ -54,10 +54,10 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
             "concurrency",
             format!(
                 "{} asked, {} allowed, {} mean, {} peak",
-                c.asked,
-                c.allowed,
+                n(c.asked.into()),
+                n(c.allowed.into()),
                 human::figures(c.mean),
-                c.peak
+                n(c.peak.into())
             ),
         ),
         (
@@ -144,11 +144,6 @@ fn listed<N: std::fmt::Display>(counts: impl Iterator<Item = (N, u64)>) -> Strin
     let counts: Vec<String> =
         counts.iter().map(|(name, count)| format!("{name} × {}", human::count(*count))).collect();
     if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
-}
-
-/// Host names come from outside: each line is made safe to print.
-fn human_lines(text: &str) -> String {
-    text.lines().map(human::printable).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

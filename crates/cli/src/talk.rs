@@ -169,10 +169,7 @@ impl Talk {
     fn line(&self, level: Level, text: &str, json: impl FnOnce() -> Value) {
         let line = match self.0.format {
             LogFormat::Json => json_line(json()),
-            LogFormat::Text => {
-                let safe: Vec<String> = text.lines().map(human::printable).collect();
-                coloured(self.0.colour, level, &safe.join("\n"))
-            }
+            LogFormat::Text => coloured(self.0.colour, level, &human::printable_lines(text)),
         };
         let said = self.said();
         match &said.bar {

@@ -1,9 +1,7 @@
 //! What is read: arguments, templates and files.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use gather::core::RequestSpec;
 use gather::core::config::Caps;
 use gather::source::{Format, InputFile, InputPath, OnlyFailed, SchemeChoice, SourceSpec};
 
@@ -17,7 +15,6 @@ use crate::error::CliError;
 pub(super) fn source(
     args: &InputArgs,
     caps: Caps,
-    default_request: Option<Arc<RequestSpec>>,
 ) -> Result<SourceSpec, CliError> {
     for argument in &args.url {
         check_argument(argument)?;
@@ -57,7 +54,7 @@ pub(super) fn source(
         },
         limit: args.limit,
         only: args.only.as_ref().map(|only| OnlyFailed { kind: only.kind.clone() }),
-        default_request,
+        default_request: None,
         caps,
     })
 }

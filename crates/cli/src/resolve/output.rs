@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use gather::core::config::StatusSet;
 use regex::Regex;
 
+use gather::fetch::{Keep, KeepBody, KeepHeaders, KeepSha256};
 use gather::store::{
-    CsvBom, Durability, Existing, Fields, Format, OutputSpec, OutputTarget, Template,
+    CsvBom, Durability, Existing, Field, Fields, Format, OutputSpec, OutputTarget, Template,
 };
 
 use crate::args::FormatArg;
@@ -105,6 +106,26 @@ pub(super) fn view(settings: &Settings, outputs: &[OutputSpec]) -> Result<View, 
         return Err(CliError::usage(message, "add -o - ; files keep every record"));
     }
     Ok(view)
+}
+
+/// What must be kept of responses for these outputs and this view.
+pub(super) fn keep(outputs: &[OutputSpec], view: &View) -> Keep {
+    let members = |asked: fn(&Field) -> bool| {
+        outputs.iter().any(|output| match &output.format {
+            Format::Text(template) => template.members().any(asked),
+            Format::Jsonl | Format::Csv(_) => output.fields.list().iter().any(asked),
+        })
+    };
+    let sha256 = outputs.iter().any(|output| match &output.format {
+        Format::Text(template) => template.members().any(|field| *field == Field::Sha256),
+        Format::Jsonl | Format::Csv(_) => output.fields.needs_sha256(),
+    });
+    let body = view.match_regex.is_some() || members(Field::needs_body);
+    Keep {
+        body: if body { KeepBody::All } else { KeepBody::No },
+        headers: if members(Field::needs_headers) { KeepHeaders::All } else { KeepHeaders::No },
+        sha256: if sha256 { KeepSha256::Yes } else { KeepSha256::No },
+    }
 }
 
 fn target(name: &str) -> Result<OutputTarget, CliError> {

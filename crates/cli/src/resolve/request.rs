@@ -5,8 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gather::core::{Method, RequestSpec};
+use gather::core::{Config, Method, RequestSpec};
+use gather::fetch::{
+    ClientIdentity, ClientOptions, ConnectTo, Family, HostHeaders, HttpChoice, Keep, NetOptions,
+    NoProxy, Proxies, Proxy, ResolveOverride, Secret, TlsOptions, Verify,
+};
 
+use crate::args::HttpArgs;
 use crate::error::CliError;
 use crate::resolve::{host_headers, input};
 use crate::settings::Settings;
@@ -14,148 +19,135 @@ use crate::settings::Settings;
 /// Files of headers and bodies are read whole: larger ones are a mistake.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
-/// What is sent, and over what. No `Debug` of values: they may be secrets.
-#[derive(Clone)]
-pub(crate) struct RequestSettings {
-    /// The method.
-    pub(crate) method: Method,
-    /// Headers of every request, in order.
-    pub(crate) headers: Vec<(String, String)>,
-    /// Headers of single hosts.
-    pub(crate) host_headers: Vec<(String, Vec<(String, String)>)>,
-    /// The body.
-    pub(crate) body: Option<Vec<u8>>,
-    /// In place of our own name.
-    pub(crate) user_agent: Option<String>,
-    /// `name:password`.
-    pub(crate) user: Option<String>,
-    /// The Cookie header.
-    pub(crate) cookie: Option<String>,
-    /// `-x`.
-    pub(crate) proxy: Option<String>,
-    /// `--resolve`, as typed.
-    pub(crate) resolve: Vec<String>,
-    /// `--connect-to`, as typed.
-    pub(crate) connect_to: Vec<String>,
-    /// Whether certificates are checked.
-    pub(crate) verify: Verify,
-    /// Trusted certificates.
-    pub(crate) cacert: Option<PathBuf>,
-    /// Our certificate and its key.
-    pub(crate) cert: Option<(PathBuf, Option<PathBuf>)>,
-    /// Which addresses.
-    pub(crate) family: Family,
-    /// Which protocol.
-    pub(crate) protocol: Protocol,
+/// How requests are made: what is the same for all of them, and what depends on a row.
+pub(super) struct Requests {
+    /// The same for all.
+    pub(super) client: ClientOptions,
+    /// Headers and a body that hold a `{column}`.
+    pub(super) by_row: Option<Arc<RequestSpec>>,
 }
 
-/// Whether certificates are checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verify {
-    /// They are.
-    Full,
-    /// They are not (`-k`).
-    Nothing,
+/// Reads the files that headers and body come from, and everything else about requests.
+///
+/// # Errors
+/// When a header or method cannot be sent, a file cannot be read, or an address is no address.
+pub(super) fn requests(
+    settings: &Settings,
+    config: &Config,
+    keep: Keep,
+) -> Result<Requests, CliError> {
+    let args = &settings.args.http;
+    let body = args.data.as_deref().map(body).transpose()?;
+    let method = method(args.method.as_deref(), args.head, body.is_some())?;
+    let mut headers = Vec::new();
+    for header in &args.header {
+        headers.extend(header_lines(header)?);
+    }
+    let is_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
+    if body.is_some() && !headers.iter().any(is_type) {
+        // As curl does with -d.
+        let form = "application/x-www-form-urlencoded";
+        headers.push(("content-type".to_owned(), form.to_owned()));
+    }
+    let has_rows = !settings.args.input.input.is_empty();
+    let is_by_row = |text: &str| has_rows && input::has_column(text);
+    let (by_row, headers) = headers.into_iter().partition(|(_, value)| is_by_row(value));
+    let body_is_by_row =
+        body.as_deref().is_some_and(|body| std::str::from_utf8(body).is_ok_and(is_by_row));
+    let (row_body, body) = if body_is_by_row { (body, None) } else { (None, body) };
+    let by_row = RequestSpec {
+        headers: by_row,
+        body: row_body.map(Bytes::from),
+        ..RequestSpec::default()
+    };
+    let defaults = ClientOptions::default();
+    let client = ClientOptions {
+        net: net(args, config)?,
+        method,
+        body: body.map(Bytes::from),
+        headers,
+        user_agent: args.user_agent.clone().unwrap_or(defaults.user_agent),
+        basic_auth: args.user.as_deref().map(Secret::new),
+        cookies: args.cookie.as_deref().map(Secret::new),
+        timeout: config.timeout,
+        min_speed: config.min_speed,
+        caps: config.caps,
+        redirects: config.redirects,
+        keep,
+        signer: match host_headers(settings)? {
+            hosts if hosts.is_empty() => None,
+            hosts => Some(Arc::new(HostHeaders::new(hosts).map_err(|e| said("[hosts]", &e))?)),
+        },
+        ..defaults
+    };
+    let by_row = (by_row != RequestSpec::default()).then(|| Arc::new(by_row));
+    Ok(Requests { client, by_row })
 }
 
-/// Which addresses are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
-    /// Both.
-    Any,
-    /// `-4`.
-    V4,
-    /// `-6`.
-    V6,
+fn net(args: &HttpArgs, config: &Config) -> Result<NetOptions, CliError> {
+    let resolve = args.resolve.iter().map(|rule| ResolveOverride::parse(rule));
+    let connect_to = args.connect_to.iter().map(|rule| ConnectTo::parse(rule));
+    Ok(NetOptions {
+        resolve: resolve.collect::<Result<_, _>>().map_err(|error| said("", &error))?,
+        connect_to: connect_to.collect::<Result<_, _>>().map_err(|error| said("", &error))?,
+        proxies: proxies(args.proxy.as_deref())?,
+        family: match (args.ipv4, args.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        },
+        http: match (args.http1_1, args.http2) {
+            (true, _) => HttpChoice::Http1,
+            (_, true) => HttpChoice::Http2,
+            _ => HttpChoice::Auto,
+        },
+        tls: tls(args)?,
+        connect_timeout: config.connect_timeout,
+        ..NetOptions::default()
+    })
 }
 
-/// Which protocol is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    /// As the server chooses.
-    Auto,
-    /// `--http1.1`.
-    Http1,
-    /// `--http2`.
-    Http2,
-}
-
-impl fmt::Debug for RequestSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestSettings").field("method", &self.method).finish_non_exhaustive()
+/// `-x`, or what the environment says; `-x ''` is none. `NO_PROXY` counts in both cases.
+fn proxies(typed: Option<&str>) -> Result<Proxies, CliError> {
+    let variable = |name: &str| std::env::var(name).ok();
+    match typed {
+        None => Proxies::from_env(variable).map_err(|error| said("", &error)),
+        Some("") => Ok(Proxies::default()),
+        Some(proxy) => {
+            let proxy = Proxy::parse(proxy).map_err(|error| said("--proxy", &error))?;
+            let except = variable("no_proxy").or_else(|| variable("NO_PROXY")).unwrap_or_default();
+            Ok(Proxies::all(proxy, NoProxy::parse(&except)))
+        }
     }
 }
 
-impl RequestSettings {
-    /// Reads the files that headers and body come from.
-    ///
-    /// # Errors
-    /// When a header or method cannot be sent, or a file cannot be read.
-    pub(crate) fn try_new(settings: &Settings) -> Result<Self, CliError> {
-        let args = &settings.args.http;
-        let body = args.data.as_deref().map(body).transpose()?;
-        let mut headers = Vec::new();
-        for header in &args.header {
-            headers.extend(header_lines(header)?);
+fn tls(args: &HttpArgs) -> Result<TlsOptions, CliError> {
+    let ca_file = match (&args.cacert, std::env::var_os("SSL_CERT_FILE")) {
+        (Some(path), _) => Some(readable("--cacert", path)?),
+        (None, Some(path)) if !path.is_empty() => {
+            Some(readable("SSL_CERT_FILE", Path::new(&path))?)
         }
-        if body.is_some()
-            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-        {
-            // As curl does with -d.
-            let form = "application/x-www-form-urlencoded";
-            headers.push(("content-type".to_owned(), form.to_owned()));
-        }
-        Ok(Self {
-            method: method(args.method.as_deref(), args.head, body.is_some())?,
-            headers,
-            host_headers: host_headers(settings)?,
-            body,
-            user_agent: args.user_agent.clone(),
-            user: args.user.clone(),
-            cookie: args.cookie.clone(),
-            proxy: args.proxy.clone(),
-            resolve: args.resolve.clone(),
-            connect_to: args.connect_to.clone(),
-            verify: if args.insecure { Verify::Nothing } else { Verify::Full },
-            cacert: args.cacert.as_deref().map(readable("--cacert")).transpose()?,
-            cert: match &args.cert {
-                Some(cert) => Some((
-                    readable("--cert")(cert)?,
-                    args.key.as_deref().map(readable("--key")).transpose()?,
-                )),
-                None => None,
-            },
-            family: match (args.ipv4, args.ipv6) {
-                (true, _) => Family::V4,
-                (_, true) => Family::V6,
-                _ => Family::Any,
-            },
-            protocol: match (args.http1_1, args.http2) {
-                (true, _) => Protocol::Http1,
-                (_, true) => Protocol::Http2,
-                _ => Protocol::Auto,
-            },
-        })
-    }
+        _ => None,
+    };
+    let identity = match &args.cert {
+        Some(cert) => Some(ClientIdentity {
+            cert: readable("--cert", cert)?,
+            key: args.key.as_deref().map(|key| readable("--key", key)).transpose()?,
+        }),
+        None => None,
+    };
+    Ok(TlsOptions {
+        verify: if args.insecure { Verify::Nothing } else { Verify::Full },
+        ca_files: ca_file.into_iter().collect(),
+        identity,
+        ..TlsOptions::default()
+    })
 }
 
-impl RequestSettings {
-    /// What depends on the rows of a file (`{column}` in a header or the body) apart from what
-    /// is the same for all requests.
-    pub(super) fn split(mut self, without_files: bool) -> (Self, Option<Arc<RequestSpec>>) {
-        if without_files {
-            return (self, None);
-        }
-        let (filled, same) =
-            self.headers.into_iter().partition(|(_, value)| input::has_column(value));
-        self.headers = same;
-        let is_filled = |body: &Vec<u8>| std::str::from_utf8(body).is_ok_and(input::has_column);
-        let body = self.body.take_if(|body| is_filled(body));
-        let spec =
-            RequestSpec { headers: filled, body: body.map(Bytes::from), ..RequestSpec::default() };
-        let spec = (spec != RequestSpec::default()).then(|| Arc::new(spec));
-        (self, spec)
-    }
+/// What a library says about something typed, under its name.
+fn said(name: &str, error: &dyn fmt::Display) -> CliError {
+    let colon = if name.is_empty() { "" } else { ": " };
+    CliError::usage(format!("{name}{colon}{error}"), "")
 }
 
 fn method(named: Option<&str>, head: bool, has_body: bool) -> Result<Method, CliError> {
@@ -171,9 +163,7 @@ fn method(named: Option<&str>, head: bool, has_body: bool) -> Result<Method, Cli
 
 /// A header, or those of a file: a line each, blank lines and `#` left out.
 fn header_lines(header: &str) -> Result<Vec<(String, String)>, CliError> {
-    let Some(path) = header.strip_prefix('@') else {
-        return one_header(header).map(|one| vec![one]);
-    };
+    let Some(path) = header.strip_prefix('@') else { return one_header(header).map(|one| vec![one]) };
     let bytes = read("--header", Path::new(path))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| CliError::usage(format!("--header: {path} is not UTF-8"), ""))?;
@@ -227,11 +217,11 @@ fn read(flag: &str, path: &Path) -> Result<Vec<u8>, CliError> {
 }
 
 /// Checks now that a file can be opened, so that it is said before anything starts.
-fn readable(flag: &str) -> impl Fn(&Path) -> Result<PathBuf, CliError> {
-    move |path| match std::fs::File::open(path) {
+fn readable(name: &str, path: &Path) -> Result<PathBuf, CliError> {
+    match std::fs::File::open(path) {
         Ok(_) => Ok(path.to_owned()),
         Err(error) => Err(CliError::usage(
-            format!("{flag}: cannot read {}: {error}", path.display()),
+            format!("{name}: cannot read {}: {error}", path.display()),
             "name a file in PEM form",
         )),
     }

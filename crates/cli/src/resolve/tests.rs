@@ -42,10 +42,9 @@ fn host_concurrency_is_shared_only_where_a_concurrency_was_given() {
         assert_eq!(settings(flags).config.host_concurrency, expected, "{flags}");
     }
     let share = settings("a.example -c 50").config;
-    assert_eq!(
-        [host_cap(&share, 1).get(), host_cap(&share, 5).get(), host_cap(&share, 100).get()],
-        [50, 10, 4]
-    );
+    assert_eq!([host_cap(&share, 1).get(), host_cap(&share, 5).get(), host_cap(&share, 100).get()], [
+        50, 10, 4
+    ]);
 }
 
 #[test]
@@ -75,6 +74,9 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
         "a.example -H @/nonexistent",
         "a.example -X G(T",
         "a.example -d @/nonexistent",
+        "a.example -x gopher://h",
+        "a.example --resolve a.example:80",
+        "a.example --connect-to a.example",
         "a.example -o out",
         "a.example -o out.parquet",
         "a.example -o out.warc.gz",
@@ -99,29 +101,28 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
 #[test]
 fn what_is_sent() {
     let post = settings("a.example -d x=1");
-    assert_eq!(post.request.method.as_str(), "POST");
-    assert_eq!(
-        post.request.headers,
-        [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())]
-    );
-    assert_eq!(settings("a.example -I").request.method.as_str(), "HEAD");
-    assert_eq!(settings("a.example -X PUT -d x").request.method.as_str(), "PUT");
-    let request = settings("a.example -H A:1 -H A:2").request;
+    assert_eq!(post.client.method.as_str(), "POST");
+    assert_eq!(post.client.headers, [(
+        "content-type".to_owned(),
+        "application/x-www-form-urlencoded".to_owned()
+    )]);
+    assert_eq!(settings("a.example -I").client.method.as_str(), "HEAD");
+    assert_eq!(settings("a.example -X PUT -d x").client.method.as_str(), "PUT");
+    let request = settings("a.example -H A:1 -H A:2").client;
     let expected = [("A", "1"), ("A", "2")].map(|(n, v)| (n.to_owned(), v.to_owned()));
     assert_eq!(request.headers, expected);
 }
 
 #[test]
 fn columns_of_a_file_are_kept_apart_from_what_is_the_same_for_all() {
-    let run =
-        settings("-i rows.csv https://a.example/{sku} -H X-Sku:{sku} -H A:1 -d {\"s\":\"{sku}\"}");
+    let run = settings("-i rows.csv https://a.example/{sku} -H X-Sku:{sku} -H A:1 -d {\"s\":\"{sku}\"}");
     assert_eq!(run.source.template.as_deref(), Some("https://a.example/{sku}"));
     let filled = run.source.default_request.expect("a header with a column");
     assert_eq!(filled.headers, [("X-Sku".to_owned(), "{sku}".to_owned())]);
     assert_eq!(filled.body.as_deref(), Some(&b"{\"s\":\"{sku}\"}"[..]));
-    assert_eq!(run.request.headers[0], ("A".to_owned(), "1".to_owned()));
-    assert_eq!(run.request.body, None);
-    assert_eq!(run.request.method.as_str(), "POST");
+    assert_eq!(run.client.headers[0], ("A".to_owned(), "1".to_owned()));
+    assert_eq!(run.client.body, None);
+    assert_eq!(run.client.method.as_str(), "POST");
 }
 
 #[test]
@@ -137,4 +138,21 @@ fn where_records_go() {
     assert!(name.starts_with("r-20") && name.len() == "r-2026-11-21.jsonl".len(), "{name}");
     let text = settings("a.example --template {url}").outputs.remove(0).format;
     assert_eq!(text, Format::Text(Template::parse("{url}").expect("valid")));
+}
+
+#[test]
+fn what_is_kept_of_a_response() {
+    for (flags, expected) in [
+        ("a.example", "No No No"),
+        ("a.example --fields +body", "All No No"),
+        ("a.example --fields +headers", "No All No"),
+        ("a.example --fields url,headers.etag", "No All No"),
+        ("a.example --fields +sha256", "No No Yes"),
+        ("a.example --match-regex x", "All No No"),
+        ("a.example --template {title}{sha256}", "All No Yes"),
+    ] {
+        let keep = settings(flags).client.keep;
+        let kept = format!("{:?} {:?} {:?}", keep.body, keep.headers, keep.sha256);
+        assert_eq!(kept, expected, "{flags}");
+    }
 }
