@@ -207,7 +207,7 @@ fn silent_hosts_hold_up_no_others() {
 fn impossible_options_are_refused() {
     let check = |options: NetOptions, expected: &str| {
         let tls = gather_fetch::TlsConfigs::new(&options.tls, options.http).expect("TLS options");
-        let error = Dialer::new(&options, std::sync::Arc::new(tls)).err().expect(expected);
+        let error = Dialer::new(&options, std::sync::Arc::new(tls)).expect_err(expected);
         assert_eq!(error.to_string(), expected);
     };
     check(
