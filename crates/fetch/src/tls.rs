@@ -232,6 +232,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Option
     Ok(certificates)
 }
 
+#[expect(clippy::disallowed_methods, reason = "read when a run is set up, before its loops")]
 fn read_file(path: &Path) -> Result<Vec<u8>, OptionsError> {
     fs::read(path)
         .map_err(|error| OptionsError::new(format!("{}: cannot be read: {error}", path.display())))
