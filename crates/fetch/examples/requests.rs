@@ -83,6 +83,7 @@ async fn fetch(client: &Client, target: &Target) -> String {
 fn cpu_seconds() -> (f64, f64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let seconds = |field: usize| fields.get(field).and_then(|f| f.parse().ok()).unwrap_or(0.0) / 100.0;
+    let seconds =
+        |field: usize| fields.get(field).and_then(|f| f.parse().ok()).unwrap_or(0.0) / 100.0;
     (seconds(11), seconds(12))
 }
