@@ -1,2 +1,42 @@
-//! Project automation.
-fn main() {}
+//! Project automation: `cargo xtask test`, `tidy`, `bench`, `gen`.
+
+mod bench;
+mod generate;
+mod needs;
+mod repo;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Project automation.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Args {
+    /// Installs what the tests need where that is possible, and runs all of them.
+    Test(test::Args),
+    /// Checks the rules of the house that no compiler knows.
+    Tidy(tidy::Args),
+    /// Runs the built program against real servers and holds the figures against their limits.
+    Bench(bench::Args),
+    /// Writes the documents that are generated from the program.
+    Gen(generate::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse() {
+        Args::Test(args) => test::run(&args),
+        Args::Tidy(args) => tidy::run(&args),
+        Args::Bench(args) => bench::run(args),
+        Args::Gen(args) => generate::run(&args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

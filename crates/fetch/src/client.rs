@@ -15,13 +15,14 @@ use url::Url;
 
 use crate::body::{BodyWriter, Keep};
 use crate::deadline::Deadlines;
-use crate::dial::{DialError, Dialer, LocalShortage, TlsConfigs};
+use crate::dial::{DialError, Dialer, LocalShortage};
 use crate::exchange::{Report, Try};
 use crate::failure;
 use crate::options::{NetOptions, OptionsError};
 use crate::pool::{Pool, PoolLimits, PoolStats};
 use crate::progress::{Phase, Progress};
 use crate::request::{AcceptEncoding, HeaderOptions, RequestDefaults, Secret, Sign};
+use crate::tls::TlsConfigs;
 
 /// How the tries of a run are made.
 #[derive(Clone)]
@@ -220,7 +221,7 @@ impl Client {
         let ended = watch.within(pin!(a_try.follow(state.url.as_ref(), &mut report, writer))).await;
         let end = match ended {
             Ok(Ok(end)) => end,
-            Ok(Err(DialError::Failure(failure))) => End::Failed(failure),
+            Ok(Err(DialError::Failed(failed))) => End::Failed(report.dial_failed(*failed)),
             // A request that must not be repeated may have been seen before the redirect.
             Ok(Err(DialError::Local(_))) if report.sent() == Sent::Maybe => End::Failed(
                 Failure::new(ErrorKind::ConnectUnreachable, "this machine ran out of sockets"),
@@ -246,8 +247,8 @@ impl Client {
     /// Resolves the name of `host` into the cache that dials read; answers how long it took.
     ///
     /// # Errors
-    /// `dns.not_found`, `dns.temporary` or `timeout.dns`.
-    pub async fn resolve(&self, host: &HostKey) -> Result<Duration, Failure> {
+    /// `dns.not_found`, `dns.temporary` or `timeout.dns`, or what this machine ran out of.
+    pub async fn resolve(&self, host: &HostKey) -> Result<Duration, DialError> {
         self.shard.dialer.resolve(host).await
     }
 

@@ -21,7 +21,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-use crate::dial::{ProxyHeader, Stream};
+use crate::proxy::ProxyHeader;
+use crate::stream::Stream;
 
 /// Every request carries its whole body.
 pub(crate) type RequestBody = Full<Bytes>;

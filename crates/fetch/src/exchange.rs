@@ -17,7 +17,7 @@ use crate::client::Shard;
 use crate::conn::Link;
 use crate::deadline::Watch;
 use crate::decode::Decoder;
-use crate::dial::{DialError, Protocol};
+use crate::dial::{DialError, DialFailure, Protocol};
 use crate::failure;
 use crate::pool::{Freshness, Held, HeldKind, Origin};
 use crate::progress::{Phase, Progress};
@@ -81,6 +81,19 @@ impl Report<'_> {
             last: None,
             was_sent: false,
         }
+    }
+
+    /// Keeps what a failed dial had reached, the certificate above all.
+    pub(crate) fn dial_failed(&mut self, failed: DialFailure) -> Failure {
+        if self.connection.is_none() {
+            self.timings.namelookup = failed.timings.namelookup;
+            self.timings.connect = failed.timings.connect;
+            self.timings.appconnect = failed.timings.appconnect;
+        }
+        if failed.connection.is_some() {
+            self.connection = failed.connection;
+        }
+        failed.failure
     }
 
     /// Whether a server may have seen a request of this try.

@@ -439,5 +439,5 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 fn broken_handshake(error: hyper::Error) -> DialError {
     let message = format!("the connection could not be used: {error}");
-    DialError::Failure(Failure::new(ErrorKind::ProtocolOther, message))
+    Failure::new(ErrorKind::ProtocolOther, message).into()
 }

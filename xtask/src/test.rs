@@ -1,0 +1,63 @@
+//! The whole test command: what tests need, all tests, and the runner's own last words.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+
+use crate::{needs, repo};
+
+/// Runs every test, or those that the options choose.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Options for the test runner, as in `-- -p gather-core`.
+    #[arg(last = true)]
+    runner: Vec<String>,
+}
+
+/// Runs the tests; the exit code is the worst of the runners'.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let missing = needs::install(needs::TESTS);
+    let docs = doc_tests(&args.runner)?;
+    // Last, so that the closing lines are those of the runner with nearly all tests.
+    let tests = unit_tests(&args.runner)?;
+    for package in missing {
+        eprintln!("NOT TESTED: what needs {package}, which is missing and could not be installed");
+    }
+    if !docs {
+        eprintln!("FAILED: doc tests (see above)");
+    }
+    Ok(if docs && tests { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn unit_tests(runner: &[String]) -> Result<bool> {
+    let mut command = repo::cargo();
+    if repo::find_program("cargo-nextest").is_some() {
+        command.args(["nextest", "run"]);
+        // Without it, nextest stops at the first failure and hides the others.
+        command.arg("--no-fail-fast");
+    } else {
+        command.args(["test", "--no-fail-fast", "--all-targets"]);
+    }
+    if !selects_packages(runner) {
+        command.arg("--workspace");
+    }
+    succeeds(command.args(runner))
+}
+
+/// Doc tests run apart, because nextest knows none; a filter of tests leaves them out.
+fn doc_tests(runner: &[String]) -> Result<bool> {
+    let selection = match runner {
+        [] => vec!["--workspace"],
+        [flag, package] if flag == "-p" && package != "gather-cli" => vec!["-p", package.as_str()],
+        _ => return Ok(true),
+    };
+    succeeds(repo::cargo().args(["test", "--doc", "--quiet"]).args(selection))
+}
+
+fn selects_packages(runner: &[String]) -> bool {
+    runner.iter().any(|arg| matches!(arg.as_str(), "-p" | "--package" | "--workspace"))
+}
+
+fn succeeds(command: &mut Command) -> Result<bool> {
+    Ok(command.status().with_context(|| format!("cannot run {command:?}"))?.success())
+}
