@@ -118,17 +118,18 @@ impl Report<'_> {
 }
 
 impl Try<'_> {
-    /// Asks for the report's URL and follows redirects as long as they stay on its host.
+    /// Asks for the report's URL (that of the target, or of `hop`) and follows redirects as long
+    /// as they stay on its host.
     pub(crate) async fn follow<'w>(
         &self,
+        hop: Option<&Url>,
         report: &mut Report<'w>,
         mut writer: Option<&'w mut dyn BodyWriter>,
     ) -> Result<End, DialError> {
         let mut outgoing = Outgoing::new(self.target, &self.shard.defaults, &report.chain);
-        let key = match HostKey::of(&report.url) {
-            Some(key) if key == self.target.host => self.target.host.clone(),
-            Some(key) => key,
-            None => return Err(failure::not_fetched(report.url.scheme()).into()),
+        let key = match hop {
+            None => self.target.host.clone(),
+            Some(url) => HostKey::of(url).ok_or_else(|| failure::not_fetched(url.scheme()))?,
         };
         let origin = self.shard.pool.origin(&key);
         loop {

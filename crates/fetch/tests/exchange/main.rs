@@ -2,6 +2,7 @@
 
 mod bodies;
 mod connections;
+mod http2;
 mod redirects;
 mod requests;
 mod server;
