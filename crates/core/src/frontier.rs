@@ -193,10 +193,7 @@ impl<P> Frontier<P> {
 
     /// The next target to fetch, or when to ask again.
     pub fn next(&mut self, now: Time) -> Next<P> {
-        self.fire_timers(now);
-        if self.limits_rose {
-            self.unblock(now);
-        }
+        self.catch_up(now);
         if self.counts.waiting == 0 {
             return Next::Empty;
         }
@@ -604,6 +601,14 @@ impl<P> Frontier<P> {
         let share = self.concurrency / hosts;
         self.limits_rose |= share > self.share && self.host_concurrency == HostConcurrency::Share;
         self.share = share;
+    }
+
+    /// Moves the hosts that time or a change of limits has made ready.
+    fn catch_up(&mut self, now: Time) {
+        self.fire_timers(now);
+        if self.limits_rose {
+            self.unblock(now);
+        }
     }
 
     fn unblock(&mut self, now: Time) {

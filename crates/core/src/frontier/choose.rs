@@ -125,6 +125,7 @@ impl<P> Frontier<P> {
     /// caller cancels it and gives the lease to `put_back`; if it has just ended, to `release` or
     /// `retry` as always.
     pub fn give_up(&mut self, now: Time) -> Option<LeaseId> {
+        self.catch_up(now);
         if !self.others_wait() {
             return None;
         }
