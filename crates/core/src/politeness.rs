@@ -34,10 +34,8 @@ const HOLD_PAUSES: u32 = 8;
 const HOLD_MAX: Duration = Duration::from_secs(600);
 /// Part of the rate that is added each second after the hold.
 const INCREASE_SHARE: f64 = 0.06;
-/// So often in a row a slower pace was refused as early, before it is given up.
-const EARLY_REFUSALS_MAX: u8 = 3;
-/// Requests a second below which no host is slowed.
-const FLOOR_PER_SECOND: f64 = 0.01;
+/// Requests a second below which no host is slowed that does not say how long to wait.
+const FLOOR_PER_SECOND: f64 = 0.2;
 /// A gate unused for this long knows nothing any more.
 const FORGET_AFTER: Duration = Duration::from_secs(120);
 /// So many closures in a row, without a good answer between them, and the host is given up.
@@ -66,9 +64,6 @@ pub(crate) struct Gate {
     /// At a refusal, those that went out before the refused one were let through.
     sent: VecDeque<Time>,
     sent_count: u32,
-    /// How many they were before the last closure, and how often slowing down did not help.
-    sent_before: u32,
-    early_refusals: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +99,6 @@ impl Gate {
             doubling_s: RAMP_DOUBLING_S,
             sent: VecDeque::new(),
             sent_count: 0,
-            sent_before: 0,
-            early_refusals: 0,
         }
     }
 
@@ -122,9 +115,7 @@ impl Gate {
         let unanswered = self.sent.len() - self.sent.partition_point(|&at| at < sent);
         self.sent.truncate(self.sent.len() - unanswered);
         self.sent_count -= u32::try_from(unanswered).expect("at most SENT_MAX");
-        if self.is_indifferent() {
-            self.rate = (2.0 * self.rate_at(sent)).min(RAMP_PER_SECOND_MAX);
-        } else if self.sent.len() >= SENT_MIN {
+        if self.sent.len() >= SENT_MIN {
             self.learn(sent, now, retry_after);
         } else if self.rate > 0.0 {
             self.rate = (self.rate * 0.85).max(floor(retry_after));
@@ -237,20 +228,6 @@ impl Gate {
     fn rate_at(&self, now: Time) -> f64 {
         let more_s = now.since(self.hold_until).as_secs_f64();
         self.rate * (1.0 + INCREASE_SHARE).powf(more_s.min(1000.0))
-    }
-
-    /// Whether the host refuses after about as many requests however slowly they come, so that
-    /// slowing down is of no use. A bucket gives more the slower it is emptied.
-    fn is_indifferent(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.sent_before, self.sent_count);
-        let slow = self.phase == Phase::Paced && self.sent_count >= 2;
-        self.early_refusals =
-            if slow && self.sent_count <= 2 * before { self.early_refusals + 1 } else { 0 };
-        let indifferent = self.early_refusals >= EARLY_REFUSALS_MAX;
-        if indifferent {
-            self.early_refusals = 1;
-        }
-        indifferent
     }
 
     fn learn(&mut self, sent: Time, now: Time, retry_after: Option<Duration>) {
