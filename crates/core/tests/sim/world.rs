@@ -128,7 +128,7 @@ impl World {
 
     pub(crate) fn run(self) -> Report {
         let mut run = Run::new(self);
-        run.to_the_end();
+        run.go_on_to_the_end();
         run.report
     }
 }
@@ -185,7 +185,7 @@ impl Run {
         }
     }
 
-    fn to_the_end(&mut self) {
+    fn go_on_to_the_end(&mut self) {
         let mut steps = 0_u64;
         loop {
             let wake = self.work();
