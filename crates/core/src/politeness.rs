@@ -34,8 +34,8 @@ const HOLD_PAUSES: u32 = 8;
 const HOLD_MAX: Duration = Duration::from_secs(600);
 /// Part of the rate that is added each second after the hold.
 const INCREASE_SHARE: f64 = 0.06;
-/// Requests a second below which no host is slowed.
-const FLOOR_PER_SECOND: f64 = 0.01;
+/// Requests a second below which no host is slowed that does not say how long to wait.
+const FLOOR_PER_SECOND: f64 = 0.2;
 /// A gate unused for this long knows nothing any more.
 const FORGET_AFTER: Duration = Duration::from_secs(120);
 /// So many closures in a row, without a good answer between them, and the host is given up.
