@@ -1,2 +1,34 @@
-//! The binary `gather`.
-fn main() {}
+//! The binary `gather`: arguments -> settings -> configuration -> command.
+
+use std::process::ExitCode;
+
+mod args;
+mod commands;
+mod config_file;
+mod error;
+mod human;
+mod keys;
+mod nearest;
+mod outcome;
+mod progress;
+mod reference;
+mod resolve;
+mod settings;
+mod signals;
+mod summary;
+mod talk;
+mod to_toml;
+mod usage;
+mod values;
+
+fn main() -> ExitCode {
+    let argv: Vec<_> = std::env::args_os().collect();
+    let format = talk::format_of(&argv);
+    match commands::run(argv) {
+        Ok(code) => code,
+        Err(error) => {
+            talk::error(&error, format);
+            ExitCode::from(error.code)
+        }
+    }
+}

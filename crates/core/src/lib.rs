@@ -4,14 +4,21 @@
 //! can be simulated and replayed.
 
 pub mod attempt;
+pub mod classify;
 pub mod config;
+pub mod frontier;
 pub mod kind;
+mod politeness;
 pub mod record;
+pub mod retry;
+pub mod retry_after;
 pub mod target;
 pub mod time;
 
 pub use attempt::{Attempt, End, Failure, Sent, Timings};
+pub use classify::{Step, Verdict, classify};
 pub use config::Config;
+pub use frontier::Frontier;
 pub use kind::ErrorKind;
 pub use record::{Outcome, Record, RecordError};
 pub use target::{HostKey, Method, RequestSpec, Scheme, Target, TargetNo};

@@ -63,10 +63,10 @@ pub struct Record {
     pub n: u64,
     /// The input as given, when it is not the same text as `url`.
     pub input: Option<Box<str>>,
-    /// The URL asked for first.
-    pub url: Box<str>,
+    /// The URL asked for first; empty if the input is no URL.
+    pub url: String,
     /// The URL the answer came from, when it is another.
-    pub final_url: Option<Box<str>>,
+    pub final_url: Option<String>,
     /// Source and line, when there are several inputs or the line is broken.
     pub place: Option<Box<Place>>,
     /// The result.
@@ -107,4 +107,41 @@ pub struct Record {
     pub headers: Option<Box<Headers>>,
     /// The decoded body, where asked for. Never part of a record unless `--fields` names it.
     pub body: Option<bytes::Bytes>,
+}
+
+impl Record {
+    /// A record of which nothing but its number and result is known.
+    pub fn new(n: u64, outcome: Outcome) -> Self {
+        Self {
+            n,
+            input: None,
+            url: String::new(),
+            final_url: None,
+            place: None,
+            outcome,
+            method: None,
+            status_code: 0,
+            http_version: HttpVersion::default(),
+            remote_ip: None,
+            content_type: None,
+            content_length: 0,
+            body_bytes: 0,
+            attempts: 0,
+            time_queue: Duration::ZERO,
+            timings: Timings::default(),
+            tls: None,
+            chain: Vec::new(),
+            tags: None,
+            sha256: None,
+            body_path: None,
+            truncated: false,
+            headers: None,
+            body: None,
+        }
+    }
+
+    /// The input as given.
+    pub fn input(&self) -> &str {
+        self.input.as_deref().unwrap_or(&self.url)
+    }
 }

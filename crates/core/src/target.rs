@@ -116,8 +116,7 @@ impl Method {
     /// A method by its name; `None` unless it is a token (RFC 9110 section 5.6.2).
     pub fn from_name(name: &str) -> Option<Self> {
         let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        (!name.is_empty() && name.bytes().all(is_token))
-            .then(|| Self(Cow::Owned(name.to_owned())))
+        (!name.is_empty() && name.bytes().all(is_token)).then(|| Self(Cow::Owned(name.to_owned())))
     }
 
     /// The name as sent.

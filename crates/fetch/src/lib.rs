@@ -1,1 +1,38 @@
 //! One HTTP try: names, connections, TLS, HTTP/1.1 and HTTP/2, bodies; every failure has a kind.
+
+pub mod body;
+mod cache;
+pub mod client;
+mod conn;
+mod deadline;
+mod decode;
+pub mod dial;
+mod dns;
+mod exchange;
+mod failure;
+mod happy;
+mod host_headers;
+pub mod options;
+mod pool;
+pub mod progress;
+pub mod proxy;
+mod redirect;
+mod request;
+pub mod stream;
+pub mod tls;
+mod tunnel;
+
+pub use body::{BodyWriter, Keep, KeepBody, KeepHeaders, KeepSha256};
+pub use client::{Client, ClientError, ClientOptions, TryState};
+pub use dial::{Connected, DialError, DialFailure, DialTimings, Dialer, LocalShortage, Protocol};
+pub use host_headers::HostHeaders;
+pub use options::{
+    ClientIdentity, ConnectTo, Family, HttpChoice, NetOptions, OptionsError, ResolveOverride,
+    Roots, TlsOptions, Verify,
+};
+pub use pool::PoolStats;
+pub use progress::{Phase, Progress};
+pub use proxy::{NoProxy, Proxies, Proxy, ProxyHeader, ProxyKind};
+pub use request::{AcceptEncoding, Secret, Sign};
+pub use stream::Stream;
+pub use tls::TlsConfigs;

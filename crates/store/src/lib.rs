@@ -1,1 +1,27 @@
-//! Where records go: sinks with write and commit.
+//! Where records go: sinks with write and commit, and a store for bodies.
+//!
+//! Everything here blocks and runs on the one writer thread (bodies: on a blocking thread). It
+//! knows records, files and formats, and nothing of HTTP.
+
+mod bodies;
+mod csv;
+mod error;
+mod fields;
+mod json;
+mod jsonl;
+mod output;
+mod page;
+#[cfg(test)]
+mod samples;
+mod sink;
+mod text;
+mod value;
+
+pub use bodies::{BodyFile, BodyStore, Stored};
+pub use error::{SinkError, SinkErrorKind};
+pub use fields::{Field, Fields, FieldsError};
+pub use jsonl::Encoder;
+pub use sink::{
+    CsvBom, Durability, Existing, Format, OutputSpec, OutputTarget, Position, Sink, open, open_all,
+};
+pub use text::{Template, TemplateError, TemplatePart};

@@ -1,0 +1,215 @@
+//! What can be typed: every command and flag, one struct per topic.
+//!
+//! This is the one list of names: help, completions, man pages, the keys of a job in
+//! `gather.toml` and the `GATHER_*` variables all derive from it.
+
+mod concurrency;
+mod failing;
+mod http;
+mod input;
+mod output;
+mod talk;
+mod time;
+mod view;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use concurrency::ConcurrencyArgs;
+pub(crate) use failing::FailingArgs;
+pub(crate) use http::{CapsArgs, HttpArgs};
+pub(crate) use input::{InputArgs, SchemeArg};
+pub(crate) use output::{FormatArg, OutputArgs};
+pub(crate) use talk::{LogFormat, TalkArgs};
+pub(crate) use time::{RetryArgs, TimeArgs};
+pub(crate) use view::ViewArgs;
+
+/// Fetch many URLs: fast, polite, every input accounted for.
+#[derive(Debug, Parser)]
+#[command(name = "gather", version, after_help = TOP_EXAMPLES, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const TOP_EXAMPLES: &str = "\
+Examples:
+  gather https://example.com/                       one URL, at once
+  gather -i urls.txt -c 50 -o results.jsonl         a list, 50 at once, records to a file
+  gather compare -i urls.txt                        one by one against concurrently
+  gather demo                                       see it work, offline, in under 30 s
+
+`gather URL` is `gather fetch URL`; its flags: gather fetch --help
+Exit codes: 0 all ok · 1 our own fault · 2 some targets failed · 3 usage · 4 stopped early";
+
+const FETCH_EXAMPLES: &str = "\
+Examples:
+  gather -i urls.txt -c 50 -o results.jsonl
+  gather 'https://api.example/items/{1..200}' --host-rate 10/s -o items.csv
+  gather -i symbols.csv 'https://api.example/price/{symbol}' -H @headers.txt
+  cat urls.txt | gather -i - --retries 5 --timeout 10s | jq .status_code
+  gather -i results.jsonl --only failed:timeout -o again.jsonl
+
+A bare number is seconds; K, M and G are powers of 1024. Every long flag is also a key of
+[defaults] and [job.NAME] in gather.toml and, as GATHER_CONCURRENCY, an environment variable.
+Exit codes: 0 all ok · 1 our own fault · 2 some targets failed · 3 usage · 4 stopped early";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Fetch a list once; records to stdout or to files
+    #[command(after_help = FETCH_EXAMPLES, disable_help_flag = true)]
+    Fetch(FetchArgs),
+    /// Run a job of gather.toml once; flags given here win
+    #[command(disable_help_flag = true)]
+    Run(RunArgs),
+    /// Say what a run would do, without a single request
+    #[command(disable_help_flag = true)]
+    Plan(FetchArgs),
+    /// Fetch the first targets one by one, then concurrently, and set both side by side
+    #[command(disable_help_flag = true)]
+    Compare(FetchArgs),
+    /// Fetch a small site that runs on this machine: works offline, shows everything
+    Demo(DemoArgs),
+    /// Write a commented gather.toml to start from
+    Init(InitArgs),
+    /// Show the settings in force and where each comes from
+    #[command(subcommand_required = true, arg_required_else_help = false)]
+    Config(ConfigArgs),
+    /// Print shell completions
+    Completions(CompletionsArgs),
+    /// Print the manual page, or that of one command
+    Man(ManArgs),
+}
+
+/// All flags of `fetch`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FetchArgs {
+    /// What to fetch.
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// How much at once.
+    #[command(flatten)]
+    pub(crate) concurrency: ConcurrencyArgs,
+    /// How long.
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
+    /// How often.
+    #[command(flatten)]
+    pub(crate) retry: RetryArgs,
+    /// What is sent, and over what.
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
+    /// How large.
+    #[command(flatten)]
+    pub(crate) caps: CapsArgs,
+    /// What a failure does.
+    #[command(flatten)]
+    pub(crate) failing: FailingArgs,
+    /// What stdout shows.
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+    /// Where records go.
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// What is said on the way.
+    #[command(flatten)]
+    pub(crate) talk: TalkArgs,
+    /// Where other settings come from.
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+}
+
+/// Where other settings come from.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Configuration and help")]
+pub(crate) struct FileArgs {
+    /// Read settings from FILE [default: ./gather.toml, if there is one]
+    #[arg(short = 'K', long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the typed flags as a job for gather.toml, and stop
+    #[arg(long, value_name = "NAME")]
+    pub(crate) print_job: Option<String>,
+    /// Print this page
+    #[arg(short, long, action = clap::ArgAction::Help)]
+    pub(crate) help: Option<bool>,
+}
+
+/// Flags that are no key of a job: they choose the file, or do something else entirely.
+pub(crate) const NOT_KEYS: &[&str] = &["config", "print-job", "help", "version"];
+
+/// `gather run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The job's name, as in [job.NAME]
+    #[arg(value_name = "JOB")]
+    pub(crate) job: String,
+    /// Flags that win over the job's.
+    #[command(flatten)]
+    pub(crate) fetch: FetchArgs,
+}
+
+/// `gather demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Keep the site up to play with, until Ctrl-C
+    #[arg(long)]
+    pub(crate) serve: bool,
+    /// How it talks.
+    #[command(flatten)]
+    pub(crate) talk: TalkArgs,
+}
+
+/// `gather init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Where to write it
+    #[arg(value_name = "FILE", default_value = "gather.toml")]
+    pub(crate) path: PathBuf,
+}
+
+/// `gather config`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// What about it.
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+/// `gather config …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting of a fetch, its value, and where it comes from
+    #[command(disable_help_flag = true)]
+    Show(Box<ConfigShowArgs>),
+}
+
+/// `gather config show`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigShowArgs {
+    /// Show the settings of this job of the file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) job: Option<String>,
+    /// Flags to show the effect of.
+    #[command(flatten)]
+    pub(crate) fetch: FetchArgs,
+}
+
+/// `gather completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `gather man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command; the whole program without one
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+}

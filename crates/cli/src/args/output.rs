@@ -1,0 +1,43 @@
+//! Where records and bodies go, and in what form.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Where records go.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Vec<String>,
+    /// jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]
+    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
+    pub(crate) format: Option<FormatArg>,
+    /// Begin CSV with a byte order mark, for spreadsheets
+    #[arg(long)]
+    pub(crate) csv_bom: bool,
+    /// Store each body in a file of its own under DIR
+    #[arg(short = 'O', long, value_name = "DIR")]
+    pub(crate) bodies: Option<PathBuf>,
+    /// Text lines of this form: '{status_code} {url}'
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) template: Option<String>,
+    /// Members of a record: a list, or more than the usual with +body,+headers,+sha256
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    pub(crate) fields: Option<String>,
+    /// Replace outputs that exist
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+/// The formats of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One line a target, for people.
+    Text,
+}

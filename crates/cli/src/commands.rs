@@ -1,0 +1,79 @@
+//! From what was typed to the command that does it.
+
+mod config_show;
+mod docs;
+mod init;
+mod plan;
+mod print_job;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+#[cfg(test)]
+pub(crate) use init::TEMPLATE as INIT_TEMPLATE;
+
+use crate::args::{Cli, Command, ConfigCommand, FetchArgs};
+use crate::error::CliError;
+use crate::resolve::RunSettings;
+use crate::settings::{Settings, Typed};
+use crate::usage;
+
+/// Runs what these arguments ask for.
+///
+/// # Errors
+/// What keeps it from being done, with the exit code for it.
+pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
+    let Some(argv) = usage::with_command(argv)? else {
+        return print(usage::BRIEF);
+    };
+    let matches = match Cli::command().try_get_matches_from(&argv) {
+        Ok(matches) => matches,
+        Err(error) => match usage::from_clap(&error, &argv) {
+            Some(wrong) => return Err(wrong),
+            None => return print(error.render().to_string().trim_end()),
+        },
+    };
+    let cli = Cli::from_arg_matches(&matches)
+        .map_err(|error| CliError::fault(format!("arguments do not fit: {error}")))?;
+    let typed = |command, job| Typed { argv: &argv, command, job };
+    match &cli.command {
+        Command::Fetch(args) => fetch(args, typed(&["fetch"], None), &matches),
+        Command::Run(args) => fetch(&args.fetch, typed(&["run"], Some(&args.job)), &matches),
+        Command::Plan(_) => {
+            let settings = Settings::load(typed(&["plan"], None), &matches)?;
+            print(&plan::text(&RunSettings::try_new(&settings)?)?)
+        }
+        Command::Compare(_) | Command::Demo(_) => Err(CliError::fault("not yet")),
+        Command::Init(args) => init::init(&args.path),
+        Command::Config(args) => match &args.command {
+            ConfigCommand::Show(args) => {
+                let typed = typed(&["config", "show"], args.job.as_deref());
+                print(&config_show::text(&Settings::load(typed, &matches)?))
+            }
+        },
+        Command::Completions(args) => print(&docs::completions(args.shell)),
+        Command::Man(args) => print(&docs::man(args.command.as_deref())?),
+    }
+}
+
+fn fetch(args: &FetchArgs, typed: Typed<'_>, matches: &ArgMatches) -> Result<ExitCode, CliError> {
+    if let Some(name) = &args.file.print_job {
+        return print(&print_job::text(name, typed, matches)?);
+    }
+    let _settings = Settings::load(typed, matches)?;
+    Err(CliError::fault("not yet"))
+}
+
+/// Prints a text to stdout. A reader that went away has what it wanted.
+fn print(text: &str) -> Result<ExitCode, CliError> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CliError::fault(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,380 @@
+//! `gather.toml`: defaults, hosts and jobs, each value with its place in the file.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config_file::place::Source;
+use crate::error::CliError;
+use crate::keys::{Key, Keys, Takes};
+use crate::nearest::nearest;
+use crate::reference;
+use crate::usage::LATER_KEYS;
+
+mod place;
+
+/// The file that is read where none is named.
+pub(crate) const DEFAULT_NAME: &str = "gather.toml";
+
+/// Larger files are no configuration.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// A configuration file, read and checked.
+#[derive(Debug)]
+pub(crate) struct ConfigFile {
+    /// Where it was read from.
+    pub(crate) path: PathBuf,
+    /// What `[defaults]` says.
+    pub(crate) defaults: Vec<Entry>,
+    /// What each `[job.NAME]` says.
+    pub(crate) jobs: BTreeMap<String, Vec<Entry>>,
+    /// What each `[hosts."NAME"]` says.
+    pub(crate) hosts: Vec<HostEntry>,
+    /// What it says that this version cannot do yet, and leaves aside.
+    pub(crate) notes: Vec<String>,
+    source: Source,
+}
+
+/// One key and what it is set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The key's canonical name.
+    pub(crate) key: String,
+    /// As written: `${env:…}` is still a reference.
+    pub(crate) values: Vec<String>,
+    /// The table it stands in: `defaults`, `job.prices`.
+    pub(crate) table: String,
+    /// Where, in bytes.
+    pub(crate) span: Range<usize>,
+    /// Whether this version knows what to do with it.
+    pub(crate) known: Known,
+}
+
+/// Whether this version knows what to do with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It does.
+    Yes,
+    /// A later version will.
+    Later,
+}
+
+/// `[hosts."NAME"]`.
+#[derive(Clone, Debug)]
+pub(crate) struct HostEntry {
+    /// Host, or host and port.
+    pub(crate) name: String,
+    /// `concurrency`, `rate` as written.
+    pub(crate) concurrency: Option<std::num::NonZeroU32>,
+    /// Requests in a time.
+    pub(crate) rate: Option<gather::core::config::Rate>,
+    /// Headers for this host alone; values may be references.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Where, in bytes.
+    pub(crate) span: Range<usize>,
+}
+
+impl ConfigFile {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// One line with file, line and column, and what to write instead.
+    pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
+        let cannot = |error: &dyn std::fmt::Display| {
+            CliError::usage(
+                format!("cannot read the configuration file {}: {error}", path.display()),
+                "gather init writes one to start from",
+            )
+        };
+        let about = std::fs::metadata(path).map_err(|error| cannot(&error))?;
+        if about.len() > FILE_BYTES_MAX {
+            return Err(cannot(&"it is larger than 4M"));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
+        Self::parse(path, text)
+    }
+
+    /// As [`read`](Self::read), from a text.
+    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, CliError> {
+        let mut file = Self {
+            path: path.to_owned(),
+            defaults: Vec::new(),
+            jobs: BTreeMap::new(),
+            hosts: Vec::new(),
+            notes: Vec::new(),
+            source: Source::new(path, text.clone()),
+        };
+        let root = DeTable::parse(&text).map_err(|error| {
+            let span = error.span().unwrap_or_default();
+            file.source.error(span, one_line(error.message()), String::new())
+        })?;
+        let keys = Keys::of_fetch();
+        for (name, value) in root.get_ref() {
+            file.top_level(&keys, name, value)?;
+        }
+        Ok(file)
+    }
+
+    /// An error at an entry's place.
+    pub(crate) fn error_at(&self, span: &Range<usize>, error: CliError) -> CliError {
+        self.source.error(span.clone(), error.message, error.hint.unwrap_or_default())
+    }
+
+    /// `gather.toml:3:1`.
+    pub(crate) fn place(&self, span: &Range<usize>) -> String {
+        self.source.place(span.start)
+    }
+
+    /// The entries of a job.
+    ///
+    /// # Errors
+    /// Where there is no such job: the nearest one, or all.
+    pub(crate) fn job(&self, name: &str) -> Result<&[Entry], CliError> {
+        if let Some(entries) = self.jobs.get(name) {
+            return Ok(entries);
+        }
+        let names: Vec<&str> = self.jobs.keys().map(String::as_str).collect();
+        let hint = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None if names.is_empty() => format!("write one as [job.{name}]"),
+            None => format!("it has: {}", names.join(", ")),
+        };
+        let message = format!("{} has no job '{name}'", self.path.display());
+        Err(CliError::usage(message, hint))
+    }
+
+    fn top_level(
+        &mut self,
+        keys: &Keys,
+        name: &Spanned<toml::de::DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), CliError> {
+        const TABLES: &[&str] = &["defaults", "hosts", "job", "store", "web", "notify"];
+        match name.get_ref().as_ref() {
+            "defaults" => {
+                self.defaults = self.entries(keys, "defaults", self.table("defaults", value)?)?;
+            }
+            "job" => {
+                for (job, table) in self.table("job", value)? {
+                    let path = format!("job.{}", job.get_ref());
+                    let entries = self.entries(keys, &path, self.table(&path, table)?)?;
+                    self.jobs.insert(job.get_ref().to_string(), entries);
+                }
+            }
+            "hosts" => {
+                for (host, table) in self.table("hosts", value)? {
+                    let entry = self.host(host, table)?;
+                    self.hosts.push(entry);
+                }
+            }
+            later @ ("store" | "web" | "notify") => {
+                let place = self.source.place(name.span().start);
+                self.notes.push(format!("{place}: [{later}] is not available in this version"));
+            }
+            other => {
+                let hint = match nearest(other, TABLES.iter().copied()) {
+                    Some(near) => format!("did you mean [{near}]?"),
+                    None if keys.find(other).is_some() => {
+                        format!("put it under [defaults]:  {other} = …")
+                    }
+                    None => "there are [defaults], [hosts.\"name\"] and [job.name]".to_owned(),
+                };
+                let message = format!("there is no table [{other}]");
+                return Err(self.source.error(name.span(), message, hint));
+            }
+        }
+        Ok(())
+    }
+
+    fn entries(
+        &self,
+        keys: &Keys,
+        table: &str,
+        entries: &DeTable<'_>,
+    ) -> Result<Vec<Entry>, CliError> {
+        let mut found: Vec<Entry> = Vec::new();
+        for (name, value) in entries {
+            let written = name.get_ref().as_ref();
+            if written == "kind" && table != "defaults" {
+                self.check_kind(value)?;
+                continue;
+            }
+            let span = name.span().start..value.span().end;
+            let entry = match keys.find(written) {
+                Some(key) => {
+                    let values = self.values(key, value)?;
+                    if !values.iter().any(|value| reference::is_in(value)) {
+                        crate::keys::check(key, &values)
+                            .map_err(|error| self.error_at(&value.span(), error))?;
+                    }
+                    let key = key.name.clone();
+                    Entry { key, values, table: table.to_owned(), span, known: Known::Yes }
+                }
+                None if LATER_KEYS.contains(&written) => Entry {
+                    key: written.to_owned(),
+                    values: Vec::new(),
+                    table: table.to_owned(),
+                    span,
+                    known: Known::Later,
+                },
+                None => return Err(self.unknown_key(keys, table, name)),
+            };
+            if let Some(twice) = found.iter().find(|earlier| earlier.key == entry.key) {
+                let first = self.source.place(twice.span.start);
+                let message = format!("{} is given twice in [{table}]", entry.key);
+                return Err(self.source.error(
+                    name.span(),
+                    message,
+                    format!("it is at {first}, too"),
+                ));
+            }
+            found.push(entry);
+        }
+        Ok(found)
+    }
+
+    /// `kind = "fetch"` may be said; other kinds are for later.
+    fn check_kind(&self, value: &Spanned<DeValue<'_>>) -> Result<(), CliError> {
+        match value.get_ref().as_str() {
+            // Jobs that are not run may be of a kind this version does not know.
+            Some("fetch" | "check" | "crawl") => Ok(()),
+            _ => Err(self.source.error(
+                value.span(),
+                "there is no such kind of job".to_owned(),
+                "write kind = \"fetch\", or nothing".to_owned(),
+            )),
+        }
+    }
+
+    fn unknown_key(
+        &self,
+        keys: &Keys,
+        table: &str,
+        name: &Spanned<toml::de::DeString<'_>>,
+    ) -> CliError {
+        let written = name.get_ref();
+        let hint = match keys.nearest(written) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "the keys are the long flags of gather fetch --help".to_owned(),
+        };
+        self.source.error(name.span(), format!("there is no key '{written}' in [{table}]"), hint)
+    }
+
+    /// A value as the texts the command line would take.
+    fn values(&self, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, CliError> {
+        let wrong = |hint: &str| {
+            let found = value.get_ref().type_str();
+            let message = format!("{}: a value of type {found} does not fit", key.name);
+            self.source.error(value.span(), message, hint.to_owned())
+        };
+        match (key.takes, value.get_ref()) {
+            (Takes::Nothing, DeValue::Boolean(on)) => Ok(vec![on.to_string()]),
+            (Takes::Nothing, _) => Err(wrong("write true or false")),
+            (Takes::Many, DeValue::Array(items)) => items
+                .iter()
+                .map(|item| scalar(item.get_ref()).ok_or_else(|| wrong("write a list of texts")))
+                .collect(),
+            (Takes::Many, DeValue::Table(table)) if key.name == "header" => {
+                Ok(self.headers(table)?.into_iter().map(|(n, v)| format!("{n}: {v}")).collect())
+            }
+            (Takes::One, DeValue::Array(items)) => {
+                let items: Option<Vec<String>> =
+                    items.iter().map(|item| scalar(item.get_ref())).collect();
+                Ok(vec![items.ok_or_else(|| wrong("write a list of texts"))?.join(",")])
+            }
+            (_, value) => match scalar(value) {
+                Some(text) => Ok(vec![text]),
+                None => Err(wrong("write a text or a number")),
+            },
+        }
+    }
+
+    fn headers(&self, table: &DeTable<'_>) -> Result<Vec<(String, String)>, CliError> {
+        let mut headers = Vec::new();
+        for (name, value) in table {
+            let text = scalar(value.get_ref()).ok_or_else(|| {
+                let message = format!("the header {} is no text", name.get_ref());
+                self.source.error(value.span(), message, "write name = \"value\"".to_owned())
+            })?;
+            headers.push((name.get_ref().to_string(), text));
+        }
+        Ok(headers)
+    }
+
+    fn host(
+        &self,
+        name: &Spanned<toml::de::DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<HostEntry, CliError> {
+        const KEYS: &[&str] = &["concurrency", "rate", "headers"];
+        let path = format!("hosts.\"{}\"", name.get_ref());
+        let mut entry = HostEntry {
+            name: name.get_ref().to_string(),
+            concurrency: None,
+            rate: None,
+            headers: Vec::new(),
+            span: name.span(),
+        };
+        for (key, value) in self.table(&path, value)? {
+            let at = |error: crate::values::ValueError| {
+                let message = format!("{}: {error}", key.get_ref());
+                self.source.error(value.span(), message, error.hint)
+            };
+            let text = scalar(value.get_ref()).unwrap_or_default();
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("concurrency", _) => {
+                    entry.concurrency = Some(crate::values::count_above_zero(&text).map_err(at)?);
+                }
+                ("rate", _) => entry.rate = Some(crate::values::rate(&text).map_err(at)?),
+                ("headers" | "header", DeValue::Table(table)) => {
+                    entry.headers = self.headers(table)?;
+                }
+                (other, _) => {
+                    let hint = match nearest(other, KEYS.iter().copied()) {
+                        Some(near) if near != other => format!("did you mean {near}?"),
+                        _ => {
+                            "a host has concurrency, rate and headers = { name = \"value\" }".into()
+                        }
+                    };
+                    let message = format!("there is no key '{other}' in [{path}]");
+                    return Err(self.source.error(key.span(), message, hint));
+                }
+            }
+        }
+        Ok(entry)
+    }
+
+    fn table<'v, 'i>(
+        &self,
+        name: &str,
+        value: &'v Spanned<DeValue<'i>>,
+    ) -> Result<&'v DeTable<'i>, CliError> {
+        value.get_ref().as_table().ok_or_else(|| {
+            let message = format!("{name} is no table");
+            self.source.error(value.span(), message, format!("write [{name}]"))
+        })
+    }
+}
+
+/// A single value as text, as it would be typed.
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(|n| n.to_string())
+        }
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Boolean(on) => Some(on.to_string()),
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+//! The loopback site of `gather demo`: shops, APIs, and hosts that are slow, strict or broken.
+
+mod answer;
+mod http;
+mod pages;
+mod site;
+
+pub(crate) use site::Site;

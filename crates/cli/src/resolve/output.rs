@@ -1,0 +1,185 @@
+//! Where records go, in which form, and which of them stdout shows.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use gather::core::config::StatusSet;
+use regex::Regex;
+
+use gather::fetch::{Keep, KeepBody, KeepHeaders, KeepSha256};
+use gather::store::{
+    CsvBom, Durability, Existing, Field, Fields, Format, OutputSpec, OutputTarget, Template,
+};
+
+use crate::args::FormatArg;
+use crate::error::CliError;
+use crate::settings::Settings;
+use crate::usage;
+
+/// Which records stdout shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View {
+    /// These statuses only.
+    pub(crate) match_code: Option<StatusSet>,
+    /// All but these.
+    pub(crate) filter_code: Option<StatusSet>,
+    /// Only where the body matches.
+    pub(crate) match_regex: Option<Regex>,
+}
+
+impl View {
+    /// Whether it hides nothing.
+    pub(crate) fn is_all(&self) -> bool {
+        self.match_code.is_none() && self.filter_code.is_none() && self.match_regex.is_none()
+    }
+
+    /// Whether it shows this record.
+    pub(crate) fn shows(&self, record: &gather::core::Record) -> bool {
+        let body = || String::from_utf8_lossy(record.body.as_deref().unwrap_or_default());
+        self.match_code.as_ref().is_none_or(|set| set.contains(record.status_code))
+            && self.filter_code.as_ref().is_none_or(|set| !set.contains(record.status_code))
+            && self.match_regex.as_ref().is_none_or(|regex| regex.is_match(&body()))
+    }
+}
+
+/// All outputs; standard output where none is named.
+pub(super) fn outputs(settings: &Settings) -> Result<Vec<OutputSpec>, CliError> {
+    let args = &settings.args.output;
+    let names: &[String] = if args.output.is_empty() { &["-".to_owned()] } else { &args.output };
+    let fields = match &args.fields {
+        None => Fields::default(),
+        Some(list) => Fields::parse(list).map_err(|error| of_library("--fields", &error))?,
+    };
+    let mut outputs: Vec<OutputSpec> = Vec::with_capacity(names.len());
+    for name in names {
+        let target = target(name)?;
+        if outputs.iter().any(|other| other.target == target) {
+            let message = format!("--output {name} is given twice");
+            return Err(CliError::usage(message, "two outputs need two names"));
+        }
+        outputs.push(OutputSpec {
+            format: format(settings, name, &target)?,
+            target,
+            fields: fields.clone(),
+            existing: if args.overwrite { Existing::Overwrite } else { Existing::Refuse },
+            durability: Durability::System,
+        });
+    }
+    if args.csv_bom && !outputs.iter().any(|output| matches!(output.format, Format::Csv(_))) {
+        return Err(CliError::usage("--csv-bom: no output is CSV", "add -o FILE.csv"));
+    }
+    let is_text = |output: &OutputSpec| matches!(output.format, Format::Text(_));
+    if args.template.is_some() && !outputs.iter().any(is_text) {
+        let hint = "add -o - for standard output, or -o FILE.txt";
+        return Err(CliError::usage("--template: no output is text", hint));
+    }
+    if args.fields.is_some() && outputs.iter().all(is_text) {
+        let hint = "a text line is chosen with --template; for members add --format jsonl or csv";
+        return Err(CliError::usage("--fields: text lines have no members", hint));
+    }
+    Ok(outputs)
+}
+
+/// What a library says in one line, split into what is wrong and what to do.
+fn of_library(flag: &str, error: &dyn std::fmt::Display) -> CliError {
+    let text = error.to_string();
+    let (message, hint) = text.split_once("; hint: ").unwrap_or((&text, ""));
+    CliError::usage(format!("{flag}: {message}"), hint)
+}
+
+/// The view; refused where standard output shows no records.
+pub(super) fn view(settings: &Settings, outputs: &[OutputSpec]) -> Result<View, CliError> {
+    let args = &settings.args.view;
+    let view = View {
+        match_code: args.match_code.clone(),
+        filter_code: args.filter_code.clone(),
+        match_regex: args.match_regex.clone(),
+    };
+    let has_stdout = outputs.iter().any(|output| output.target == OutputTarget::Stdout);
+    if !view.is_all() && !has_stdout {
+        let flag = ["match-code", "filter-code", "match-regex"]
+            .into_iter()
+            .find(|flag| settings.is_given(flag))
+            .unwrap_or_default();
+        let message =
+            format!("--{flag} chooses what standard output shows, and nothing goes there");
+        return Err(CliError::usage(message, "add -o - ; files keep every record"));
+    }
+    Ok(view)
+}
+
+/// What must be kept of responses for these outputs and this view.
+pub(super) fn keep(outputs: &[OutputSpec], view: &View) -> Keep {
+    let members = |asked: fn(&Field) -> bool| {
+        outputs.iter().any(|output| match &output.format {
+            Format::Text(template) => template.members().any(asked),
+            Format::Jsonl | Format::Csv(_) => output.fields.list().iter().any(asked),
+        })
+    };
+    let sha256 = outputs.iter().any(|output| match &output.format {
+        Format::Text(template) => template.members().any(|field| *field == Field::Sha256),
+        Format::Jsonl | Format::Csv(_) => output.fields.needs_sha256(),
+    });
+    let body = view.match_regex.is_some() || members(Field::needs_body);
+    Keep {
+        body: if body { KeepBody::All } else { KeepBody::No },
+        headers: if members(Field::needs_headers) { KeepHeaders::All } else { KeepHeaders::No },
+        sha256: if sha256 { KeepSha256::Yes } else { KeepSha256::No },
+    }
+}
+
+fn target(name: &str) -> Result<OutputTarget, CliError> {
+    if name == "-" {
+        return Ok(OutputTarget::Stdout);
+    }
+    if name.is_empty() {
+        return Err(CliError::usage("--output: an empty name", "write -o results.jsonl"));
+    }
+    if name.starts_with("postgres://") || name.starts_with("postgresql://") {
+        return Err(usage::later_format("postgres"));
+    }
+    let today = jiff::Zoned::now().date().to_string();
+    Ok(OutputTarget::File(PathBuf::from(name.replace("{date}", &today))))
+}
+
+fn format(settings: &Settings, name: &str, target: &OutputTarget) -> Result<Format, CliError> {
+    let args = &settings.args.output;
+    let format = match (args.format, target) {
+        (Some(format), _) => format,
+        (None, OutputTarget::File(path)) => by_extension(name, path)?,
+        (None, OutputTarget::Stdout) if args.template.is_some() => FormatArg::Text,
+        (None, OutputTarget::Stdout) if args.fields.is_some() => FormatArg::Jsonl,
+        (None, OutputTarget::Stdout) if std::io::stdout().is_terminal() => FormatArg::Text,
+        (None, OutputTarget::Stdout) => FormatArg::Jsonl,
+    };
+    Ok(match format {
+        FormatArg::Jsonl => Format::Jsonl,
+        FormatArg::Csv => Format::Csv(if args.csv_bom { CsvBom::Utf8 } else { CsvBom::None }),
+        FormatArg::Text => Format::Text(match &args.template {
+            None => Template::Standard,
+            Some(text) => {
+                Template::parse(text).map_err(|error| of_library("--template", &error))?
+            }
+        }),
+    })
+}
+
+fn by_extension(name: &str, path: &Path) -> Result<FormatArg, CliError> {
+    let file = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    if let Some(later) =
+        usage::LATER_FORMATS.iter().find(|later| file.ends_with(&format!(".{later}")))
+    {
+        return Err(usage::later_format(later));
+    }
+    match file.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("jsonl" | "ndjson" | "json") => Ok(FormatArg::Jsonl),
+        Some("csv") => Ok(FormatArg::Csv),
+        Some("txt" | "text" | "log") => Ok(FormatArg::Text),
+        // Devices and descriptors have no extension and take what a pipe takes.
+        _ if path.starts_with("/dev") => Ok(FormatArg::Jsonl),
+        _ => Err(CliError::usage(
+            format!("--output {name}: the name does not say the format"),
+            "end it in .jsonl or .csv, or add --format jsonl",
+        )),
+    }
+}

@@ -1,0 +1,673 @@
+//! What is still to do: targets in the queues of their hosts, handed out when politeness allows.
+//!
+//! A target is admitted, leased, and released; or goes back to its host's queue, where it holds
+//! no permit. Every host with work is in exactly one place: ready, in the timer heap until it may
+//! be asked, blocked by its own limit, or waiting for its name. A decision costs O(log hosts).
+
+mod choose;
+mod host;
+mod lease;
+mod look;
+mod names;
+mod signals;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+use fastrand::Rng;
+
+use self::choose::Ready;
+use self::host::{Delayed, Host, Name, Place, Standing};
+use self::lease::Job;
+pub use self::lease::{
+    CloseCause, Counts, Finishing, HostEvent, HostTrust, Lease, LeaseId, NameNeeded, Next, Reading,
+    Signal, Spends, Withdraw,
+};
+pub use self::look::HostWork;
+use crate::attempt::Failure;
+use crate::config::{Config, HOST_CONCURRENCY_BASE, HostConcurrency, HostConfig, RetryConfig};
+use crate::retry;
+use crate::target::HostKey;
+use crate::time::{Duration, Time};
+
+/// Hosts without work that are remembered for their standing, and at most for their clocks.
+const IDLE_HOSTS: usize = 4096;
+const IDLE_HOSTS_MAX: usize = 65_536;
+/// Events kept for somebody who asks late.
+const EVENTS_MAX: usize = 1024;
+
+/// The queues of one shard. See the module.
+#[derive(Debug)]
+pub struct Frontier<P> {
+    concurrency: u32,
+    host_concurrency: HostConcurrency,
+    host_interval: Duration,
+    overrides: HashMap<String, HostConfig>,
+    retry: RetryConfig,
+    interval: Duration,
+    next_at: Time,
+    trust: HostTrust,
+    withdraw: fn(&P) -> Withdraw,
+    permits: u32,
+    reading: Reading,
+    hosts_elsewhere: u32,
+    rng: Rng,
+
+    hosts: Vec<Option<Host<P>>>,
+    vacant: Vec<u32>,
+    index: HashMap<HostKey, u32>,
+    stamp: u64,
+    order: u64,
+    ready: Ready,
+    timers: BinaryHeap<Reverse<(Time, u64, u32)>>,
+    blocked: Vec<(u32, u64)>,
+    idle: VecDeque<(u32, u64)>,
+    ending: VecDeque<u32>,
+    names: VecDeque<u32>,
+    name_timers: BinaryHeap<Reverse<(Time, u32)>>,
+    cancel_cursor: usize,
+
+    slots: Vec<Slot>,
+    slots_free: Vec<u32>,
+    /// Leases of hosts without an answer, oldest first, to be given up for others.
+    unproven: VecDeque<LeaseId>,
+    /// Leases, and hosts with work, by standing; unproven hosts that have a lease.
+    leased_by: [u32; Standing::COUNT],
+    working: [u32; Standing::COUNT],
+    unproven_busy: u32,
+    share: u32,
+    limits_rose: bool,
+    first_answer: FirstAnswer,
+
+    counts: Counts,
+    events: VecDeque<HostEvent>,
+    events_dropped: u64,
+}
+
+/// Who has a permit.
+#[derive(Debug)]
+struct Slot {
+    turn: u32,
+    host: u32,
+    leased_at: Time,
+    live: bool,
+    withdraw: Withdraw,
+}
+
+/// How long hosts take to answer for the first time, smoothed, in seconds.
+#[derive(Debug, Default)]
+struct FirstAnswer {
+    hosts: u32,
+    mean_s: f64,
+    deviation_s: f64,
+}
+
+impl FirstAnswer {
+    fn add(&mut self, took: Duration) {
+        let took_s = took.as_secs_f64();
+        self.hosts = self.hosts.saturating_add(1);
+        let weight = (1.0 / f64::from(self.hosts)).max(0.1);
+        self.deviation_s += weight * ((took_s - self.mean_s).abs() - self.deviation_s);
+        self.mean_s += weight * (took_s - self.mean_s);
+    }
+}
+
+impl<P> Frontier<P> {
+    /// An empty frontier with all permits of `config`.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            concurrency: config.concurrency.get(),
+            host_concurrency: config.host_concurrency,
+            host_interval: config.host_rate.map_or(Duration::ZERO, |rate| rate.interval()),
+            overrides: config.hosts.clone(),
+            retry: config.retry.clone(),
+            interval: config.rate.map_or(Duration::ZERO, |rate| rate.interval()),
+            next_at: Time::ZERO,
+            trust: HostTrust::Earned,
+            withdraw: |_| Withdraw::Never,
+            permits: config.concurrency.get(),
+            reading: Reading::More,
+            hosts_elsewhere: 0,
+            rng: Rng::with_seed(config.seed),
+            hosts: Vec::new(),
+            vacant: Vec::new(),
+            index: HashMap::new(),
+            stamp: 0,
+            order: 0,
+            ready: Ready::default(),
+            timers: BinaryHeap::new(),
+            blocked: Vec::new(),
+            idle: VecDeque::new(),
+            ending: VecDeque::new(),
+            names: VecDeque::new(),
+            name_timers: BinaryHeap::new(),
+            cancel_cursor: 0,
+            slots: Vec::new(),
+            slots_free: Vec::new(),
+            unproven: VecDeque::new(),
+            leased_by: [0; Standing::COUNT],
+            working: [0; Standing::COUNT],
+            unproven_busy: 0,
+            share: config.concurrency.get(),
+            limits_rose: false,
+            first_answer: FirstAnswer::default(),
+            counts: Counts::default(),
+            events: VecDeque::new(),
+            events_dropped: 0,
+        }
+    }
+
+    /// This shard's part of the concurrency. Leases above it are not taken back.
+    pub fn set_permits(&mut self, permits: u32) {
+        self.limits_rose |= permits > self.permits;
+        self.permits = permits;
+    }
+
+    /// Hosts with work in other shards: they have a share of the concurrency, too.
+    pub fn set_hosts_elsewhere(&mut self, hosts: u32) {
+        self.hosts_elsewhere = hosts;
+        self.update_share();
+    }
+
+    /// Whether more targets may come.
+    pub fn set_reading(&mut self, reading: Reading) {
+        self.limits_rose |= self.reading != reading;
+        self.reading = reading;
+    }
+
+    /// Whether hosts must earn their permits; they must unless this says otherwise.
+    pub fn set_trust(&mut self, trust: HostTrust) {
+        self.trust = trust;
+    }
+
+    /// The rule by which a target's tries may be given up; without one, none is.
+    pub fn set_withdraw(&mut self, rule: fn(&P) -> Withdraw) {
+        self.withdraw = rule;
+    }
+
+    /// Takes a target in. `name` counts for a host that is not known yet.
+    pub fn admit(&mut self, host: &HostKey, payload: P, name: NameNeeded, now: Time) {
+        let job =
+            Job { payload, admitted_at: now, attempts: 0, retries_spent: 0, last_failure: None };
+        self.counts.admitted += 1;
+        self.enqueue(host, job, name, now);
+    }
+
+    /// The next target to fetch, or when to ask again.
+    pub fn next(&mut self, now: Time) -> Next<P> {
+        self.fire_timers(now);
+        if self.limits_rose {
+            self.unblock(now);
+        }
+        if self.counts.waiting == 0 {
+            return Next::Empty;
+        }
+        let has_permit = self.leased() < self.permits;
+        if has_permit
+            && self.next_at <= now
+            && let Some(index) = self.choose()
+        {
+            return Next::Lease(self.lease(index, now));
+        }
+        let mut wake = self.next_name_at().min(self.give_up_at());
+        if has_permit {
+            let host = self.timers.peek().map_or(Time::NEVER, |Reverse((at, ..))| *at);
+            // A ready host that had to wait for the rate of all.
+            let rate = if self.next_at > now && !self.ready.is_empty() {
+                self.next_at
+            } else {
+                Time::NEVER
+            };
+            wake = wake.min(host.max(self.next_at)).min(rate);
+        }
+        if wake == Time::NEVER { Next::Full } else { Next::At(wake.max(now)) }
+    }
+
+    /// Puts a target back to be tried again, not before `at`. Its slot and permit are free.
+    pub fn retry(&mut self, lease: Lease<P>, signal: Signal, at: Time, spends: Spends, now: Time) {
+        let cause = lease.job.last_failure.clone();
+        let (index, mut job) = self.give_back(lease, signal, cause.as_deref(), now);
+        let order = self.next_order();
+        let host = self.host_mut(index);
+        if spends == Spends::Retry {
+            job.retries_spent += 1;
+            host.budget_spent += 1;
+        }
+        if at <= now {
+            host.queue.push_front(job);
+        } else {
+            host.retries.push(Delayed { at, order, job });
+        }
+        self.counts.waiting += 1;
+        self.queued(index, now);
+    }
+
+    /// Whether the host's budget still allows a try that spends a retry.
+    pub fn may_retry(&self, lease: &Lease<P>) -> bool {
+        let host = self.host(lease.index);
+        host.budget_spent < retry::budget(host.admitted)
+    }
+
+    /// Sends a target on to another host: a redirect. It waits there like any other.
+    pub fn hop(
+        &mut self,
+        lease: Lease<P>,
+        signal: Signal,
+        to: &HostKey,
+        name: NameNeeded,
+        now: Time,
+    ) {
+        let (index, job) = self.give_back(lease, signal, None, now);
+        self.place(index, now);
+        self.enqueue(to, job, name, now);
+    }
+
+    /// The last try of a target is over. Its slot and permit are free.
+    pub fn release(&mut self, lease: Lease<P>, signal: Signal, now: Time) -> Finishing<P> {
+        let host = lease.host.clone();
+        let cause = lease.job.last_failure.clone();
+        let (index, job) = self.give_back(lease, signal, cause.as_deref(), now);
+        self.place(index, now);
+        self.counts.finishing += 1;
+        Finishing { job, host }
+    }
+
+    /// A try was withdrawn before it came to anything. It counts as never made.
+    pub fn put_back(&mut self, lease: Lease<P>, now: Time) {
+        let (index, mut job) = self.give_back(lease, Signal::Nothing, None, now);
+        job.attempts -= 1;
+        self.host_mut(index).queue.push_back(job);
+        self.counts.waiting += 1;
+        self.queued(index, now);
+    }
+
+    /// The target is recorded and leaves.
+    pub fn settle<Q>(&mut self, finishing: Finishing<Q>) -> Q {
+        self.counts.finishing -= 1;
+        self.counts.settled += 1;
+        finishing.job.payload
+    }
+
+    /// A target that ends without a further try, and why: its name or its host failed.
+    pub fn next_ended(&mut self) -> Option<(Finishing<P>, Failure)> {
+        while let Some(&index) = self.ending.front() {
+            let ended = self.hosts[index as usize].as_mut().and_then(|host| {
+                let failure = host.ending.as_deref()?.clone();
+                let job = host.queue.pop_front().or_else(|| host.retries.pop().map(|r| r.job))?;
+                Some((failure, job, host.key.clone()))
+            });
+            let Some((failure, mut job, host)) = ended else {
+                self.ending.pop_front();
+                if self.hosts[index as usize].is_some() {
+                    self.place(index, Time::ZERO);
+                }
+                continue;
+            };
+            self.counts.waiting -= 1;
+            self.counts.finishing += 1;
+            let failure = match job.last_failure.take() {
+                Some(own) if !failure.kind.as_str().starts_with("http.") => *own,
+                _ => failure,
+            };
+            return Some((Finishing { job, host }, failure));
+        }
+        None
+    }
+
+    /// Takes out one waiting target, whatever it waits for; `None` when none is left.
+    pub fn cancel_waiting(&mut self) -> Option<Finishing<P>> {
+        if self.counts.waiting == 0 {
+            return None;
+        }
+        loop {
+            if self.cancel_cursor >= self.hosts.len() {
+                self.cancel_cursor = 0;
+            }
+            let index = self.cancel_cursor as u32;
+            let job = self.hosts[self.cancel_cursor].as_mut().and_then(|host| {
+                host.queue.pop_front().or_else(|| host.retries.pop().map(|retry| retry.job))
+            });
+            let Some(job) = job else {
+                self.cancel_cursor += 1;
+                continue;
+            };
+            let host = self.host(index).key.clone();
+            self.counts.waiting -= 1;
+            self.counts.finishing += 1;
+            if self.host(index).waiting() == 0 {
+                self.place(index, Time::ZERO);
+            }
+            return Some(Finishing { job, host });
+        }
+    }
+
+    /// What happened to the hosts, oldest first.
+    pub fn next_event(&mut self) -> Option<HostEvent> {
+        self.events.pop_front()
+    }
+
+    /// Events nobody took before there were too many.
+    pub fn events_dropped(&self) -> u64 {
+        self.events_dropped
+    }
+
+    /// Where the targets are.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Targets waiting for this host.
+    pub fn host_waiting(&self, host: &HostKey) -> usize {
+        self.index.get(host).map_or(0, |&index| self.host(index).waiting())
+    }
+
+    /// Hosts that have a target waiting or in flight and are not parked.
+    pub fn hosts_with_work(&self) -> u32 {
+        self.working.iter().sum()
+    }
+
+    fn leased(&self) -> u32 {
+        u32::try_from(self.counts.leased).expect("at most the permits, which are u32")
+    }
+
+    fn host(&self, index: u32) -> &Host<P> {
+        self.hosts[index as usize].as_ref().expect("a host with work is in the slab")
+    }
+
+    fn host_mut(&mut self, index: u32) -> &mut Host<P> {
+        self.hosts[index as usize].as_mut().expect("a host with work is in the slab")
+    }
+
+    fn next_order(&mut self) -> u64 {
+        self.order += 1;
+        self.order
+    }
+
+    fn note(&mut self, event: HostEvent) {
+        if self.events.len() == EVENTS_MAX {
+            self.events.pop_front();
+            self.events_dropped += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    fn enqueue(&mut self, key: &HostKey, job: Job<P>, name: NameNeeded, now: Time) {
+        let index = match self.index.get(key) {
+            Some(&index) => index,
+            None => self.enter(key, name),
+        };
+        let host = self.host_mut(index);
+        host.admitted = host.admitted.saturating_add(1);
+        if host.ending.is_some() && host.waiting() == 0 && host.until <= now {
+            host.ending = None;
+            if host.name != Name::Known {
+                host.name = Name::Needed;
+                host.name_tries = 0;
+                self.names.push_back(index);
+            }
+        }
+        self.host_mut(index).queue.push_back(job);
+        self.counts.waiting += 1;
+        self.queued(index, now);
+    }
+
+    /// A target was added to this host's queue.
+    fn queued(&mut self, index: u32, now: Time) {
+        let host = self.host(index);
+        if host.ending.is_some() && host.waiting() == 1 {
+            self.ending.push_back(index);
+        }
+        self.place(index, now);
+    }
+
+    fn enter(&mut self, key: &HostKey, name: NameNeeded) -> u32 {
+        let own = self
+            .overrides
+            .get(key.host())
+            .or_else(|| self.overrides.get(&format!("{}:{}", key.host(), key.port())));
+        let rate = own.and_then(|own| own.rate);
+        let interval = rate.map_or(self.host_interval, |rate| rate.interval());
+        let mut host = Host::new(key.clone(), interval, own.and_then(|own| own.concurrency));
+        if self.trust == HostTrust::Given {
+            host.standing = Standing::Proven;
+        }
+        let index = match self.vacant.pop() {
+            Some(index) => index,
+            None => {
+                self.hosts.push(None);
+                u32::try_from(self.hosts.len() - 1).expect("fewer than 2^32 hosts at a time")
+            }
+        };
+        if name == NameNeeded::Yes {
+            host.name = Name::Needed;
+            self.names.push_back(index);
+        }
+        self.hosts[index as usize] = Some(host);
+        self.index.insert(key.clone(), index);
+        index
+    }
+
+    /// Hands out the next target of this host.
+    fn lease(&mut self, index: u32, now: Time) -> Lease<P> {
+        let withdraw = self.withdraw;
+        let host = self.host_mut(index);
+        let mut job = host.pop(now).expect("a ready host has a target that is due");
+        job.attempts += 1;
+        let (pace, reopens) = host.gate.as_mut().map_or((Duration::ZERO, false), |g| g.sent(now));
+        let spacing = pace.max(host.interval);
+        let strict = host.gate.as_ref().is_some_and(|gate| !gate.bears_bursts());
+        let late = if strict { Duration::ZERO } else { slack(spacing) };
+        host.next_at = after(host.next_at, spacing, late, now);
+        host.in_flight += 1;
+        host.born_at = host.born_at.min(now);
+        let (first, standing, key) = (host.in_flight == 1, host.standing, host.key.clone());
+        if first {
+            host.kept_slot = u32::MAX;
+        }
+        self.next_at = after(self.next_at, self.interval, slack(self.interval), now);
+        self.leased_by[standing as usize] += 1;
+        self.counts.waiting -= 1;
+        self.counts.leased += 1;
+        let may_withdraw = withdraw(&job.payload);
+        let id = self.take_slot(index, now, may_withdraw);
+        if standing != Standing::Proven {
+            self.unproven_busy += u32::from(first);
+            if may_withdraw == Withdraw::Allowed {
+                self.watch(id);
+            }
+        }
+        if reopens {
+            self.note(HostEvent::Reopened { host: key.clone() });
+        }
+        self.place(index, now);
+        Lease { job, host: key, index, id, leased_at: now }
+    }
+
+    fn take_slot(&mut self, host: u32, leased_at: Time, withdraw: Withdraw) -> LeaseId {
+        let slot = match self.slots_free.pop() {
+            Some(slot) => slot,
+            None => {
+                let vacant =
+                    Slot { turn: 0, host, leased_at, live: false, withdraw: Withdraw::Never };
+                self.slots.push(vacant);
+                u32::try_from(self.slots.len() - 1).expect("as many as permits, which are u32")
+            }
+        };
+        let entry = &mut self.slots[slot as usize];
+        let turn = entry.turn.wrapping_add(1);
+        *entry = Slot { turn, host, leased_at, live: true, withdraw };
+        LeaseId { slot, turn }
+    }
+
+    /// Frees the slot and the permit of a lease and hears what it says about the host.
+    fn give_back(
+        &mut self,
+        lease: Lease<P>,
+        signal: Signal,
+        cause: Option<&Failure>,
+        now: Time,
+    ) -> (u32, Job<P>) {
+        let Lease { job, index, id, leased_at, .. } = lease;
+        debug_assert!(self.slots[id.slot as usize].turn == id.turn, "a lease of this frontier");
+        self.slots[id.slot as usize].live = false;
+        self.slots_free.push(id.slot);
+        self.counts.leased -= 1;
+        let host = self.host_mut(index);
+        host.in_flight -= 1;
+        let (last, standing) = (host.in_flight == 0, host.standing);
+        self.leased_by[standing as usize] -= 1;
+        if last && standing != Standing::Proven {
+            self.unproven_busy -= 1;
+        }
+        self.hear(index, signal, cause, leased_at, now);
+        (index, job)
+    }
+
+    /// Puts a host where it belongs now, after anything about it changed.
+    fn place(&mut self, index: u32, now: Time) {
+        self.tally(index);
+        let place = self.place_of(self.host(index), now);
+        if self.host(index).place == place {
+            return;
+        }
+        self.stamp += 1;
+        let stamp = self.stamp;
+        let host = self.host_mut(index);
+        host.place = place;
+        host.stamp = stamp;
+        match place {
+            Place::Nowhere | Place::Away | Place::Unnamed => {}
+            Place::Idle => {
+                self.idle.push_back((index, stamp));
+                self.sweep_idle(now);
+            }
+            Place::Blocked => self.blocked.push((index, stamp)),
+            Place::Timer(at) => self.timers.push(Reverse((at, stamp, index))),
+            Place::Ready(class) => self.ready.push(class, index, stamp),
+        }
+    }
+
+    fn place_of(&self, host: &Host<P>, now: Time) -> Place {
+        if host.waiting() == 0 {
+            return if host.in_flight == 0 { Place::Idle } else { Place::Away };
+        }
+        if host.ending.is_some() {
+            return Place::Away;
+        }
+        if host.name != Name::Known {
+            return Place::Unnamed;
+        }
+        if host.in_flight >= self.limit(host) {
+            return Place::Blocked;
+        }
+        let due = host.due();
+        if due > now { Place::Timer(due) } else { Place::Ready(host.class()) }
+    }
+
+    /// How many requests this host may have in flight.
+    fn limit(&self, host: &Host<P>) -> u32 {
+        if host.parked || (host.withdrawals == 1 && host.standing != Standing::Proven) {
+            return 1;
+        }
+        let granted = match (host.cap, self.host_concurrency) {
+            (Some(cap), _) | (None, HostConcurrency::Fixed(cap)) => cap.get(),
+            (None, HostConcurrency::Base) => HOST_CONCURRENCY_BASE,
+            (None, HostConcurrency::Share) => self.share.max(HOST_CONCURRENCY_BASE),
+        };
+        let gate = host.gate.as_ref().and_then(|gate| gate.limit()).unwrap_or(u32::MAX);
+        let unread = match self.reading {
+            // Some permits stay for hosts that are found behind a long run of this one.
+            Reading::More => (self.permits - self.permits.div_ceil(8)).max(1),
+            Reading::Done => u32::MAX,
+        };
+        granted.min(gate).min(unread)
+    }
+
+    /// Counts the host among those with work, by its standing.
+    fn tally(&mut self, index: u32) {
+        let host = self.host_mut(index);
+        let has_work = (host.waiting() > 0 || host.in_flight > 0) && !host.parked;
+        let counts_as = has_work.then_some(host.standing);
+        let counted = std::mem::replace(&mut host.counted, counts_as);
+        if counted == counts_as {
+            return;
+        }
+        if let Some(standing) = counted {
+            self.working[standing as usize] -= 1;
+        }
+        if let Some(standing) = counts_as {
+            self.working[standing as usize] += 1;
+        }
+        self.update_share();
+    }
+
+    fn update_share(&mut self) {
+        let hosts = self.hosts_with_work().saturating_add(self.hosts_elsewhere).max(1);
+        let share = self.concurrency / hosts;
+        self.limits_rose |= share > self.share && self.host_concurrency == HostConcurrency::Share;
+        self.share = share;
+    }
+
+    fn unblock(&mut self, now: Time) {
+        self.limits_rose = false;
+        for (index, stamp) in std::mem::take(&mut self.blocked) {
+            if self.is_current(index, stamp) {
+                self.host_mut(index).place = Place::Nowhere;
+                self.place(index, now);
+            }
+        }
+    }
+
+    /// Whether this entry of a queue is the valid one of its host.
+    fn is_current(&self, index: u32, stamp: u64) -> bool {
+        self.hosts[index as usize].as_ref().is_some_and(|host| host.stamp == stamp)
+    }
+
+    /// Moves the hosts whose time has come, and leaves a valid entry on top.
+    fn fire_timers(&mut self, now: Time) {
+        while let Some(&Reverse((at, stamp, index))) = self.timers.peek() {
+            let current = self.is_current(index, stamp);
+            if current && at > now {
+                break;
+            }
+            self.timers.pop();
+            if current {
+                self.place(index, now);
+            }
+        }
+    }
+
+    /// Lets old hosts without work go, a few at a time.
+    fn sweep_idle(&mut self, now: Time) {
+        for _ in 0..2 {
+            if self.idle.len() <= IDLE_HOSTS {
+                return;
+            }
+            let Some((index, stamp)) = self.idle.pop_front() else { return };
+            if !self.is_current(index, stamp) {
+                continue;
+            }
+            if self.host(index).clocks_ran_out(now) || self.idle.len() >= IDLE_HOSTS_MAX {
+                let host = self.hosts[index as usize].take().expect("checked to be current");
+                self.index.remove(&host.key);
+                self.vacant.push(index);
+            } else {
+                self.idle.push_back((index, stamp));
+            }
+        }
+    }
+}
+
+/// The clock of something that goes out every `spacing`, after one went at `now`. What a late timer
+/// lost is caught up by the next one, if it is at most `slack`.
+fn after(clock: Time, spacing: Duration, slack: Duration, now: Time) -> Time {
+    if spacing.is_zero() {
+        return clock;
+    }
+    if clock + slack >= now { clock + spacing } else { now + spacing }
+}
+
+/// A quarter of the spacing, at most 5 ms: what coarse timers lose.
+fn slack(spacing: Duration) -> Duration {
+    (spacing / 4).min(Duration::from_millis(5))
+}

@@ -1,0 +1,218 @@
+//! One host's queues, clocks and standing.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+use std::num::NonZeroU32;
+
+use super::lease::Job;
+use crate::attempt::Failure;
+use crate::politeness::Gate;
+use crate::target::HostKey;
+use crate::time::{Duration, Time};
+
+/// What a host has shown of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing came back yet, good or bad.
+    Untried,
+    /// Asked, and it kept silent.
+    Suspect,
+    /// It answered last.
+    Proven,
+}
+
+impl Standing {
+    pub(super) const COUNT: usize = 3;
+}
+
+/// Where a host is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Not placed yet.
+    Nowhere,
+    /// Without work; it leaves when its clocks have run out.
+    Idle,
+    /// Work in flight only, or its targets are ending.
+    Away,
+    /// Its name is being resolved.
+    Unnamed,
+    /// As many requests in flight as it may have.
+    Blocked,
+    /// Not to be asked before this moment.
+    Timer(Time),
+    /// May be asked.
+    Ready(Class),
+}
+
+/// Ready hosts, by what the next permit means to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Never asked.
+    Fresh,
+    /// Answers, and nothing in flight.
+    ProvenBreadth,
+    /// Answers, and has some in flight.
+    ProvenDepth,
+    /// Silent so far, and nothing in flight.
+    SuspectBreadth,
+    /// No answer yet, and has some in flight.
+    UnprovenDepth,
+}
+
+/// What is known of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// Resolved, or not needed.
+    Known,
+    /// To be looked up.
+    Needed,
+    /// Being looked up.
+    Asked,
+    /// To be looked up again when its backoff is over.
+    Backoff,
+}
+
+/// A target that is tried again, not before `at`.
+#[derive(Debug)]
+pub(super) struct Delayed<P> {
+    pub(super) at: Time,
+    pub(super) order: u64,
+    pub(super) job: Job<P>,
+}
+
+impl<P> PartialEq for Delayed<P> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.order) == (other.at, other.order)
+    }
+}
+
+impl<P> Eq for Delayed<P> {}
+
+impl<P> PartialOrd for Delayed<P> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<P> Ord for Delayed<P> {
+    // Reversed: the heap's greatest is the earliest.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.order).cmp(&(self.at, self.order))
+    }
+}
+
+/// One host. About 200 bytes; what only a host in trouble needs is boxed.
+#[derive(Debug)]
+pub(super) struct Host<P> {
+    pub(super) key: HostKey,
+    pub(super) queue: VecDeque<Job<P>>,
+    pub(super) retries: BinaryHeap<Delayed<P>>,
+    /// The place and the stamp of its one valid entry in the queues.
+    pub(super) place: Place,
+    pub(super) stamp: u64,
+    /// When its interval lets the next request go.
+    pub(super) next_at: Time,
+    /// Nothing is sent before this: closed by the gate or parked by the breaker.
+    pub(super) until: Time,
+    /// When `until` was first set; tries sent before it say nothing new.
+    pub(super) closed_at: Time,
+    pub(super) interval: Duration,
+    pub(super) cap: Option<NonZeroU32>,
+    pub(super) in_flight: u32,
+    pub(super) admitted: u32,
+    pub(super) budget_spent: u32,
+    /// Good answers so far, and when the first request went out.
+    pub(super) answers: u32,
+    pub(super) born_at: Time,
+    pub(super) standing: Standing,
+    pub(super) counted: Option<Standing>,
+    pub(super) name: Name,
+    pub(super) name_tries: u8,
+    /// Tries without an answer, one after the other.
+    pub(super) silences: u8,
+    /// Probes of a parked host that failed.
+    pub(super) probes_failed: u8,
+    pub(super) parked: bool,
+    /// 503s, one after the other.
+    pub(super) unavailable: u8,
+    /// How often its tries were given up for others.
+    pub(super) withdrawals: u8,
+    /// The try that stays when others of this host are given up.
+    pub(super) kept_slot: u32,
+    pub(super) gate: Option<Box<Gate>>,
+    /// Set when its waiting targets end without a further try, and those that come until `until`.
+    pub(super) ending: Option<Box<Failure>>,
+}
+
+impl<P> Host<P> {
+    pub(super) fn new(key: HostKey, interval: Duration, cap: Option<NonZeroU32>) -> Self {
+        Self {
+            key,
+            queue: VecDeque::new(),
+            retries: BinaryHeap::new(),
+            place: Place::Nowhere,
+            stamp: 0,
+            next_at: Time::ZERO,
+            until: Time::ZERO,
+            closed_at: Time::NEVER,
+            interval,
+            cap,
+            in_flight: 0,
+            admitted: 0,
+            budget_spent: 0,
+            answers: 0,
+            born_at: Time::NEVER,
+            standing: Standing::Untried,
+            counted: None,
+            name: Name::Known,
+            name_tries: 0,
+            silences: 0,
+            probes_failed: 0,
+            parked: false,
+            unavailable: 0,
+            withdrawals: 0,
+            kept_slot: u32::MAX,
+            gate: None,
+            ending: None,
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len() + self.retries.len()
+    }
+
+    /// The earliest moment it may be asked; `Time::NEVER` without waiting targets.
+    pub(super) fn due(&self) -> Time {
+        let job = if self.queue.is_empty() {
+            self.retries.peek().map_or(Time::NEVER, |retry| retry.at)
+        } else {
+            Time::ZERO
+        };
+        job.max(self.next_at).max(self.until)
+    }
+
+    /// The next target to try: a retry that is due goes before one never tried.
+    pub(super) fn pop(&mut self, now: Time) -> Option<Job<P>> {
+        if self.retries.peek().is_some_and(|retry| retry.at <= now) {
+            return self.retries.pop().map(|retry| retry.job);
+        }
+        self.queue.pop_front()
+    }
+
+    pub(super) fn class(&self) -> Class {
+        match (self.standing, self.in_flight) {
+            (Standing::Proven, 0) => Class::ProvenBreadth,
+            (Standing::Proven, _) => Class::ProvenDepth,
+            (Standing::Untried, 0) => Class::Fresh,
+            (Standing::Suspect, 0) => Class::SuspectBreadth,
+            (Standing::Untried | Standing::Suspect, _) => Class::UnprovenDepth,
+        }
+    }
+
+    /// Whether nothing is left of it that would be lost with it.
+    pub(super) fn clocks_ran_out(&self, now: Time) -> bool {
+        self.next_at <= now
+            && self.until <= now
+            && self.gate.as_ref().is_none_or(|gate| gate.forgettable(now))
+    }
+}

@@ -1,0 +1,167 @@
+//! Servers on virtual time: what a host answers to a request that arrives at a moment.
+
+use fastrand::Rng;
+use gather_core::{Duration, Time};
+
+/// What a server makes of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reply {
+    Status(u16, Option<Duration>),
+    Silence,
+    Refused,
+    Reset,
+}
+
+/// How a server behaves.
+#[derive(Clone, Debug)]
+pub(crate) enum Server {
+    Ok,
+    /// Answers after so long.
+    Slow(Duration),
+    Silent,
+    Refusing,
+    Bucket(Bucket),
+    Window(Window),
+    Sliding(Sliding),
+    /// Answers 429 with this probability, whatever the rate.
+    Capricious {
+        share: f64,
+        retry_after: Option<Duration>,
+    },
+    /// Fails with this probability, in several ways.
+    Flaky {
+        share: f64,
+    },
+    /// Answers 503 until this moment.
+    Storm {
+        until: Time,
+        retry_after: Option<Duration>,
+    },
+    /// Silent until this moment.
+    Late {
+        from: Time,
+    },
+}
+
+/// So many requests at once, refilled at a rate.
+#[derive(Clone, Debug)]
+pub(crate) struct Bucket {
+    pub(crate) rate: f64,
+    pub(crate) burst: f64,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) tokens: f64,
+    pub(crate) at: Time,
+}
+
+/// So many requests in each window.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    pub(crate) count: u32,
+    pub(crate) length: Duration,
+    pub(crate) used: (u64, u32),
+}
+
+/// So many requests in any window.
+#[derive(Clone, Debug)]
+pub(crate) struct Sliding {
+    pub(crate) count: usize,
+    pub(crate) length: Duration,
+    pub(crate) taken: std::collections::VecDeque<Time>,
+}
+
+impl Server {
+    pub(crate) fn bucket(rate: f64, burst: f64, retry_after_s: u64) -> Self {
+        let retry_after = Some(Duration::from_secs(retry_after_s));
+        Self::Bucket(Bucket { rate, burst, retry_after, tokens: burst, at: Time::ZERO })
+    }
+
+    pub(crate) fn window(count: u32, length: Duration) -> Self {
+        Self::Window(Window { count, length, used: (0, 0) })
+    }
+
+    pub(crate) fn sliding(count: usize, length: Duration) -> Self {
+        Self::Sliding(Sliding { count, length, taken: Default::default() })
+    }
+
+    /// Whether it answers at all, sooner or later.
+    pub(crate) fn is_alive(&self) -> bool {
+        !matches!(self, Self::Silent | Self::Refusing | Self::Late { .. })
+    }
+
+    /// Time spent on a request, beyond the way to and from it.
+    pub(crate) fn takes(&self) -> Duration {
+        if let Self::Slow(takes) = self { *takes } else { Duration::ZERO }
+    }
+
+    pub(crate) fn reply(&mut self, now: Time, rng: &mut Rng) -> Reply {
+        let ok = Reply::Status(200, None);
+        let limited = |retry_after| Reply::Status(429, retry_after);
+        match self {
+            Self::Ok | Self::Slow(_) => ok,
+            Self::Silent => Reply::Silence,
+            Self::Refusing => Reply::Refused,
+            Self::Bucket(b) => {
+                b.tokens = (b.tokens + b.rate * now.since(b.at).as_secs_f64()).min(b.burst);
+                b.at = now;
+                if b.tokens < 1.0 {
+                    return limited(b.retry_after);
+                }
+                b.tokens -= 1.0;
+                ok
+            }
+            Self::Window(w) => {
+                let length = w.length.as_nanos() as u64;
+                let number = now.as_nanos() / length;
+                if w.used.0 != number {
+                    w.used = (number, 0);
+                }
+                w.used.1 += 1;
+                if w.used.1 > w.count {
+                    let rest = Duration::from_nanos(length - now.as_nanos() % length);
+                    return limited(Some(Duration::from_secs(rest.as_secs() + 1)));
+                }
+                ok
+            }
+            Self::Sliding(s) => {
+                while s.taken.front().is_some_and(|&at| now.since(at) >= s.length) {
+                    s.taken.pop_front();
+                }
+                if s.taken.len() >= s.count {
+                    let rest = s.length - now.since(s.taken[0]);
+                    return limited(Some(Duration::from_secs(rest.as_secs() + 1)));
+                }
+                s.taken.push_back(now);
+                ok
+            }
+            Self::Capricious { share, retry_after } => {
+                if rng.f64() < *share {
+                    limited(*retry_after)
+                } else {
+                    ok
+                }
+            }
+            Self::Flaky { share } => match rng.f64() / *share {
+                x if x < 0.2 => Reply::Status(500, None),
+                x if x < 0.4 => Reply::Status(503, None),
+                x if x < 0.6 => Reply::Reset,
+                x if x < 0.8 => Reply::Silence,
+                x if x < 1.0 => Reply::Refused,
+                _ => ok,
+            },
+            Self::Storm { until, retry_after } => {
+                if now < *until {
+                    Reply::Status(503, *retry_after)
+                } else {
+                    ok
+                }
+            }
+            Self::Late { from } => {
+                if now < *from {
+                    Reply::Silence
+                } else {
+                    ok
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What becomes of a body: counted, decoded, kept as far as asked, never beyond its caps.
+
+use bytes::{Bytes, BytesMut};
+use gather_core::attempt::BodySummary;
+use gather_core::config::Caps;
+use gather_core::{ErrorKind, Failure};
+use sha2::{Digest as _, Sha256};
+
+use crate::decode::Decoder;
+
+/// What is kept of a response beyond its summary.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// Its decoded body.
+    pub body: KeepBody,
+    /// Its headers.
+    pub headers: KeepHeaders,
+    /// The SHA-256 of its decoded body.
+    pub sha256: KeepSha256,
+}
+
+/// How much of a decoded body is kept in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeepBody {
+    /// Nothing: it is streamed.
+    #[default]
+    No,
+    /// At most so many bytes.
+    UpTo(u64),
+    /// All of it, within the caps.
+    All,
+}
+
+/// Whether the headers of a response are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeepHeaders {
+    /// No.
+    #[default]
+    No,
+    /// All of them.
+    All,
+}
+
+/// Whether the SHA-256 of a body is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeepSha256 {
+    /// No.
+    #[default]
+    No,
+    /// Of the whole decoded body.
+    Yes,
+}
+
+/// Takes a decoded body as it comes, of the last response only.
+pub trait BodyWriter {
+    /// The next bytes. An error of the writer's own is its to keep, and to ask for at the end.
+    fn write(&mut self, chunk: &[u8]);
+}
+
+/// Receives one body.
+pub(crate) struct BodyReader<'a> {
+    wire_bytes_max: u64,
+    decoder: Option<Decoder>,
+    wire_bytes: u64,
+    content: Content<'a>,
+}
+
+/// The decoded side.
+struct Content<'a> {
+    decoded_bytes: u64,
+    decoded_bytes_max: u64,
+    keep: KeepBody,
+    kept: Kept,
+    truncated: bool,
+    sha256: Option<Sha256>,
+    writer: Option<&'a mut dyn BodyWriter>,
+}
+
+#[derive(Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    /// A body of one piece is not copied.
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl<'a> BodyReader<'a> {
+    pub(crate) fn new(
+        caps: &Caps,
+        keep: Keep,
+        decoder: Option<Decoder>,
+        writer: Option<&'a mut dyn BodyWriter>,
+    ) -> Self {
+        let content = Content {
+            decoded_bytes: 0,
+            decoded_bytes_max: caps.decoded_bytes_max,
+            keep: keep.body,
+            kept: Kept::Nothing,
+            truncated: false,
+            sha256: (keep.sha256 == KeepSha256::Yes).then(Sha256::new),
+            writer,
+        };
+        Self { wire_bytes_max: caps.body_bytes_max, decoder, wire_bytes: 0, content }
+    }
+
+    /// Refuses a body whose announced length is beyond the cap, before it is read.
+    pub(crate) fn announced(&self, wire_bytes: Option<u64>) -> Result<(), Failure> {
+        match wire_bytes {
+            Some(bytes) if bytes > self.wire_bytes_max => Err(self.too_large()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the next piece as received.
+    pub(crate) fn push(&mut self, chunk: Bytes) -> Result<(), Failure> {
+        self.wire_bytes += chunk.len() as u64;
+        if self.wire_bytes > self.wire_bytes_max {
+            return Err(self.too_large());
+        }
+        match &mut self.decoder {
+            None => self.content.push_owned(chunk),
+            Some(decoder) => {
+                let content = &mut self.content;
+                decoder.push(&chunk, &mut |decoded| content.push(decoded))
+            }
+        }
+    }
+
+    /// Checks that the codings are whole, too.
+    pub(crate) fn end(&self) -> Result<(), Failure> {
+        self.decoder.as_ref().map_or(Ok(()), Decoder::end)
+    }
+
+    /// What came; also of a body that broke off, whose hash nobody needs.
+    pub(crate) fn summary(self) -> BodySummary {
+        let Content { decoded_bytes, keep, kept, truncated, sha256, .. } = self.content;
+        BodySummary {
+            wire_bytes: self.wire_bytes,
+            decoded_bytes,
+            bytes: (keep != KeepBody::No).then(|| kept.into_bytes()),
+            sha256: sha256.map(|hash| hash.finalize().into()),
+            truncated,
+        }
+    }
+
+    fn too_large(&self) -> Failure {
+        let message = format!("the body is larger than {} bytes", self.wire_bytes_max);
+        Failure::new(ErrorKind::LimitBody, message)
+    }
+}
+
+impl Content<'_> {
+    fn push_owned(&mut self, chunk: Bytes) -> Result<(), Failure> {
+        let room = self.admit(&chunk)?;
+        if room == chunk.len() && room > 0 && matches!(self.kept, Kept::Nothing) {
+            self.kept = Kept::One(chunk);
+        } else {
+            self.kept.append(&chunk[..room]);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+        let room = self.admit(chunk)?;
+        self.kept.append(&chunk[..room]);
+        Ok(())
+    }
+
+    /// Counts, hashes and writes `chunk`; answers how much of it is to be kept.
+    fn admit(&mut self, chunk: &[u8]) -> Result<usize, Failure> {
+        let before = self.decoded_bytes;
+        self.decoded_bytes += chunk.len() as u64;
+        if self.decoded_bytes > self.decoded_bytes_max {
+            let message =
+                format!("the decoded body is larger than {} bytes", self.decoded_bytes_max);
+            return Err(Failure::new(ErrorKind::LimitDecoded, message));
+        }
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(chunk);
+        }
+        if let Some(writer) = &mut self.writer {
+            writer.write(chunk);
+        }
+        match self.keep {
+            KeepBody::No => Ok(0),
+            KeepBody::All => Ok(chunk.len()),
+            KeepBody::UpTo(bytes_max) => {
+                let room = bytes_max.saturating_sub(before).min(chunk.len() as u64) as usize;
+                self.truncated |= room < chunk.len();
+                Ok(room)
+            }
+        }
+    }
+}
+
+impl Kept {
+    fn append(&mut self, chunk: &[u8]) {
+        if chunk.is_empty() {
+            return;
+        }
+        if let Self::Many(many) = self {
+            many.extend_from_slice(chunk);
+            return;
+        }
+        let mut many = BytesMut::new();
+        if let Self::One(one) = self {
+            many.extend_from_slice(one);
+        }
+        many.extend_from_slice(chunk);
+        *self = Self::Many(many);
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Nothing => Bytes::new(),
+            Self::One(one) => one,
+            Self::Many(many) => many.freeze(),
+        }
+    }
+}

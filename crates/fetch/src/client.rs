@@ -1,0 +1,310 @@
+//! The client of one shard: its connections, its deadlines, and what all its requests share.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use gather_core::attempt::ChainLink;
+use gather_core::config::{Caps, Config, MinSpeed, Redirects};
+use gather_core::{Attempt, End, ErrorKind, Failure, HostKey, Method, Sent, Target};
+use url::Url;
+
+use crate::body::{BodyWriter, Keep};
+use crate::deadline::Deadlines;
+use crate::dial::{DialError, Dialer, LocalShortage};
+use crate::exchange::{Report, Try};
+use crate::failure;
+use crate::options::{NetOptions, OptionsError};
+use crate::pool::{Pool, PoolLimits, PoolStats};
+use crate::progress::{Phase, Progress};
+use crate::request::{AcceptEncoding, HeaderOptions, RequestDefaults, Secret, Sign};
+use crate::tls::TlsConfigs;
+
+/// How the tries of a run are made.
+#[derive(Clone)]
+pub struct ClientOptions {
+    /// How connections are made.
+    pub net: NetOptions,
+    /// The method of targets that name none (`-X`).
+    pub method: Method,
+    /// The body of targets that bring none (`-d`).
+    pub body: Option<Bytes>,
+    /// Headers of every request (`-H`), in place of those sent by default. An empty value leaves
+    /// the header out.
+    pub headers: Vec<(String, String)>,
+    /// `User-Agent` (`-A`); not sent if empty.
+    pub user_agent: String,
+    /// `user:password` (`-u`).
+    pub basic_auth: Option<Secret>,
+    /// `Cookie`, as sent (`-b`).
+    pub cookies: Option<Secret>,
+    /// Which codings are offered.
+    pub accept_encoding: AcceptEncoding,
+    /// One try, from DNS to the last byte, redirects on its host included.
+    pub timeout: Duration,
+    /// The slowest body that is read on.
+    pub min_speed: Option<MinSpeed>,
+    /// Sizes beyond which a response is refused.
+    pub caps: Caps,
+    /// Which redirects are followed.
+    pub redirects: Redirects,
+    /// What is kept of a response.
+    pub keep: Keep,
+    /// Asked before each request is sent.
+    pub signer: Option<Arc<dyn Sign>>,
+    /// Connections that may lie idle at once, all hosts together; 0 uses each once.
+    pub idle_max: u32,
+    /// How long a connection may lie idle.
+    pub idle_age_max: Duration,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        let Config { timeout, connect_timeout, min_speed, caps, redirects, .. } = Config::default();
+        Self {
+            net: NetOptions { connect_timeout, ..NetOptions::default() },
+            method: Method::GET,
+            body: None,
+            headers: Vec::new(),
+            user_agent: concat!("gather/", env!("CARGO_PKG_VERSION")).to_owned(),
+            basic_auth: None,
+            cookies: None,
+            accept_encoding: AcceptEncoding::All,
+            timeout,
+            min_speed,
+            caps,
+            redirects,
+            keep: Keep::default(),
+            signer: None,
+            idle_max: 1024,
+            idle_age_max: Duration::from_secs(30),
+        }
+    }
+}
+
+impl fmt::Debug for ClientOptions {
+    // Header values and bodies may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("ClientOptions")
+            .field("net", &self.net)
+            .field("method", &self.method)
+            .field("header_names", &names)
+            .field("timeout", &self.timeout)
+            .field("caps", &self.caps)
+            .field("redirects", &self.redirects)
+            .field("keep", &self.keep)
+            .field("idle_max", &self.idle_max)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Options that no request can be made with.
+#[derive(Debug)]
+pub enum ClientError {
+    /// One about the network.
+    Net(OptionsError),
+    /// The header of this name has a name or a value that cannot be sent.
+    Header(String),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Net(error) => error.fmt(f),
+            Self::Header(name) => write!(f, "the header {name:?} cannot be sent"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+/// Where a target stands when one more try of it begins.
+#[derive(Debug, Default)]
+pub struct TryState {
+    /// What to ask for when a redirect led away from the target's own URL: what [`End::Hop`]
+    /// said.
+    pub url: Option<Url>,
+    /// The redirects so far: the `chain` of the attempt that ended in the hop. They count towards
+    /// the limit, and decide whether a POST has become a GET.
+    pub chain: Vec<ChainLink>,
+    /// What is left of the time for one try, after a hop; `None` is the target's or the run's
+    /// whole timeout.
+    pub time_left: Option<Duration>,
+    /// Where to say how far the try has come.
+    pub progress: Rc<Progress>,
+}
+
+/// Makes tries. One per shard, on one thread, in a tokio `LocalSet`.
+pub struct Client {
+    shard: Shard,
+    timeout: Duration,
+}
+
+/// What the tries of a shard share.
+pub(crate) struct Shard {
+    pub(crate) pool: Pool,
+    pub(crate) dialer: Dialer,
+    pub(crate) deadlines: Rc<Deadlines>,
+    pub(crate) defaults: RequestDefaults,
+    pub(crate) caps: Caps,
+    pub(crate) redirects: Redirects,
+    pub(crate) keep: Keep,
+    content_types: RefCell<Vec<Arc<str>>>,
+}
+
+impl Client {
+    /// A client without connections.
+    ///
+    /// # Errors
+    /// When an option cannot be used.
+    pub fn new(options: ClientOptions, tls: Arc<TlsConfigs>) -> Result<Self, ClientError> {
+        let dialer = Dialer::new(&options.net, tls).map_err(ClientError::Net)?;
+        let headers = HeaderOptions {
+            headers: &options.headers,
+            user_agent: &options.user_agent,
+            basic_auth: options.basic_auth.as_ref(),
+            cookies: options.cookies.as_ref(),
+            accept_encoding: options.accept_encoding,
+        };
+        let defaults = RequestDefaults::new(options.method, options.body, &headers, options.signer)
+            .map_err(ClientError::Header)?;
+        let limits = PoolLimits {
+            idle_max: options.idle_max,
+            idle_age_max: options.idle_age_max,
+            caps: options.caps,
+            http: options.net.http,
+        };
+        let now = Instant::now();
+        let shard = Shard {
+            pool: Pool::new(limits, now),
+            dialer,
+            deadlines: Rc::new(Deadlines::new(now, options.min_speed)),
+            defaults,
+            caps: options.caps,
+            redirects: options.redirects,
+            keep: options.keep,
+            content_types: RefCell::default(),
+        };
+        Ok(Self { shard, timeout: options.timeout })
+    }
+
+    /// Makes one try of `target`. A failed one is an attempt, too.
+    ///
+    /// Redirects are followed as long as they stay on the host; one to another host ends the try
+    /// in [`End::Hop`], with the redirect itself the last of the attempt's `chain`. Dropping the
+    /// future gives the try up and closes its connection. Deadlines pass only while somebody
+    /// calls [`Self::tick`].
+    ///
+    /// `writer` gets the decoded body of the answer as it comes.
+    ///
+    /// # Errors
+    /// When this machine ran out of something: not the target's fault, and not a try.
+    pub async fn fetch(
+        &self,
+        target: &Target,
+        state: &TryState,
+        writer: Option<&mut dyn BodyWriter>,
+    ) -> Result<Attempt, LocalShortage> {
+        let started = Instant::now();
+        let timeout = target.request.as_ref().and_then(|request| request.timeout);
+        let time = state.time_left.or(timeout).unwrap_or(self.timeout);
+        let watch = self.shard.deadlines.watch(started, time);
+        let url = state.url.as_ref().unwrap_or(&target.url);
+        let mut report = Report::new(url, state.chain.clone(), unix_us());
+        let a_try =
+            Try { shard: &self.shard, target, progress: &state.progress, watch: &watch, started };
+        let ended = watch.within(pin!(a_try.follow(&mut report, writer))).await;
+        let end = match ended {
+            Ok(Ok(end)) => end,
+            Ok(Err(DialError::Failed(failed))) => End::Failed(report.dial_failed(*failed)),
+            // A request that must not be repeated may have been seen before the redirect.
+            Ok(Err(DialError::Local(_))) if report.sent() == Sent::Maybe => End::Failed(
+                Failure::new(ErrorKind::ConnectUnreachable, "this machine ran out of sockets"),
+            ),
+            Ok(Err(DialError::Local(shortage))) => return Err(shortage),
+            Err(expiry) => {
+                let phase = state.progress.phase();
+                if phase == Phase::FirstByte {
+                    self.forget_if_silent(&report);
+                }
+                End::Failed(failure::of_expiry(expiry, phase, time))
+            }
+        };
+        report.timings.total = started.elapsed();
+        Ok(report.attempt(end))
+    }
+
+    /// Whether [`Self::resolve`] would have to ask a name server.
+    pub fn needs_lookup(&self, host: &HostKey) -> bool {
+        self.shard.dialer.needs_lookup(host)
+    }
+
+    /// Resolves the name of `host` into the cache that dials read; answers how long it took.
+    ///
+    /// # Errors
+    /// `dns.not_found`, `dns.temporary` or `timeout.dns`, or what this machine ran out of.
+    pub async fn resolve(&self, host: &HostKey) -> Result<Duration, DialError> {
+        self.shard.dialer.resolve(host).await
+    }
+
+    /// Ends tries whose time is over, and closes connections that lay idle too long. To be called
+    /// about every 10 ms: deadlines are as exact as that.
+    pub fn tick(&self, now: Instant) {
+        self.shard.deadlines.tick(now);
+        self.shard.pool.tick(now);
+    }
+
+    /// Closes the idle connections of `host`: it has no more work.
+    pub fn close_idle(&self, host: &HostKey) {
+        self.shard.pool.close_idle(host);
+    }
+
+    /// What the pool did and holds.
+    pub fn stats(&self) -> PoolStats {
+        self.shard.pool.stats()
+    }
+
+    /// A shared connection on which nothing at all came may be dead: the next try dials.
+    fn forget_if_silent(&self, report: &Report<'_>) {
+        if let Some(last) = report.last.as_ref().filter(|last| last.is_silent())
+            && let Some(key) = HostKey::of(&report.url)
+        {
+            self.shard.pool.origin(&key).forget(&last.link);
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl Shard {
+    /// The same text in one allocation for the few content types that a run meets.
+    pub(crate) fn intern(&self, content_type: &[u8]) -> Arc<str> {
+        let mut known = self.content_types.borrow_mut();
+        if let Some(same) = known.iter().find(|known| known.as_bytes() == content_type) {
+            return Arc::clone(same);
+        }
+        let new: Arc<str> = String::from_utf8_lossy(content_type).into();
+        if known.len() >= CONTENT_TYPES_MAX {
+            known.clear();
+        }
+        known.push(Arc::clone(&new));
+        new
+    }
+}
+
+/// Enough for the common ones; a server that invents one per response only misses the cache.
+const CONTENT_TYPES_MAX: usize = 16;
+
+fn unix_us() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

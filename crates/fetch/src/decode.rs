@@ -1,0 +1,553 @@
+//! Content codings, pushed through piece by piece: no more than one buffer is decoded at a time.
+
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+use gather_core::{ErrorKind, Failure};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation as _};
+
+/// Where decoded bytes go; an error ends the decoding.
+pub(crate) type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), Failure> + 'a;
+
+/// Undoes the codings of one body.
+pub(crate) struct Decoder {
+    /// In the order of decoding: the last applied coding first.
+    stages: Vec<Stage>,
+    is_fed: bool,
+}
+
+struct Stage {
+    name: &'static str,
+    codec: Box<dyn Codec>,
+    decoded: Box<[u8]>,
+}
+
+/// What one call of a codec did.
+struct Step {
+    read: usize,
+    written: usize,
+}
+
+/// The input is not of this coding.
+struct Broken;
+
+trait Codec {
+    /// Decodes some of `input` into `output`. Neither read nor written: it needs more input.
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken>;
+
+    /// Whether the input may end here.
+    fn is_complete(&self) -> bool;
+}
+
+/// Bytes decoded at a time: what a bomb can make of one packet before its cap is looked at.
+const STEP_BYTES: usize = 16 << 10;
+/// 8 MiB: what RFC 8878 recommends to support, and RFC 9659 allows at most.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+impl Decoder {
+    /// The decoder for a response with these headers; `None` if nothing was encoded.
+    ///
+    /// # Errors
+    /// `limit.encodings` if there are more than `encodings_max` codings or one is not known.
+    pub(crate) fn of(headers: &HeaderMap, encodings_max: u32) -> Result<Option<Self>, Failure> {
+        let refused = |message: String| Failure::new(ErrorKind::LimitEncodings, message);
+        let mut stages = Vec::new();
+        for value in headers.get_all(CONTENT_ENCODING) {
+            let text = value.to_str().map_err(|_| refused("an unreadable encoding".to_owned()))?;
+            for coding in text.split(',').map(str::trim).filter(|coding| !coding.is_empty()) {
+                if coding.eq_ignore_ascii_case("identity") {
+                    continue;
+                }
+                if stages.len() >= encodings_max as usize {
+                    return Err(refused(format!("more than {encodings_max} encodings")));
+                }
+                let (name, codec) = codec(coding)
+                    .ok_or_else(|| refused(format!("encoding {coding:?} is not known")))?;
+                stages.push(Stage { name, codec, decoded: vec![0; STEP_BYTES].into() });
+            }
+        }
+        stages.reverse();
+        Ok((!stages.is_empty()).then_some(Self { stages, is_fed: false }))
+    }
+
+    /// Decodes `input` as far as it goes.
+    ///
+    /// # Errors
+    /// `protocol.framing` if it is garbage; the error of `sink`.
+    pub(crate) fn push(&mut self, input: &[u8], sink: &mut Sink<'_>) -> Result<(), Failure> {
+        self.is_fed |= !input.is_empty();
+        push(&mut self.stages, input, sink)
+    }
+
+    /// To be asked at the end of the body: whether what was pushed is whole. A body of no bytes
+    /// at all is.
+    ///
+    /// # Errors
+    /// `protocol.truncated`.
+    pub(crate) fn end(&self) -> Result<(), Failure> {
+        match self.stages.iter().find(|stage| self.is_fed && !stage.codec.is_complete()) {
+            None => Ok(()),
+            Some(Stage { name, .. }) => {
+                let message = format!("the {name} data of the body is cut off");
+                Err(Failure::new(ErrorKind::ProtocolTruncated, message))
+            }
+        }
+    }
+}
+
+fn push(stages: &mut [Stage], mut input: &[u8], sink: &mut Sink<'_>) -> Result<(), Failure> {
+    let Some((stage, rest)) = stages.split_first_mut() else {
+        return sink(input);
+    };
+    loop {
+        let step = stage.codec.step(input, &mut stage.decoded).map_err(|Broken| {
+            let message = format!("the body is not valid {}", stage.name);
+            Failure::new(ErrorKind::ProtocolFraming, message)
+        })?;
+        input = &input[step.read..];
+        if step.written > 0 {
+            push(rest, &stage.decoded[..step.written], sink)?;
+        } else if step.read == 0 || input.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+fn codec(coding: &str) -> Option<(&'static str, Box<dyn Codec>)> {
+    let is = |name: &str| coding.eq_ignore_ascii_case(name);
+    if is("gzip") || is("x-gzip") {
+        Some(("gzip", Box::new(Gzip::new())))
+    } else if is("deflate") {
+        Some(("deflate", Box::new(Deflate::Unknown(None))))
+    } else if is("br") {
+        Some(("brotli", Box::new(Brotli::new())))
+    } else if is("zstd") {
+        Some(("zstd", Box::new(Zstd::new()?)))
+    } else {
+        None
+    }
+}
+
+/// RFC 1952: any number of members; what follows the last and is none is ignored.
+struct Gzip {
+    inflate: Decompress,
+    crc: Crc,
+    at: GzipAt,
+}
+
+enum GzipAt {
+    /// In a member's header, of which `header` was read.
+    Header(Vec<u8>),
+    Data,
+    /// In CRC and length.
+    Trailer(Vec<u8>),
+    /// Behind a whole member.
+    Between,
+    Padding,
+}
+
+/// The longest header that is read: file name, comment and extra field together.
+const GZIP_HEADER_BYTES_MAX: usize = 128 << 10;
+
+impl Gzip {
+    fn new() -> Self {
+        Self { inflate: Decompress::new(false), crc: Crc::new(), at: GzipAt::Header(Vec::new()) }
+    }
+
+    fn trailer_matches(&self, trailer: &[u8]) -> bool {
+        let expected = [self.crc.sum().to_le_bytes(), self.crc.amount().to_le_bytes()].concat();
+        trailer == expected
+    }
+}
+
+impl Codec for Gzip {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
+        let mut read = 0;
+        loop {
+            let rest = &input[read..];
+            match &mut self.at {
+                GzipAt::Data => {
+                    let (step, ended) = inflate(&mut self.inflate, rest, output)?;
+                    self.crc.update(&output[..step.written]);
+                    read += step.read;
+                    if ended {
+                        self.at = GzipAt::Trailer(Vec::new());
+                    }
+                    if step.written > 0 || !ended {
+                        return Ok(Step { read, written: step.written });
+                    }
+                }
+                GzipAt::Padding => return Ok(Step { read: input.len(), written: 0 }),
+                _ if rest.is_empty() => return Ok(Step { read, written: 0 }),
+                GzipAt::Header(header) => {
+                    header.push(rest[0]);
+                    read += 1;
+                    if gzip_header_is_whole(header)? {
+                        self.inflate.reset(false);
+                        self.crc.reset();
+                        self.at = GzipAt::Data;
+                    }
+                }
+                GzipAt::Trailer(trailer) => {
+                    trailer.push(rest[0]);
+                    read += 1;
+                    if trailer.len() == 8 {
+                        let trailer = std::mem::take(trailer);
+                        if !self.trailer_matches(&trailer) {
+                            return Err(Broken);
+                        }
+                        self.at = GzipAt::Between;
+                    }
+                }
+                GzipAt::Between => {
+                    self.at = match rest[0] {
+                        0x1f => GzipAt::Header(Vec::new()),
+                        _ => GzipAt::Padding,
+                    };
+                }
+            }
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        matches!(self.at, GzipAt::Between | GzipAt::Padding)
+    }
+}
+
+/// Whether `header` is a whole header of a member; asked after each byte.
+fn gzip_header_is_whole(header: &[u8]) -> Result<bool, Broken> {
+    const EXTRA: u8 = 4;
+    const NAME: u8 = 8;
+    const COMMENT: u8 = 16;
+    const HEADER_CRC: u8 = 2;
+    let magic: &[u8] = &[0x1f, 0x8b, 8];
+    if !header.starts_with(&magic[..header.len().min(3)]) || header.len() > GZIP_HEADER_BYTES_MAX {
+        return Err(Broken);
+    }
+    let Some(&flags) = header.get(3) else { return Ok(false) };
+    let mut end = 10;
+    if flags & EXTRA != 0 {
+        let Some(&[low, high]) = header.get(end..end + 2) else { return Ok(false) };
+        end += 2 + usize::from(u16::from_le_bytes([low, high]));
+    }
+    for flag in [NAME, COMMENT] {
+        if flags & flag != 0 {
+            let text = header.get(end..).unwrap_or_default();
+            let Some(nul) = text.iter().position(|&byte| byte == 0) else { return Ok(false) };
+            end += nul + 1;
+        }
+    }
+    if flags & HEADER_CRC != 0 {
+        end += 2;
+    }
+    Ok(header.len() >= end)
+}
+
+/// `deflate` is zlib (RFC 1950) by the letter; some servers send it bare (RFC 1951).
+enum Deflate {
+    /// The first byte, if it came.
+    Unknown(Option<u8>),
+    Known {
+        inflate: Decompress,
+        ended: bool,
+    },
+}
+
+impl Codec for Deflate {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
+        match self {
+            Self::Known { ended: true, .. } => Ok(Step { read: input.len(), written: 0 }),
+            Self::Known { inflate: state, ended } => {
+                let (step, now_ended) = inflate(state, input, output)?;
+                *ended = now_ended;
+                Ok(step)
+            }
+            Self::Unknown(first) => {
+                let (head, read) = match (*first, input) {
+                    (_, []) => return Ok(Step { read: 0, written: 0 }),
+                    (None, [byte]) => {
+                        *first = Some(*byte);
+                        return Ok(Step { read: 1, written: 0 });
+                    }
+                    (None, [first, second, ..]) => ([*first, *second], 2),
+                    (Some(first), [second, ..]) => ([first, *second], 1),
+                };
+                let is_zlib = head[0] & 0x0f == 8 && u16::from_be_bytes(head).is_multiple_of(31);
+                let mut state = Decompress::new(is_zlib);
+                let (step, ended) = inflate(&mut state, &head, output)?;
+                *self = Self::Known { inflate: state, ended };
+                Ok(Step { read, written: step.written })
+            }
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        matches!(self, Self::Known { ended: true, .. })
+    }
+}
+
+fn inflate(
+    state: &mut Decompress,
+    input: &[u8],
+    output: &mut [u8],
+) -> Result<(Step, bool), Broken> {
+    let (read_before, written_before) = (state.total_in(), state.total_out());
+    let status = state.decompress(input, output, FlushDecompress::None).map_err(|_| Broken)?;
+    let step = Step {
+        read: (state.total_in() - read_before) as usize,
+        written: (state.total_out() - written_before) as usize,
+    };
+    Ok((step, status == Status::StreamEnd))
+}
+
+/// RFC 7932.
+struct Brotli {
+    state: Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>,
+    ended: bool,
+}
+
+impl Brotli {
+    fn new() -> Self {
+        let alloc = StandardAlloc::default;
+        Self { state: Box::new(BrotliState::new_strict(alloc(), alloc(), alloc())), ended: false }
+    }
+}
+
+impl Codec for Brotli {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
+        if self.ended {
+            return Ok(Step { read: input.len(), written: 0 });
+        }
+        let (mut available_in, mut available_out) = (input.len(), output.len());
+        let mut step = Step { read: 0, written: 0 };
+        let mut total = 0;
+        let result = BrotliDecompressStream(
+            &mut available_in,
+            &mut step.read,
+            input,
+            &mut available_out,
+            &mut step.written,
+            output,
+            &mut total,
+            &mut self.state,
+        );
+        match result {
+            BrotliResult::ResultFailure => return Err(Broken),
+            BrotliResult::ResultSuccess => self.ended = true,
+            BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
+        }
+        Ok(step)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.ended
+    }
+}
+
+/// RFC 8878: any number of frames.
+struct Zstd {
+    decoder: ZstdDecoder<'static>,
+    /// Whether all frames begun have ended.
+    is_between: bool,
+}
+
+impl Zstd {
+    /// `None` if there is no memory for it.
+    fn new() -> Option<Self> {
+        let mut decoder = ZstdDecoder::new().ok()?;
+        decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX)).ok()?;
+        Some(Self { decoder, is_between: false })
+    }
+}
+
+impl Codec for Zstd {
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
+        if self.is_between && input.is_empty() {
+            return Ok(Step { read: 0, written: 0 });
+        }
+        let status = self.decoder.run_on_buffers(input, output).map_err(|_| Broken)?;
+        self.is_between = status.remaining == 0;
+        Ok(Step { read: status.bytes_read, written: status.bytes_written })
+    }
+
+    fn is_complete(&self) -> bool {
+        self.is_between
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use flate2::{GzBuilder, write};
+
+    use super::*;
+
+    const TEXT: &[u8] = b"hello hello hello hello";
+    /// `TEXT` by brotli; no encoder is among our dependencies.
+    const TEXT_BROTLI: &[u8] =
+        b"\x1b\x16\0\xf8\x8d\x94n\xdeDU\x86\x96\x6c\x20\x6f\x21\x4f\x1c\xe0\x38";
+    /// 16 MiB of `a`.
+    const BOMB_BROTLI: &[u8] =
+        b"\xcb\xff\xff\x3f\xf8\x25\xc2\xe2\xb1\x40\x20\xf7\xfe\x2f\xff\xff\xff\xf0\x4b\0\xc4\x61\
+          \x11\x80\xee\xfd\x1f";
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn gzip_with_all_header_fields(text: &[u8]) -> Vec<u8> {
+        let builder = GzBuilder::new().extra(vec![7; 300]).filename("a.txt").comment("b");
+        let mut encoder: write::GzEncoder<_> = builder.write(Vec::new(), Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zlib(text: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn raw_deflate(text: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        zstd::encode_all(text, 3).unwrap()
+    }
+
+    fn decoder(codings: &[&'static str]) -> Result<Option<Decoder>, Failure> {
+        let mut headers = HeaderMap::new();
+        for coding in codings {
+            headers.append(CONTENT_ENCODING, http::HeaderValue::from_static(coding));
+        }
+        Decoder::of(&headers, 3)
+    }
+
+    /// Decodes `encoded`, pushed in pieces of `piece` bytes, up to `decoded_max`.
+    fn decode(
+        codings: &[&'static str],
+        encoded: &[u8],
+        piece: usize,
+        decoded_max: usize,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut decoder = decoder(codings)?.expect("a coding");
+        let mut decoded = Vec::new();
+        for piece in encoded.chunks(piece) {
+            decoder.push(piece, &mut |bytes| {
+                decoded.extend_from_slice(bytes);
+                if decoded.len() > decoded_max {
+                    return Err(Failure::new(ErrorKind::LimitDecoded, "too much"));
+                }
+                Ok(())
+            })?;
+        }
+        decoder.end()?;
+        Ok(decoded)
+    }
+
+    fn kind(result: Result<Vec<u8>, Failure>) -> &'static str {
+        result.map_or_else(|failure| failure.kind.as_str(), |_| "ok")
+    }
+
+    #[test]
+    fn each_coding_is_undone_in_pieces_of_any_size_and_no_cut_goes_unseen() {
+        let cases: [(&[&str], Vec<u8>); 10] = [
+            (&["gzip"], gzip(TEXT)),
+            (&["X-GZip"], gzip_with_all_header_fields(TEXT)),
+            (&["gzip"], [gzip(&TEXT[..7]), gzip(&TEXT[7..])].concat()),
+            (&["deflate"], zlib(TEXT)),
+            (&["deflate"], raw_deflate(TEXT)),
+            (&["br"], TEXT_BROTLI.to_vec()),
+            (&["zstd"], zstd(TEXT)),
+            (&["zstd"], [zstd(&TEXT[..7]), zstd(&TEXT[7..])].concat()),
+            (&["identity", "br, gzip"], gzip(TEXT_BROTLI)),
+            (&["gzip", "zstd", "deflate"], zlib(&zstd(&gzip(TEXT)))),
+        ];
+        for (codings, encoded) in cases {
+            for piece in [1, 2, 3, 7, encoded.len()] {
+                let decoded = decode(codings, &encoded, piece, 1000).unwrap();
+                assert_eq!(decoded, TEXT, "{codings:?} in pieces of {piece}");
+            }
+            let first_frame = [gzip(&TEXT[..7]).len(), zstd(&TEXT[..7]).len()];
+            for cut in 1..encoded.len() {
+                let result = decode(codings, &encoded[..cut], 64, 1000);
+                if first_frame.contains(&cut) && result.as_deref() == Ok(&TEXT[..7]) {
+                    continue;
+                }
+                let what = format!("{codings:?} cut at {cut} of {}", encoded.len());
+                assert_eq!(kind(result), "protocol.truncated", "{what}");
+            }
+            assert_eq!(kind(decode(codings, &[], 1, 1000)), "ok", "{codings:?} of nothing");
+            assert_eq!(kind(decode(codings, b"<html></html>", 64, 1000)), "protocol.framing");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_whole_stream_is_ignored_unless_it_is_another() {
+        let padded = [gzip(TEXT), vec![0; 9]].concat();
+        assert_eq!(decode(&["gzip"], &padded, 5, 1000).unwrap(), TEXT);
+        let padded = [zlib(TEXT), b"junk".to_vec()].concat();
+        assert_eq!(decode(&["deflate"], &padded, 5, 1000).unwrap(), TEXT);
+        let padded = [TEXT_BROTLI, b"junk"].concat();
+        assert_eq!(decode(&["br"], &padded, 5, 1000).unwrap(), TEXT);
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_framing() {
+        let mut encoded = gzip(TEXT);
+        let crc = encoded.len() - 8;
+        encoded[crc] ^= 1;
+        assert_eq!(kind(decode(&["gzip"], &encoded, 64, 1000)), "protocol.framing");
+    }
+
+    #[test]
+    fn a_bomb_is_stopped_within_one_step_of_its_cap() {
+        let zeros = vec![0; 16 << 20];
+        let cases: [(&[&str], Vec<u8>); 5] = [
+            (&["gzip"], gzip(&zeros)),
+            (&["deflate"], zlib(&zeros)),
+            (&["br"], BOMB_BROTLI.to_vec()),
+            (&["zstd"], zstd(&zeros)),
+            (&["gzip, gzip"], gzip(&gzip(&zeros))),
+        ];
+        for (codings, bomb) in cases {
+            let all = decode(codings, &bomb, bomb.len(), 16 << 20).unwrap();
+            assert_eq!(all.len(), 16 << 20, "{codings:?}");
+            let mut largest = 0;
+            let mut decoder = decoder(codings).unwrap().unwrap();
+            let result = decoder.push(&bomb, &mut |bytes| {
+                largest += bytes.len();
+                match largest > 1 << 20 {
+                    true => Err(Failure::new(ErrorKind::LimitDecoded, "too much")),
+                    false => Ok(()),
+                }
+            });
+            assert_eq!(result.unwrap_err().kind, ErrorKind::LimitDecoded, "{codings:?}");
+            assert!(largest <= (1 << 20) + STEP_BYTES, "{codings:?}: {largest}");
+        }
+    }
+
+    #[test]
+    fn codings_beyond_the_limit_and_unknown_ones_are_refused() {
+        let check = |codings: &[&'static str]| match decoder(codings) {
+            Ok(Some(_)) => "decoded",
+            Ok(None) => "plain",
+            Err(failure) => failure.kind.as_str(),
+        };
+        assert_eq!(check(&[]), "plain");
+        assert_eq!(check(&["identity", ""]), "plain");
+        assert_eq!(check(&["gzip, gzip, identity, gzip"]), "decoded");
+        assert_eq!(check(&["gzip, gzip", "gzip, gzip"]), "limit.encodings");
+        assert_eq!(check(&["compress"]), "limit.encodings");
+        assert_eq!(check(&["gzip;q=1"]), "limit.encodings");
+    }
+}

@@ -1,0 +1,343 @@
+//! One try: requests sent and responses read, along the redirects of one host.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use gather_core::attempt::{
+    BodySummary, ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter,
+};
+use gather_core::{Attempt, Duration, End, Failure, HostKey, Sent, Target, Timings};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, Response};
+use hyper::body::{Body as _, Incoming};
+use url::Url;
+
+use crate::body::{BodyReader, BodyWriter, KeepHeaders};
+use crate::client::Shard;
+use crate::conn::Link;
+use crate::deadline::Watch;
+use crate::decode::Decoder;
+use crate::dial::{DialError, DialFailure, Protocol};
+use crate::failure;
+use crate::pool::{Freshness, Held, HeldKind, Origin};
+use crate::progress::{Phase, Progress};
+use crate::redirect::{self, Next};
+use crate::request::{Outgoing, without_userinfo};
+
+/// What does not change during a try.
+pub(crate) struct Try<'a> {
+    pub(crate) shard: &'a Shard,
+    pub(crate) target: &'a Target,
+    pub(crate) progress: &'a Progress,
+    pub(crate) watch: &'a Watch,
+    pub(crate) started: Instant,
+}
+
+/// What is known of a try so far: it outlives a try that is cut short by its deadline.
+pub(crate) struct Report<'w> {
+    pub(crate) url: Url,
+    pub(crate) chain: Vec<ChainLink>,
+    head: Option<Head>,
+    body: Option<BodyReader<'w>>,
+    pub(crate) timings: Timings,
+    connection: Option<ConnectionInfo>,
+    /// The connection of the last request, and what had passed over it before.
+    pub(crate) last: Option<Passed>,
+    was_sent: bool,
+}
+
+/// How much had passed over a connection before a request was sent.
+pub(crate) struct Passed {
+    pub(crate) link: Rc<Link>,
+    read: u64,
+    written: u64,
+}
+
+impl Passed {
+    fn until_now(link: &Rc<Link>) -> Self {
+        Self { link: Rc::clone(link), read: link.read.get(), written: link.written.get() }
+    }
+
+    /// Whether not a byte was received since.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.link.read.get() == self.read
+    }
+
+    /// Whether not a byte was sent since.
+    fn is_unsent(&self) -> bool {
+        self.link.written.get() == self.written
+    }
+}
+
+impl Report<'_> {
+    pub(crate) fn new(url: &Url, chain: Vec<ChainLink>, started_unix_us: u64) -> Self {
+        Self {
+            url: without_userinfo(url),
+            chain,
+            head: None,
+            body: None,
+            timings: Timings { started_unix_us, ..Timings::default() },
+            connection: None,
+            last: None,
+            was_sent: false,
+        }
+    }
+
+    /// Keeps what a failed dial had reached, the certificate above all.
+    pub(crate) fn dial_failed(&mut self, failed: DialFailure) -> Failure {
+        if self.connection.is_none() {
+            self.timings.namelookup = failed.timings.namelookup;
+            self.timings.connect = failed.timings.connect;
+            self.timings.appconnect = failed.timings.appconnect;
+        }
+        if failed.connection.is_some() {
+            self.connection = failed.connection;
+        }
+        failed.failure
+    }
+
+    /// Whether a server may have seen a request of this try.
+    pub(crate) fn sent(&self) -> Sent {
+        let last_was_sent = self.last.as_ref().is_some_and(|last| !last.is_unsent());
+        if self.was_sent || last_was_sent { Sent::Maybe } else { Sent::No }
+    }
+
+    pub(crate) fn attempt(self, end: End) -> Attempt {
+        let sent = self.sent();
+        Attempt {
+            url: self.url,
+            end,
+            head: self.head,
+            body: self.body.map_or_else(BodySummary::default, BodyReader::summary),
+            timings: self.timings,
+            chain: self.chain,
+            connection: self.connection,
+            sent,
+        }
+    }
+}
+
+impl Try<'_> {
+    /// Asks for the report's URL and follows redirects as long as they stay on its host.
+    pub(crate) async fn follow<'w>(
+        &self,
+        report: &mut Report<'w>,
+        mut writer: Option<&'w mut dyn BodyWriter>,
+    ) -> Result<End, DialError> {
+        let mut outgoing = Outgoing::new(self.target, &self.shard.defaults, &report.chain);
+        let key = match HostKey::of(&report.url) {
+            Some(key) if key == self.target.host => self.target.host.clone(),
+            Some(key) => key,
+            None => return Err(failure::not_fetched(report.url.scheme()).into()),
+        };
+        let origin = self.shard.pool.origin(&key);
+        loop {
+            let (held, response) = self.ask(report, &outgoing, &origin).await?;
+            let status = response.status().as_u16();
+            let next = redirect::next(
+                status,
+                response.headers(),
+                &report.url,
+                &report.chain,
+                self.shard.redirects,
+                outgoing.after_redirect(status),
+            )?;
+            let Next::Follow(next) = next else {
+                self.read(report, &origin, held, response, writer.take()).await?;
+                return Ok(End::Complete);
+            };
+            self.drain(&origin, held, response.into_body()).await;
+            report.chain.push(ChainLink { url: report.url.as_str().into(), status });
+            outgoing.redirected(status);
+            if HostKey::of(&next).as_ref() != Some(&key) {
+                return Ok(End::Hop(next));
+            }
+            report.url = *next;
+        }
+    }
+
+    /// Sends the request and reads the head of its response. A kept-alive connection that turns
+    /// out to be dead is replaced once, if the request may be sent again (RFC 9112 section 9.3.1).
+    async fn ask(
+        &self,
+        report: &mut Report<'_>,
+        outgoing: &Outgoing<'_>,
+        origin: &Origin,
+    ) -> Result<(Held, Response<Incoming>), DialError> {
+        let mut freshness = Freshness::Any;
+        loop {
+            let mut held = self.connect(report, origin, freshness).await?;
+            let link = Rc::clone(held.link());
+            let (protocol, version_is_shared) = match &held.kind {
+                HeldKind::H1(_) => (Protocol::Http1, false),
+                HeldKind::H2(_) => (Protocol::Http2, true),
+            };
+            let request = outgoing.request(&report.url, origin, &link, protocol)?;
+            self.progress.enter(Phase::FirstByte);
+            report.was_sent = report.sent() == Sent::Maybe;
+            let passed = report.last.insert(Passed::until_now(&link));
+            let sent = match &mut held.kind {
+                HeldKind::H1(connection) => connection.send(request).await,
+                HeldKind::H2(stream) => stream.send(request).await,
+            };
+            let error = match sent {
+                Ok(response) => {
+                    self.begin_head(report, &response)?;
+                    return Ok((held, response));
+                }
+                Err(error) => error,
+            };
+            let never_left = error.message().is_some()
+                || (!version_is_shared && passed.is_unsent())
+                || failure::is_refused_unseen(error.error());
+            let died = !version_is_shared || !held.is_usable();
+            let may_repeat = died
+                && held.is_reused()
+                && freshness == Freshness::Any
+                && (never_left || (passed.is_silent() && outgoing.method.is_idempotent()));
+            if never_left {
+                report.last = None;
+            }
+            if !may_repeat {
+                return Err(failure::of_response(&error.into_error()).into());
+            }
+            origin.forget(&link);
+            freshness = Freshness::New;
+        }
+    }
+
+    async fn connect(
+        &self,
+        report: &mut Report<'_>,
+        origin: &Origin,
+        freshness: Freshness,
+    ) -> Result<Held, DialError> {
+        let Shard { pool, dialer, deadlines, .. } = self.shard;
+        let is_first = report.connection.is_none();
+        let before = if is_first { Duration::ZERO } else { self.started.elapsed() };
+        let held = pool.acquire(origin, freshness, dialer, self.progress, deadlines.now()).await?;
+        if let Some(dialled) = held.dialled {
+            let at = |took: Duration| if took.is_zero() { took } else { before + took };
+            report.timings.namelookup = at(dialled.namelookup);
+            report.timings.connect = at(dialled.connect);
+            report.timings.appconnect = at(dialled.appconnect);
+        }
+        let link = held.link();
+        report.connection = Some(ConnectionInfo {
+            remote_ip: link.remote_ip,
+            reused: held.is_reused(),
+            tls: link.tls.clone(),
+        });
+        Ok(held)
+    }
+
+    fn begin_head(
+        &self,
+        report: &mut Report<'_>,
+        response: &Response<Incoming>,
+    ) -> Result<(), Failure> {
+        self.progress.enter(Phase::Body);
+        report.timings.starttransfer = self.started.elapsed();
+        let headers = response.headers();
+        let content_type = headers.get(CONTENT_TYPE);
+        let retry_after = headers.get(RETRY_AFTER);
+        let keeps_headers = self.shard.keep.headers == KeepHeaders::All;
+        report.head = Some(Head {
+            status: response.status().as_u16(),
+            version: match response.version() {
+                http::Version::HTTP_2 => HttpVersion::Http2,
+                http::Version::HTTP_11 => HttpVersion::Http11,
+                _ => HttpVersion::Http10,
+            },
+            content_type: content_type.map(|value| self.shard.intern(value.as_bytes())),
+            retry_after: retry_after
+                .and_then(|value| value.to_str().ok())
+                .and_then(|text| retry_after_delay(text, report.timings.started_unix_us))
+                .map(|delay| RetryAfter { delay }),
+            headers: keeps_headers.then(|| Box::new(kept(headers))),
+        });
+        if headers.len() > self.shard.caps.header_count_max as usize {
+            return Err(failure::too_many_headers(self.shard.caps.header_count_max));
+        }
+        Ok(())
+    }
+
+    /// Reads the body of the answer to its end.
+    async fn read<'w>(
+        &self,
+        report: &mut Report<'w>,
+        origin: &Origin,
+        mut held: Held,
+        response: Response<Incoming>,
+        writer: Option<&'w mut dyn BodyWriter>,
+    ) -> Result<(), Failure> {
+        let (head, mut body) = response.into_parts();
+        let caps = self.shard.caps;
+        let decoder = match body.is_end_stream() {
+            true => None,
+            false => Decoder::of(&head.headers, caps.encodings_max)?,
+        };
+        let reader = BodyReader::new(&caps, self.shard.keep, decoder, writer);
+        let reader = report.body.insert(reader);
+        reader.announced(body.size_hint().exact())?;
+        if !body.is_end_stream() {
+            self.watch.body_begins();
+            while let Some(frame) = held.next_frame(&mut body).await {
+                let frame = frame.map_err(|error| failure::of_body(&error))?;
+                let Ok(chunk) = frame.into_data() else { continue };
+                self.watch.body_came(chunk.len() as u64);
+                self.progress.add_body_bytes(chunk.len() as u64);
+                reader.push(chunk)?;
+            }
+            self.watch.body_ends();
+        }
+        drop(body);
+        self.shard.pool.give_back(origin, held, self.shard.deadlines.now());
+        reader.end()
+    }
+
+    /// Reads a redirect's body if that is cheaper than a new connection, else closes it.
+    async fn drain(&self, origin: &Origin, mut held: Held, mut body: Incoming) {
+        let mut left = DRAIN_BYTES_MAX;
+        if body.size_hint().exact().is_some_and(|bytes| bytes > left) {
+            return;
+        }
+        while !body.is_end_stream() {
+            match held.next_frame(&mut body).await {
+                None => break,
+                Some(Err(_)) => return,
+                Some(Ok(frame)) => {
+                    let bytes = frame.into_data().map_or(0, |chunk| chunk.len() as u64);
+                    match left.checked_sub(bytes) {
+                        Some(rest) => left = rest,
+                        None => return,
+                    }
+                }
+            }
+        }
+        drop(body);
+        self.shard.pool.give_back(origin, held, self.shard.deadlines.now());
+    }
+}
+
+/// A longer body of a redirect costs more than a new connection.
+const DRAIN_BYTES_MAX: u64 = 64 << 10;
+
+fn kept(headers: &HeaderMap) -> Headers {
+    let text = |bytes: &[u8]| Box::from(String::from_utf8_lossy(bytes).as_ref());
+    headers
+        .iter()
+        .map(|(name, value)| (text(name.as_str().as_bytes()), text(value.as_bytes())))
+        .collect()
+}
+
+/// RFC 9110 section 10.2.3: seconds, or a date, which may be past.
+fn retry_after_delay(value: &str, now_unix_us: u64) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    let now = std::time::UNIX_EPOCH + Duration::from_micros(now_unix_us);
+    Some(date.duration_since(now).unwrap_or_default())
+}

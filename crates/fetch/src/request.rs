@@ -1,0 +1,336 @@
+//! The request of a target: constant headers built once, credentials only for their origin.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use gather_core::attempt::ChainLink;
+use gather_core::{ErrorKind, Failure, HostKey, Method, Target};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, USER_AGENT,
+};
+use http::{HeaderMap, Request, Uri};
+use url::{Position, Url};
+
+use crate::conn::{Link, RequestBody};
+use crate::dial::Protocol;
+use crate::pool::Origin;
+
+/// A credential: never in `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// A secret of this text.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, to be sent and not to be shown.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Adds to each request what only its final form allows: a signature, a fresh token.
+///
+/// It is asked only for requests to the origin of the target's own URL.
+pub trait Sign: Send + Sync {
+    /// May add to `headers`, or replace some. An error fails the try as `input.invalid`, with
+    /// its text as the message.
+    fn sign(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &mut HeaderMap,
+        body: &[u8],
+    ) -> Result<(), String>;
+}
+
+/// Which codings are offered in `Accept-Encoding`. Whatever comes is decoded all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AcceptEncoding {
+    /// All that can be decoded.
+    #[default]
+    All,
+    /// The header is not sent.
+    Unsaid,
+}
+
+/// What all requests of a run have in common.
+pub(crate) struct RequestDefaults {
+    pub(crate) method: Method,
+    pub(crate) body: Option<Bytes>,
+    /// Without `Host`: that is the origin's.
+    headers: HeaderMap,
+    /// The same without anything that could be a credential.
+    bare_headers: HeaderMap,
+    pub(crate) signer: Option<Arc<dyn Sign>>,
+}
+
+/// The parts of `ClientOptions` that become headers.
+pub(crate) struct HeaderOptions<'a> {
+    pub(crate) headers: &'a [(String, String)],
+    pub(crate) user_agent: &'a str,
+    pub(crate) basic_auth: Option<&'a Secret>,
+    pub(crate) cookies: Option<&'a Secret>,
+    pub(crate) accept_encoding: AcceptEncoding,
+}
+
+impl RequestDefaults {
+    /// # Errors
+    /// The name of the header that cannot be sent.
+    pub(crate) fn new(
+        method: Method,
+        body: Option<Bytes>,
+        options: &HeaderOptions<'_>,
+        signer: Option<Arc<dyn Sign>>,
+    ) -> Result<Self, String> {
+        let mut bare_headers = HeaderMap::new();
+        if !options.user_agent.is_empty() {
+            bare_headers.insert(USER_AGENT, header_value("user-agent", options.user_agent)?);
+        }
+        bare_headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        if options.accept_encoding == AcceptEncoding::All {
+            let codings = HeaderValue::from_static("gzip, br, zstd, deflate");
+            bare_headers.insert(ACCEPT_ENCODING, codings);
+        }
+        let mut headers = bare_headers.clone();
+        if let Some(user_password) = options.basic_auth {
+            headers.insert(AUTHORIZATION, basic(user_password.expose()));
+        }
+        if let Some(cookies) = options.cookies {
+            headers.insert(COOKIE, secret(header_value("cookie", cookies.expose())?));
+        }
+        override_headers(&mut headers, options.headers)?;
+        if let Some(user_agent) = headers.get(USER_AGENT) {
+            bare_headers.insert(USER_AGENT, user_agent.clone());
+        }
+        Ok(Self { method, body, headers, bare_headers, signer })
+    }
+}
+
+/// What a redirect makes of the method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MethodAfter {
+    /// The same, with the same body.
+    Stays,
+    /// GET without a body.
+    BecomesGet,
+}
+
+/// What is sent: derived from the target, the URL and the redirects so far.
+pub(crate) struct Outgoing<'a> {
+    target: &'a Target,
+    defaults: &'a RequestDefaults,
+    pub(crate) method: Method,
+    body: Option<Bytes>,
+    /// `Authorization` from the target's URL.
+    userinfo: Option<HeaderValue>,
+}
+
+impl<'a> Outgoing<'a> {
+    pub(crate) fn new(
+        target: &'a Target,
+        defaults: &'a RequestDefaults,
+        chain: &[ChainLink],
+    ) -> Self {
+        let spec = target.request.as_deref();
+        let method = spec.and_then(|spec| spec.method.clone());
+        let mut outgoing = Self {
+            target,
+            defaults,
+            method: method.unwrap_or_else(|| defaults.method.clone()),
+            body: spec.and_then(|spec| spec.body.clone()).or_else(|| defaults.body.clone()),
+            userinfo: userinfo(&target.url),
+        };
+        for link in chain {
+            outgoing.redirected(link.status);
+        }
+        outgoing
+    }
+
+    /// What a redirect of this status makes of the method (RFC 9110 section 15.4).
+    pub(crate) fn after_redirect(&self, status: u16) -> MethodAfter {
+        let to_get = match status {
+            303 => !matches!(self.method.as_str(), "GET" | "HEAD"),
+            301 | 302 => self.method == Method::POST,
+            _ => false,
+        };
+        if to_get { MethodAfter::BecomesGet } else { MethodAfter::Stays }
+    }
+
+    /// Changes method and body as a redirect of this status asks.
+    pub(crate) fn redirected(&mut self, status: u16) {
+        if self.after_redirect(status) == MethodAfter::BecomesGet {
+            self.method = Method::GET;
+            self.body = None;
+        }
+    }
+
+    /// The request for `url` over a connection of `origin`.
+    ///
+    /// # Errors
+    /// `input.invalid` when a header of the target, or the signer, makes it impossible.
+    pub(crate) fn request(
+        &self,
+        url: &Url,
+        origin: &Origin,
+        link: &Link,
+        protocol: Protocol,
+    ) -> Result<Request<RequestBody>, Failure> {
+        let mut request = Request::new(RequestBody::new(self.body.clone().unwrap_or_default()));
+        *request.method_mut() = match self.method.as_str() {
+            "GET" => http::Method::GET,
+            name => http::Method::from_bytes(name.as_bytes()).map_err(|_| invalid("method"))?,
+        };
+        *request.uri_mut() = self.uri(url, link, protocol)?;
+        *request.headers_mut() = self.headers(url, origin, protocol)?;
+        if let Some(authorization) =
+            link.forward_proxy.as_ref().and_then(|proxy| proxy.authorization.as_ref())
+        {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        Ok(request)
+    }
+
+    /// Origin-form; absolute-form for HTTP/2 and proxies (RFC 9112 section 3.2).
+    fn uri(&self, url: &Url, link: &Link, protocol: Protocol) -> Result<Uri, Failure> {
+        let path = &url[Position::BeforePath..Position::AfterQuery];
+        let text = if protocol == Protocol::Http2 || link.forward_proxy.is_some() {
+            let authority = &url[Position::BeforeHost..Position::AfterPort];
+            Bytes::from(format!("{}://{authority}{path}", url.scheme()))
+        } else {
+            Bytes::copy_from_slice(path.as_bytes())
+        };
+        Uri::from_maybe_shared(text).map_err(|_| invalid("path"))
+    }
+
+    fn headers(
+        &self,
+        url: &Url,
+        origin: &Origin,
+        protocol: Protocol,
+    ) -> Result<HeaderMap, Failure> {
+        let is_own = origin.key == self.target.host;
+        let mut headers = match is_own {
+            true => origin.headers.get_or_init(|| with_host(&self.defaults.headers, &origin.key)),
+            false => origin
+                .bare_headers
+                .get_or_init(|| with_host(&self.defaults.bare_headers, &origin.key)),
+        }
+        .clone();
+        if protocol == Protocol::Http2 {
+            // `:authority` says it (RFC 9113 section 8.3.1).
+            headers.remove(HOST);
+        }
+        if is_own {
+            self.add_own(url, &mut headers)?;
+        }
+        let expects_body = matches!(self.method.as_str(), "POST" | "PUT" | "PATCH");
+        match &self.body {
+            Some(body) => headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len())),
+            None if expects_body => headers.insert(CONTENT_LENGTH, HeaderValue::from(0)),
+            None => headers.remove(CONTENT_LENGTH),
+        };
+        Ok(headers)
+    }
+
+    /// What goes to the origin of the target's own URL only.
+    fn add_own(&self, url: &Url, headers: &mut HeaderMap) -> Result<(), Failure> {
+        if let Some(userinfo) = &self.userinfo {
+            headers.insert(AUTHORIZATION, userinfo.clone());
+        }
+        if let Some(spec) = self.target.request.as_deref() {
+            override_headers(headers, &spec.headers).map_err(|name| invalid(&name))?;
+        }
+        if let Some(signer) = &self.defaults.signer {
+            let body = self.body.as_deref().unwrap_or_default();
+            let signed = signer.sign(&self.method, url, headers, body);
+            signed.map_err(|error| Failure::new(ErrorKind::InputInvalid, error))?;
+        }
+        Ok(())
+    }
+}
+
+/// The same URL without user and password.
+pub(crate) fn without_userinfo(url: &Url) -> Url {
+    let mut url = url.clone();
+    if !url.username().is_empty() || url.password().is_some() {
+        // They fail only where there is no host.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+    }
+    url
+}
+
+fn userinfo(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decode = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+    let mut pair = decode(url.username());
+    pair.push(b':');
+    pair.extend(decode(url.password().unwrap_or_default()));
+    Some(basic(pair))
+}
+
+/// RFC 7617.
+fn basic(user_password: impl AsRef<[u8]>) -> HeaderValue {
+    let text = format!("Basic {}", BASE64.encode(user_password));
+    secret(HeaderValue::try_from(text).expect("base64 is visible ASCII"))
+}
+
+fn with_host(headers: &HeaderMap, key: &HostKey) -> HeaderMap {
+    let mut with_host = HeaderMap::with_capacity(headers.len() + 2);
+    let default_port = key.port() == key.scheme().default_port();
+    let host = match default_port {
+        true => key.host().to_owned(),
+        false => format!("{}:{}", key.host(), key.port()),
+    };
+    // A host that is no header value is no host either; the server then says so.
+    let host = HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static(""));
+    with_host.insert(HOST, host);
+    with_host.extend(headers.clone());
+    with_host
+}
+
+/// Puts `overrides` in place of headers of the same name. A name given several times is sent so
+/// often; one with an empty value is not sent at all (as curl's `-H 'Accept:'`).
+fn override_headers(headers: &mut HeaderMap, overrides: &[(String, String)]) -> Result<(), String> {
+    for (i, (name, text)) in overrides.iter().enumerate() {
+        let parsed = HeaderName::try_from(name.as_str()).map_err(|_| name.clone())?;
+        let is_first = !overrides[..i].iter().any(|(before, _)| before.eq_ignore_ascii_case(name));
+        if text.is_empty() {
+            headers.remove(&parsed);
+        } else if is_first {
+            headers.insert(parsed, secret(header_value(name, text)?));
+        } else {
+            headers.append(parsed, secret(header_value(name, text)?));
+        }
+    }
+    Ok(())
+}
+
+fn header_value(name: &str, text: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| name.to_owned())
+}
+
+/// Keeps the value out of `Debug`, and out of HTTP/2's compression tables.
+fn secret(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+fn invalid(what: &str) -> Failure {
+    Failure::new(ErrorKind::InputInvalid, format!("the request's {what} cannot be sent"))
+}

@@ -1,0 +1,25 @@
+//! The run's clock: the only place where the engine turns real time into core's numbers.
+
+use gather_core::Time;
+use tokio::time::Instant;
+
+/// Counts from the start of the run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        Time::ZERO + self.start.elapsed()
+    }
+
+    pub(crate) fn instant(&self, at: Time) -> Instant {
+        let far = std::time::Duration::from_secs(86_400 * 365);
+        self.start + at.since(Time::ZERO).min(far)
+    }
+}

@@ -1,0 +1,183 @@
+//! What comes into a shard: targets from the intake, from other shards and from callers; and
+//! what is said back: which credit is free again, and that permits are idle.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use gather_core::{HostKey, Target};
+use tokio::sync::mpsc;
+
+use crate::pending::{Credit, Pending};
+use crate::source::intake::{FromShard, ShardPort, ToShard};
+use crate::source::{Broken, SourceError};
+
+/// Targets of a host that left its queue before the intake hears of it at once; fewer are told
+/// with the next beat.
+const TOOK_AT_ONCE: u32 = 64;
+
+/// What came in.
+pub(crate) enum Fed {
+    /// From the list.
+    Listed(Vec<Target>),
+    /// From a caller or another shard.
+    Asked(Box<Pending>),
+    Broken(Vec<Broken>),
+    /// The source failed; what was read before still comes.
+    Failed(SourceError),
+    /// Nothing more comes from the intake.
+    AllHanded,
+}
+
+pub(crate) struct Feed {
+    index: usize,
+    intake: RefCell<Option<mpsc::Receiver<ToShard>>>,
+    to_intake: Option<mpsc::Sender<FromShard>>,
+    read_to_end: Arc<AtomicBool>,
+    /// From callers and from other shards. Closes when nobody can send any more.
+    inbox: RefCell<Option<mpsc::Receiver<Pending>>>,
+    /// Targets that left their queue and were not told of.
+    took: RefCell<HashMap<HostKey, u32>>,
+    /// What did not fit into the channel.
+    unsaid: RefCell<VecDeque<FromShard>>,
+    was_handed: Cell<bool>,
+}
+
+impl Feed {
+    /// `port` is `None` for a shard that only callers feed.
+    pub(crate) fn new(
+        index: usize,
+        port: Option<ShardPort>,
+        inbox: mpsc::Receiver<Pending>,
+    ) -> Self {
+        let (intake, to_intake, read_to_end) = match port {
+            Some(port) => (Some(port.from_intake), Some(port.to_intake), port.read_to_end),
+            None => (None, None, Arc::new(AtomicBool::new(true))),
+        };
+        let to_intake_is_none = to_intake.is_none();
+        Self {
+            index,
+            intake: RefCell::new(intake),
+            to_intake,
+            read_to_end,
+            inbox: RefCell::new(Some(inbox)),
+            took: RefCell::default(),
+            unsaid: RefCell::default(),
+            was_handed: Cell::new(to_intake_is_none),
+        }
+    }
+
+    /// Whether the source was read to its end, even if some of it is still held back.
+    pub(crate) fn is_read_to_end(&self) -> bool {
+        self.read_to_end.load(Ordering::Acquire)
+    }
+
+    /// Whether the intake has nothing more to give.
+    pub(crate) fn is_all_handed(&self) -> bool {
+        self.was_handed.get()
+    }
+
+    /// What comes next. Never resolves once nothing can come any more.
+    pub(crate) async fn next(&self) -> Fed {
+        poll_fn(|context| match self.poll_intake(context) {
+            Poll::Ready(fed) => Poll::Ready(fed),
+            Poll::Pending => self.poll_inbox(context),
+        })
+        .await
+    }
+
+    fn poll_intake(&self, context: &mut Context<'_>) -> Poll<Fed> {
+        let mut intake = self.intake.borrow_mut();
+        let Some(receiver) = intake.as_mut() else { return Poll::Pending };
+        let said = std::task::ready!(receiver.poll_recv(context));
+        Poll::Ready(match said {
+            Some(ToShard::Admit(targets)) => Fed::Listed(targets),
+            Some(ToShard::Broken(broken)) => Fed::Broken(broken),
+            Some(ToShard::Failed(error)) => Fed::Failed(error),
+            Some(ToShard::AllHanded) | None => {
+                *intake = None;
+                self.was_handed.set(true);
+                Fed::AllHanded
+            }
+        })
+    }
+
+    fn poll_inbox(&self, context: &mut Context<'_>) -> Poll<Fed> {
+        let mut inbox = self.inbox.borrow_mut();
+        let Some(receiver) = inbox.as_mut() else { return Poll::Pending };
+        match std::task::ready!(receiver.poll_recv(context)) {
+            Some(pending) => Poll::Ready(Fed::Asked(Box::new(pending))),
+            None => {
+                *inbox = None;
+                Poll::Pending
+            }
+        }
+    }
+
+    /// A target has left its host's queue for the first time: its credit is free again.
+    pub(crate) fn took(&self, pending: &mut Pending) {
+        if std::mem::replace(&mut pending.credit, Credit::None) == Credit::None {
+            return;
+        }
+        let mut took = self.took.borrow_mut();
+        let host = &pending.target.host;
+        match took.get_mut(host) {
+            Some(count) => {
+                *count += 1;
+                if *count < TOOK_AT_ONCE {
+                    return;
+                }
+                let count = std::mem::take(count);
+                drop(took);
+                self.say(FromShard::Took { host: host.clone(), count });
+            }
+            None => drop(took.insert(host.clone(), 1)),
+        }
+    }
+
+    /// Every beat: says what was not said at once.
+    pub(crate) fn beat(&self, permits: Idle) {
+        if self.was_handed.get() || self.to_intake.is_none() {
+            return;
+        }
+        let took = std::mem::take(&mut *self.took.borrow_mut());
+        for (host, count) in took.into_iter().filter(|(_, count)| *count > 0) {
+            self.say(FromShard::Took { host, count });
+        }
+        if permits == Idle::Yes {
+            self.say(FromShard::Hungry { shard: self.index });
+        }
+    }
+
+    /// The intake is to end.
+    pub(crate) fn end(&self) {
+        if !self.was_handed.get() {
+            self.say(FromShard::Stop);
+        }
+    }
+
+    fn say(&self, said: FromShard) {
+        let Some(to_intake) = &self.to_intake else { return };
+        let mut unsaid = self.unsaid.borrow_mut();
+        // At most one word for each target this shard holds, and one for its hunger.
+        unsaid.push_back(said);
+        while let Some(first) = unsaid.pop_front() {
+            if let Err(mpsc::error::TrySendError::Full(first)) = to_intake.try_send(first) {
+                if !matches!(first, FromShard::Hungry { .. }) {
+                    unsaid.push_front(first);
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// Whether permits are idle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idle {
+    Yes,
+    No,
+}

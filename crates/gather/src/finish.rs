@@ -1,0 +1,76 @@
+//! The end of a target's way: its record, from what is known of it.
+
+use gather_core::attempt::Head;
+use gather_core::{Attempt, Duration, Failure, Outcome, Record, RecordError, Target};
+
+use crate::redact;
+use crate::source::Broken;
+
+/// What the frontier knows of a target that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    /// Tries made.
+    pub(crate) attempts: u32,
+    /// From admission to the start of the last try.
+    pub(crate) queued: Duration,
+}
+
+/// The record of a target whose last try was `attempt`.
+pub(crate) fn tried(target: Target, attempt: Attempt, ending: Ending, outcome: Outcome) -> Record {
+    let mut record = untried(target, ending, outcome);
+    let head = attempt.head.unwrap_or_default();
+    let Head { status, version, content_type, headers, .. } = head;
+    (record.status_code, record.http_version) = (status, version);
+    (record.content_type, record.headers) = (content_type, headers);
+    if let Some(connection) = attempt.connection {
+        record.remote_ip = Some(connection.remote_ip);
+        record.tls = connection.tls;
+    }
+    record.body_bytes = attempt.body.wire_bytes;
+    record.content_length = attempt.body.decoded_bytes;
+    record.sha256 = attempt.body.sha256;
+    record.truncated = attempt.body.truncated;
+    record.body = attempt.body.bytes;
+    record.timings = attempt.timings;
+    record.chain = attempt.chain;
+    let url = redact::url(&attempt.url);
+    if record.url != url.as_str() {
+        record.final_url = Some(url.into_owned().into());
+    }
+    record
+}
+
+/// The record of a target that has no try to tell of.
+pub(crate) fn untried(target: Target, ending: Ending, outcome: Outcome) -> Record {
+    let method = target.method();
+    let method = (method != &gather_core::Method::GET).then(|| method.as_str().into());
+    let input = target.input.map(|input| match redact::input(&input) {
+        std::borrow::Cow::Borrowed(_) => input,
+        std::borrow::Cow::Owned(redacted) => redacted.into(),
+    });
+    let url = match redact::url(&target.url) {
+        std::borrow::Cow::Borrowed(_) => target.url,
+        std::borrow::Cow::Owned(bare) => bare,
+    };
+    Record {
+        input,
+        url: url.into(),
+        place: target.place,
+        method,
+        attempts: ending.attempts,
+        time_queue: ending.queued,
+        tags: target.tags,
+        ..Record::new(target.n.0, outcome)
+    }
+}
+
+/// The record of an input that is no target.
+pub(crate) fn broken(broken: Broken) -> Record {
+    let failure = Failure::new(broken.kind, broken.message);
+    let outcome = Outcome::Skipped(RecordError::new(failure, false));
+    Record {
+        input: Some(redact::input(&broken.input).into()),
+        place: Some(Box::new(broken.place)),
+        ..Record::new(broken.n.0, outcome)
+    }
+}

@@ -1,0 +1,61 @@
+//! A shard's part in the global concurrency: what it takes, asks for and gives back.
+
+use crate::shard::Shard;
+
+impl Shard {
+    pub(crate) fn set_held(&self, held: u32) {
+        self.held.set(held);
+        self.frontier.borrow_mut().set_permits(held);
+    }
+
+    /// Takes free permits for work that waits; asks for its fair share if there are none.
+    pub(crate) fn borrow_permits(&self) -> bool {
+        if self.tally.in_flight.get() < self.held.get() {
+            return false;
+        }
+        let fair = self.run.permits.fair_share();
+        let got = self.run.permits.take((fair / 4).max(1));
+        if got > 0 {
+            self.set_held(self.held.get() + got);
+        }
+        self.want(if got > 0 { 0 } else { fair.saturating_sub(self.held.get()) });
+        got > 0
+    }
+
+    pub(crate) fn want(&self, count: u32) {
+        self.run.permits.want(count, self.wanted.get());
+        self.wanted.set(count);
+    }
+
+    /// Gives back an unused permit beyond the fair share if another shard wants it.
+    pub(crate) fn lend_permits(&self) {
+        let over = self.held.get().saturating_sub(self.run.permits.fair_share());
+        if over > 0 && self.run.permits.is_wanted() {
+            self.give_permits(over);
+        }
+    }
+
+    pub(crate) fn give_permits(&self, most: u32) {
+        let unused = self.held.get().saturating_sub(self.tally.in_flight.get()).min(most);
+        if unused > 0 {
+            self.set_held(self.held.get() - unused);
+            self.run.permits.give(unused);
+            self.run.wake_all();
+        }
+    }
+
+    /// Gives back everything that is idle, where other shards could use it.
+    pub(crate) fn give_idle_permits(&self) {
+        if self.run.shards() > 1 {
+            self.want(0);
+            self.give_permits(u32::MAX);
+        }
+    }
+
+    /// Takes permits out of the run for good, so that this shard holds `most`.
+    pub(crate) fn shrink_to(&self, most: u32) {
+        let surplus = self.held.get().saturating_sub(most);
+        self.run.permits.retire(surplus);
+        self.set_held(self.held.get() - surplus);
+    }
+}

@@ -1,0 +1,76 @@
+//! A target on its way through the engine, with what earlier tries left behind.
+
+use std::rc::Rc;
+
+use gather_core::attempt::ChainLink;
+use gather_core::{Attempt, Duration, Record, Target};
+use gather_fetch::{Progress, TryState};
+use tokio::sync::oneshot;
+use url::Url;
+
+/// The frontier's payload.
+pub(crate) struct Pending {
+    pub(crate) target: Target,
+    /// What a first try or a hop left behind; most targets never have it.
+    pub(crate) past: Option<Box<Past>>,
+    /// Who waits for the result; nobody for a target of a list.
+    pub(crate) reply: Option<oneshot::Sender<Record>>,
+    /// Whether the intake counts it as outstanding.
+    pub(crate) credit: Credit,
+}
+
+/// Whether the intake is owed word that a target has left its host's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credit {
+    Owed,
+    None,
+}
+
+/// What earlier tries of a target left behind.
+#[derive(Default)]
+pub(crate) struct Past {
+    /// Where the next try goes on after a redirect.
+    pub(crate) url: Option<Url>,
+    /// The redirects so far.
+    pub(crate) chain: Vec<ChainLink>,
+    /// What is left of the time for one try after a redirect.
+    pub(crate) time_left: Option<Duration>,
+    /// The last try that was not final.
+    pub(crate) last: Option<Attempt>,
+    /// Leases that were only a part of a try, because it went on at another host.
+    pub(crate) hops: u32,
+    /// Leases in another shard.
+    pub(crate) leases_elsewhere: u32,
+}
+
+impl Pending {
+    /// A target of a list.
+    pub(crate) fn listed(target: Target) -> Self {
+        Self { target, past: None, reply: None, credit: Credit::Owed }
+    }
+
+    /// A target that somebody waits for.
+    pub(crate) fn asked(target: Target, reply: oneshot::Sender<Record>) -> Self {
+        Self { target, past: None, reply: Some(reply), credit: Credit::None }
+    }
+
+    /// Tries made, when this shard's frontier counts so many leases.
+    pub(crate) fn tries(&self, leases: u32) -> u32 {
+        match &self.past {
+            Some(past) => (leases + past.leases_elsewhere).saturating_sub(past.hops),
+            None => leases,
+        }
+    }
+}
+
+impl Past {
+    /// Where the next try stands when it begins.
+    pub(crate) fn state(&self, progress: &Rc<Progress>) -> TryState {
+        TryState {
+            url: self.url.clone(),
+            chain: self.chain.clone(),
+            time_left: self.time_left,
+            progress: Rc::clone(progress),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What must not leave the process: credentials in URLs.
+
+use std::borrow::Cow;
+
+use url::Url;
+
+/// What stands where a secret stood.
+const REDACTED: &str = "***";
+
+/// The URL without its user name and password.
+pub(crate) fn url(url: &Url) -> Cow<'_, Url> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Cow::Borrowed(url);
+    }
+    let mut bare = url.clone();
+    // Only a URL without a host refuses these, and it has no credentials either.
+    let _ = bare.set_username("");
+    let _ = bare.set_password(None);
+    Cow::Owned(bare)
+}
+
+/// The text of an input with what stands between `//` and `@` of its authority replaced.
+pub(crate) fn input(text: &str) -> Cow<'_, str> {
+    let start = text.find("://").map_or(0, |at| at + "://".len());
+    let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
+    match text[start..end].rfind('@') {
+        Some(at) => Cow::Owned(format!("{}{REDACTED}{}", &text[..start], &text[start + at..])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_taken_out_of_inputs_and_urls() {
+        let check = |given: &str, want: &str| assert_eq!(input(given), want, "{given}");
+        check("https://a.example/x@y", "https://a.example/x@y");
+        check("https://me:pw@a.example/x", "https://***@a.example/x");
+        check("me:p@ss@a.example", "***@a.example");
+        check("a.example?mail=x@y", "a.example?mail=x@y");
+        let given = Url::parse("https://me:pw@a.example/x").expect("a URL");
+        assert_eq!(url(&given).as_str(), "https://a.example/x");
+    }
+}

@@ -1,0 +1,84 @@
+//! How targets leave a shard: their records go out, and they are settled once those are committed.
+
+use std::sync::atomic::Ordering;
+
+use gather_core::frontier::Finishing;
+use gather_core::{Failure, Outcome, Record, classify};
+use tokio::sync::oneshot;
+
+use crate::finish;
+use crate::pending::Pending;
+use crate::shard::Shard;
+use crate::shared::Failed;
+
+impl Shard {
+    /// Targets that end without a further try: their host is dead, refuses, or has no name.
+    pub(crate) fn end_refused(&self) {
+        loop {
+            let ended = self.frontier.borrow_mut().next_ended();
+            let Some((finishing, failure)) = ended else { break };
+            self.end_untried(finishing, failure);
+        }
+        self.note_events();
+    }
+
+    pub(crate) fn note_events(&self) {
+        let now = self.run.clock.now();
+        let mut frontier = self.frontier.borrow_mut();
+        while let Some(event) = frontier.next_event() {
+            self.troubles.borrow_mut().note(event, now);
+        }
+    }
+
+    fn end_untried(&self, mut finishing: Finishing<Pending>, failure: Failure) {
+        self.feed.took(finishing.payload_mut());
+        if let Some(plain) = Self::plain_http(finishing.payload(), failure.kind) {
+            return self.start_over(finishing, plain);
+        }
+        let ending = self.ending(&finishing);
+        let (mut pending, finishing) = finishing.split();
+        let last = pending.past.as_mut().and_then(|past| past.last.take());
+        let outcome = classify::conclude(failure);
+        // One that was tried tells of its last try.
+        let record = match last {
+            Some(attempt) => finish::tried(pending.target, attempt, ending, outcome),
+            None => finish::untried(pending.target, ending, outcome),
+        };
+        self.deliver(record, pending.reply, finishing);
+    }
+
+    /// Sends a record on its way; its target is settled once the record is committed.
+    pub(crate) fn deliver(
+        &self,
+        record: Record,
+        reply: Option<oneshot::Sender<Record>>,
+        finishing: Finishing<()>,
+    ) {
+        let failed = match record.outcome {
+            Outcome::Failed(_) => Failed::Yes,
+            Outcome::Ok | Outcome::Skipped(_) => Failed::No,
+        };
+        match reply {
+            // Whoever asked may have stopped waiting.
+            Some(reply) => {
+                let _ = reply.send(record);
+                self.frontier.borrow_mut().settle(finishing);
+            }
+            None => {
+                self.outbox.push(record);
+                self.finishing.borrow_mut().push_back(finishing);
+            }
+        }
+        self.run.count_finished(failed);
+    }
+
+    /// Settles the targets whose records the writer has committed.
+    pub(crate) fn settle_committed(&self) {
+        let committed = self.written.committed[self.index].load(Ordering::Acquire);
+        while self.settled.get() < committed {
+            let Some(finishing) = self.finishing.borrow_mut().pop_front() else { break };
+            self.frontier.borrow_mut().settle(finishing);
+            self.settled.set(self.settled.get() + 1);
+        }
+    }
+}

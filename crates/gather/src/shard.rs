@@ -1,0 +1,364 @@
+//! One shard: an event loop that owns its hosts' frontier, connections and names.
+//!
+//! [`Shard::run`] admits what arrives, has names looked up, and seats a slot for every lease the
+//! frontier hands out. A slot walks its lease to the end (`walk.rs`) and takes the next one itself,
+//! so that a target costs no task, no channel hop and no timer of its own.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use gather_core::frontier::{Finishing, Frontier, Lease, NameNeeded, Next, Reading, Withdraw};
+use gather_core::{Config, Duration, HostKey, Time};
+use gather_fetch::{Client, DialError, LocalShortage};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::spawn_local;
+
+use crate::feed::{Fed, Feed, Idle};
+use crate::finish;
+use crate::outbox::Outbox;
+use crate::pending::Pending;
+use crate::report::{Brake, Brakes, ShardReport};
+use crate::seat::{Interrupt, Seats};
+use crate::shared::{Failed, Shared};
+use crate::stall::{BEAT, Heartbeat};
+use crate::stopping::{Stopping, Turn};
+use crate::tally::{Tally, Troubles, add};
+use crate::writer::{Batch, Written};
+
+/// Lookups a shard has under way; the resolver keeps its own, tighter limit on sockets.
+const LOOKUPS_MAX: u32 = 256;
+/// Slots seated in one turn of the loop: more would hold up the tries already in flight.
+const SEATS_PER_TURN: u32 = 256;
+/// How long nothing is started after the system refused a descriptor or a port.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
+/// Beats between two reports for progress.
+const REPORT_BEATS: u32 = 10;
+
+/// What a shard is made of, from outside its thread.
+pub(crate) struct ShardParts {
+    pub(crate) index: usize,
+    pub(crate) run: Arc<Shared>,
+    pub(crate) feed: Feed,
+    pub(crate) batches: mpsc::Sender<Batch>,
+    pub(crate) written: Arc<Written>,
+    pub(crate) report: Arc<ShardReport>,
+    /// The inboxes of all shards, this one's included.
+    pub(crate) neighbours: Vec<mpsc::WeakSender<Pending>>,
+}
+
+pub(crate) struct Shard {
+    pub(crate) index: usize,
+    pub(crate) run: Arc<Shared>,
+    pub(crate) frontier: RefCell<Frontier<Pending>>,
+    pub(crate) client: Client,
+    pub(crate) feed: Feed,
+    pub(crate) seats: Seats,
+    pub(crate) tally: Tally,
+    pub(crate) rng: RefCell<fastrand::Rng>,
+    pub(crate) outbox: Outbox,
+    pub(crate) written: Arc<Written>,
+    /// Released and not yet committed, oldest first.
+    pub(crate) finishing: RefCell<VecDeque<Finishing<()>>>,
+    pub(crate) settled: Cell<u64>,
+    pub(crate) troubles: RefCell<Troubles>,
+    /// Targets on their way to another shard, and that shard.
+    pub(crate) leaving: RefCell<VecDeque<(usize, Pending)>>,
+    pub(crate) neighbours: Vec<mpsc::WeakSender<Pending>>,
+    /// Permits this shard holds, in flight or not; and how many more it asked for.
+    pub(crate) held: Cell<u32>,
+    pub(crate) wanted: Cell<u32>,
+    /// Rung on this thread when the loop should look again.
+    pub(crate) bell: Notify,
+    pub(crate) report: Arc<ShardReport>,
+    pub(crate) brakes: Brakes,
+    lookups: Cell<u32>,
+    /// Nothing is started before this moment.
+    paused_until: Cell<Time>,
+    /// When the loop has to look again, whatever happens.
+    due: Cell<Time>,
+}
+
+impl Shard {
+    /// To be made on the thread that runs it.
+    pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
+        let ShardParts { index, run, feed, batches, written, report, neighbours } = parts;
+        // With one shard the frontier keeps the global rate; with more, they share a gate.
+        let rate = run.config.rate.filter(|_| run.rate.is_none());
+        let mut frontier = Frontier::new(&Config { rate, ..run.config.clone() });
+        frontier.set_withdraw(|pending: &Pending| match pending.target.method().is_safe() {
+            true => Withdraw::Allowed,
+            false => Withdraw::Never,
+        });
+        let held = run.permits.take(run.permits.fair_share());
+        frontier.set_permits(held);
+        let seed = run.config.seed.wrapping_add(index as u64);
+        Self {
+            index,
+            frontier: RefCell::new(frontier),
+            client,
+            feed,
+            seats: Seats::default(),
+            tally: Tally::default(),
+            rng: RefCell::new(fastrand::Rng::with_seed(seed)),
+            outbox: Outbox::new(index, batches),
+            written,
+            finishing: RefCell::default(),
+            settled: Cell::new(0),
+            troubles: RefCell::default(),
+            leaving: RefCell::default(),
+            neighbours,
+            held: Cell::new(held),
+            wanted: Cell::new(0),
+            bell: Notify::new(),
+            report,
+            brakes: Brakes::default(),
+            lookups: Cell::new(0),
+            paused_until: Cell::new(Time::ZERO),
+            due: Cell::new(Time::NEVER),
+            run,
+        }
+    }
+
+    /// Turns until everything handed to the run has its record, or the run is stopped.
+    pub(crate) async fn run(self: Rc<Self>) {
+        let mut heartbeat = Heartbeat::start();
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut stopping = Stopping::default();
+        loop {
+            let mut stop_changed = std::pin::pin!(self.run.stop.changed());
+            stop_changed.as_mut().enable();
+            self.due.set(Time::NEVER);
+            if self.follow_stop(&mut stopping) == Turn::Leave {
+                break;
+            }
+            self.turn();
+            if self.run.is_done() && self.outbox.is_empty() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                _ = beat.tick() => self.beat(&mut heartbeat),
+                () = &mut stop_changed => {}
+                () = self.outbox.send(), if self.outbox.is_behind() => {}
+                fed = self.feed.next(), if self.admits() => self.admit(fed),
+                () = self.bell.notified() => {}
+                () = self.run.wake(self.index).notified() => {}
+                () = tokio::time::sleep_until(self.run.clock.instant(self.due.get())),
+                    if self.due.get() < Time::NEVER => {}
+            }
+        }
+        while !self.outbox.is_empty() {
+            self.outbox.send().await;
+        }
+        self.note_events();
+        self.troubles.borrow_mut().close(self.run.clock.now());
+        heartbeat.beat();
+        self.publish(&heartbeat);
+    }
+
+    /// What the shard does whenever something has changed.
+    fn turn(self: &Rc<Self>) {
+        self.end_refused();
+        if self.run.is_done() {
+            self.outbox.flush();
+        }
+        if self.run.stop.cause().is_some() {
+            return;
+        }
+        self.look_up_names();
+        for _ in 0..SEATS_PER_TURN {
+            let Some(lease) = self.next_lease() else { return self.end_refused() };
+            spawn_local(Rc::clone(self).slot(lease));
+        }
+        self.bell.notify_one();
+    }
+
+    /// The next target to fetch, unless nothing may be fetched now; then the loop is told when to
+    /// look again.
+    pub(crate) fn next_lease(&self) -> Option<Lease<Pending>> {
+        if self.outbox.is_behind() || self.run.stop.cause().is_some() {
+            return None;
+        }
+        let now = self.run.clock.now();
+        if now < self.paused_until.get() {
+            self.look_again_at(self.paused_until.get());
+            return None;
+        }
+        self.lend_permits();
+        loop {
+            if let Some(rate) = &self.run.rate
+                && !rate.take(now)
+            {
+                self.brakes.note(Brake::Rate);
+                self.look_again_at(rate.next_at());
+                return None;
+            }
+            let next = self.frontier.borrow_mut().next(now);
+            if let Next::Lease(mut lease) = next {
+                self.feed.took(lease.payload_mut());
+                return Some(lease);
+            }
+            if let Some(rate) = &self.run.rate {
+                rate.untake();
+            }
+            if !self.goes_on_after(&next) {
+                return None;
+            }
+        }
+    }
+
+    /// Whether the frontier is to be asked again at once, since more permits could be had.
+    fn goes_on_after(&self, next: &Next<Pending>) -> bool {
+        let has_permits = self.tally.in_flight.get() < self.held.get();
+        if !has_permits && !matches!(next, Next::Empty) {
+            self.brakes.note(Brake::Concurrency);
+            if self.borrow_permits() {
+                return true;
+            }
+        }
+        match next {
+            Next::At(at) => {
+                if has_permits {
+                    self.brakes.note(Brake::Hosts);
+                }
+                self.look_again_at(*at);
+            }
+            Next::Full if has_permits => self.brakes.note(Brake::HostConcurrency),
+            Next::Empty if self.feed.is_all_handed() => self.brakes.note(Brake::Latency),
+            Next::Empty => self.brakes.note(Brake::Input),
+            Next::Full | Next::Lease(_) => {}
+        }
+        false
+    }
+
+    /// Has the loop look again at `at`, if it would not do so before.
+    pub(crate) fn look_again_at(&self, at: Time) {
+        if at < self.due.get() {
+            self.due.set(at);
+            self.bell.notify_one();
+        }
+    }
+
+    /// Whether more targets may be taken from the feed.
+    fn admits(&self) -> bool {
+        !self.outbox.is_behind() && self.run.stop.cause().is_none_or(|cause| cause.cancels())
+    }
+
+    fn admit(&self, fed: Fed) {
+        let now = self.run.clock.now();
+        match fed {
+            Fed::Listed(targets) => {
+                self.run.count_inputs(targets.len());
+                for target in targets {
+                    self.admit_one(Pending::listed(target), now);
+                }
+            }
+            Fed::Asked(pending) => self.admit_one(*pending, now),
+            Fed::Broken(broken) => {
+                self.run.count_inputs(broken.len());
+                for broken in broken {
+                    self.outbox.push(finish::broken(broken));
+                    self.run.count_finished(Failed::No);
+                }
+            }
+            Fed::Failed(error) => self.run.fail_source(error),
+            Fed::AllHanded => self.run.count_fed(),
+        }
+        let reading = match self.feed.is_read_to_end() {
+            true => Reading::Done,
+            false => Reading::More,
+        };
+        let mut frontier = self.frontier.borrow_mut();
+        frontier.set_reading(reading);
+        self.run.hosts[self.index].store(frontier.hosts_with_work(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn admit_one(&self, pending: Pending, now: Time) {
+        let host = pending.host();
+        let name = self.name_needed(&host);
+        self.frontier.borrow_mut().admit(&host, pending, name, now);
+    }
+
+    /// Whether a name server has to be asked before `host` can be.
+    pub(crate) fn name_needed(&self, host: &HostKey) -> NameNeeded {
+        match self.client.needs_lookup(host) {
+            true => NameNeeded::Yes,
+            false => NameNeeded::No,
+        }
+    }
+
+    fn look_up_names(self: &Rc<Self>) {
+        while self.lookups.get() < LOOKUPS_MAX {
+            let now = self.run.clock.now();
+            let Some(host) = self.frontier.borrow_mut().next_name(now) else { return };
+            self.lookups.set(self.lookups.get() + 1);
+            spawn_local(Rc::clone(self).look_up(host));
+        }
+    }
+
+    async fn look_up(self: Rc<Self>, host: HostKey) {
+        let looked_up = loop {
+            match self.client.resolve(&host).await {
+                Ok(_) => break Ok(()),
+                Err(DialError::Failed(failed)) => break Err(failed.failure),
+                Err(DialError::Local(_)) => {
+                    add(&self.tally.descriptor_refusals, 1);
+                    tokio::time::sleep(SHORTAGE_PAUSE).await;
+                }
+            }
+        };
+        let now = self.run.clock.now();
+        match looked_up {
+            Ok(()) => self.frontier.borrow_mut().name_resolved(&host, now),
+            Err(failure) => self.frontier.borrow_mut().name_failed(&host, failure, now),
+        }
+        self.lookups.set(self.lookups.get() - 1);
+        self.bell.notify_one();
+    }
+
+    /// The system refused a descriptor or a port: nothing is started for a moment, and with too
+    /// few descriptors no more than what is in flight from then on. No target fails for it.
+    pub(crate) fn bear_shortage(&self, shortage: LocalShortage) {
+        add(&self.tally.descriptor_refusals, 1);
+        let until = self.run.clock.now() + SHORTAGE_PAUSE;
+        self.paused_until.set(until);
+        self.look_again_at(until);
+        if shortage == LocalShortage::Descriptors {
+            self.shrink_to(self.tally.in_flight.get().max(1));
+        }
+    }
+
+    /// Every [`BEAT`]: what need not happen at once.
+    fn beat(&self, heartbeat: &mut Heartbeat) {
+        heartbeat.beat();
+        self.client.tick(std::time::Instant::now());
+        self.outbox.flush();
+        self.settle_committed();
+        self.send_leaving();
+        let now = self.run.clock.now();
+        loop {
+            let given_up = self.frontier.borrow_mut().give_up(now);
+            let Some(lease) = given_up else { break };
+            self.seats.interrupt(lease, Interrupt::Withdraw);
+        }
+        let elsewhere = self.run.hosts_elsewhere(self.index);
+        self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);
+        if self.frontier.borrow().counts().waiting == 0 {
+            self.give_idle_permits();
+        }
+        let idle = match self.tally.in_flight.get() < self.held.get() {
+            true => Idle::Yes,
+            false => Idle::No,
+        };
+        self.feed.beat(idle);
+        self.brakes.count(self.outbox.is_behind());
+        if self.brakes.counted() % REPORT_BEATS == 0 {
+            self.note_events();
+            self.publish(heartbeat);
+        }
+    }
+}

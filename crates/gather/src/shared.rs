@@ -1,0 +1,164 @@
+//! What the shards of one run share: counters and signals, never a target.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use gather_core::Config;
+use gather_core::config::StopRule;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::permits::Permits;
+use crate::rate::RateGate;
+use crate::source::SourceError;
+use crate::stop::{Cause, Stop};
+
+/// Finished targets before a share of failures is judged.
+const SHARE_SAMPLE_MIN: u64 = 20;
+
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) stop: Stop,
+    pub(crate) permits: Permits,
+    pub(crate) rate: Option<RateGate>,
+    /// Handed to a shard, and without a record so far.
+    pub(crate) unfinished: AtomicU64,
+    /// Hosts with work, by shard.
+    pub(crate) hosts: Vec<AtomicU32>,
+    /// Inputs that came in, broken ones included.
+    inputs: AtomicU64,
+    /// Shards that are still being handed targets.
+    feeding: AtomicUsize,
+    finished: AtomicU64,
+    failed: AtomicU64,
+    wants_names: AtomicBool,
+    source_error: Mutex<Option<SourceError>>,
+    wakes: Vec<Notify>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, stop: Stop, permits: u32, shards: usize) -> Self {
+        Self {
+            clock: Clock::start(),
+            stop,
+            permits: Permits::new(permits, u32::try_from(shards).unwrap_or(u32::MAX)),
+            rate: config.rate.filter(|_| shards > 1).map(RateGate::new),
+            unfinished: AtomicU64::new(0),
+            hosts: (0..shards).map(|_| AtomicU32::new(0)).collect(),
+            inputs: AtomicU64::new(0),
+            feeding: AtomicUsize::new(shards),
+            wants_names: AtomicBool::new(false),
+            source_error: Mutex::new(None),
+            finished: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            wakes: (0..shards).map(|_| Notify::new()).collect(),
+            config,
+        }
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> usize {
+        self.wakes.len()
+    }
+
+    /// Inputs that came in so far.
+    pub(crate) fn inputs(&self) -> u64 {
+        self.inputs.load(Ordering::Acquire)
+    }
+
+    /// More inputs came in, each to get a record.
+    pub(crate) fn count_inputs(&self, count: usize) {
+        self.inputs.fetch_add(count as u64, Ordering::AcqRel);
+        self.unfinished.fetch_add(count as u64, Ordering::AcqRel);
+    }
+
+    /// A shard was handed the last it will be handed.
+    pub(crate) fn count_fed(&self) {
+        if self.feeding.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.wake_all();
+        }
+    }
+
+    /// The source cannot be read on: what came before it still gets its records.
+    pub(crate) fn fail_source(&self, error: SourceError) {
+        // A spill that fails leaves targets behind that nobody can fetch any more.
+        if matches!(error, SourceError::Spill(_)) {
+            self.stop.because(Cause::Fault);
+        }
+        self.source_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    /// Whether everything the source had was handed to the shards.
+    pub(crate) fn is_fed(&self) -> bool {
+        self.feeding.load(Ordering::Acquire) == 0
+    }
+
+    /// Why the source ended early, if it did.
+    pub(crate) fn take_source_error(&self) -> Option<SourceError> {
+        self.source_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Asks the shards to name the targets that have been in flight longest, or no longer.
+    pub(crate) fn want_names(&self, want: bool) {
+        self.wants_names.store(want, Ordering::Relaxed);
+    }
+
+    /// Whether somebody wants them named.
+    pub(crate) fn wants_names(&self) -> bool {
+        self.wants_names.load(Ordering::Relaxed)
+    }
+
+    /// The bell of one shard.
+    pub(crate) fn wake(&self, shard: usize) -> &Notify {
+        &self.wakes[shard]
+    }
+
+    /// Rings every shard's bell.
+    pub(crate) fn wake_all(&self) {
+        self.wakes.iter().for_each(Notify::notify_one);
+    }
+
+    /// Hosts with work in shards other than this one.
+    pub(crate) fn hosts_elsewhere(&self, shard: usize) -> u32 {
+        let others = self.hosts.iter().enumerate().filter(|(index, _)| *index != shard);
+        others.map(|(_, hosts)| hosts.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Counts a target that has its record; wakes everybody when it was the last one.
+    pub(crate) fn count_finished(&self, failed: Failed) {
+        let finished = self.finished.fetch_add(1, Ordering::Relaxed) + 1;
+        if failed == Failed::Yes {
+            let failures = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+            self.judge(failures, finished);
+        }
+        if self.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.wake_all();
+        }
+    }
+
+    fn judge(&self, failures: u64, finished: u64) {
+        let share = || failures as f64 / finished as f64;
+        match self.config.stop {
+            StopRule::Never => {}
+            StopRule::FirstFailure => self.stop.because(Cause::FailFast),
+            StopRule::MoreThan(most) if failures > most => self.stop.because(Cause::MaxFailures),
+            StopRule::MoreThanShare(most) if finished >= SHARE_SAMPLE_MIN && share() > most => {
+                self.stop.because(Cause::MaxFailures);
+            }
+            StopRule::MoreThan(_) | StopRule::MoreThanShare(_) => {}
+        }
+    }
+
+    /// Whether nothing is left to do, in any shard.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_fed() && self.unfinished.load(Ordering::Acquire) == 0
+    }
+}
+
+/// Whether a finished target counts as a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failed {
+    Yes,
+    No,
+}

@@ -1,0 +1,111 @@
+//! The items of one `read`, numbered as they are pushed.
+
+use std::sync::Arc;
+
+use gather_core::target::{Place, RequestSpec, SchemeFrom, Tags, Target, TargetNo};
+
+use super::parse::{ParsedUrl, Reject};
+use super::{Broken, EXCERPT_BYTES_MAX, Item};
+
+/// What a reader writes its items to.
+pub(super) struct Batch<'a> {
+    into: &'a mut Vec<Item>,
+    next: &'a mut u64,
+    start: usize,
+    max: usize,
+    keep_place: KeepPlace,
+}
+
+/// Whether targets carry the place they stand at; broken inputs always do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeepPlace {
+    No,
+    Yes,
+}
+
+/// What a target has beyond its URL.
+#[derive(Default)]
+pub(super) struct Extras {
+    pub(super) request: Option<Arc<RequestSpec>>,
+    pub(super) tags: Tags,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(
+        into: &'a mut Vec<Item>,
+        next: &'a mut u64,
+        max: usize,
+        keep_place: KeepPlace,
+    ) -> Self {
+        let start = into.len();
+        Self { into, next, start, max, keep_place }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.into.len() - self.start >= self.max
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.into.len() == self.start
+    }
+
+    /// Appends what became of the input `raw` at `source:line`.
+    pub(super) fn push(
+        &mut self,
+        read: Result<(ParsedUrl, Extras), Reject>,
+        raw: &[u8],
+        source: Option<&Arc<str>>,
+        line: u64,
+    ) {
+        let n = TargetNo(*self.next);
+        let place = || Place { source: source.cloned(), line };
+        let item = match read {
+            Ok((parsed, extras)) => {
+                let scheme_from = if sends_credentials(extras.request.as_deref()) {
+                    SchemeFrom::Input
+                } else {
+                    parsed.scheme_from
+                };
+                Item::Target(Target {
+                    n,
+                    url: parsed.url,
+                    host: parsed.host,
+                    input: parsed.input,
+                    scheme_from,
+                    request: extras.request,
+                    tags: (!extras.tags.is_empty()).then(|| Box::new(extras.tags)),
+                    place: (self.keep_place == KeepPlace::Yes).then(|| Box::new(place())),
+                })
+            }
+            Err(Reject { kind, message }) => {
+                Item::Broken(Broken { n, place: place(), input: excerpt(raw), kind, message })
+            }
+        };
+        self.into.push(item);
+        *self.next += 1;
+    }
+}
+
+/// A guessed scheme may be given up for http, which secrets must not follow.
+fn sends_credentials(request: Option<&RequestSpec>) -> bool {
+    request.is_some_and(|request| {
+        request.headers.iter().any(|(name, _)| {
+            ["authorization", "cookie", "proxy-authorization"]
+                .iter()
+                .any(|secret| name.eq_ignore_ascii_case(secret))
+        })
+    })
+}
+
+fn excerpt(raw: &[u8]) -> Box<str> {
+    let mut head = &raw[..raw.len().min(EXCERPT_BYTES_MAX)];
+    if head.len() < raw.len() {
+        // Drop the character that the cut went through: at most three bytes of it are left.
+        if let Err(error) = std::str::from_utf8(head)
+            && error.error_len().is_none()
+        {
+            head = &head[..error.valid_up_to()];
+        }
+    }
+    String::from_utf8_lossy(head).into()
+}

@@ -1,0 +1,108 @@
+//! Why a source cannot be read: our own faults and the user's, never a single bad line.
+
+use std::fmt;
+use std::io;
+
+/// A source that cannot be opened or read on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// Neither an argument nor a file was given.
+    Nothing,
+    /// A file cannot be opened.
+    Open {
+        /// The file, as named.
+        file: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Reading failed on the way.
+    Read {
+        /// The file, as named.
+        file: String,
+        /// The last line that was read whole; 0 if none was.
+        line: u64,
+        /// What the system or the gzip decoder said.
+        error: io::Error,
+    },
+    /// A positional argument is a file.
+    ArgumentIsFile {
+        /// The argument.
+        argument: String,
+    },
+    /// A template cannot be understood or filled.
+    Template {
+        /// The template.
+        text: String,
+        /// The character in it, from 1.
+        position: usize,
+        /// What is wrong there, and what to do.
+        message: String,
+    },
+    /// The file is not of the form it should have.
+    Form {
+        /// The file, as named.
+        file: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// Targets that must wait could not be put on disk or read back.
+    Spill(io::Error),
+}
+
+impl SourceError {
+    /// Whether what was typed is at fault (exit code 3) and not the machine (exit code 1).
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Nothing
+            | Self::Open { .. }
+            | Self::ArgumentIsFile { .. }
+            | Self::Template { .. }
+            | Self::Form { .. } => true,
+            Self::Read { .. } | Self::Spill(_) => false,
+        }
+    }
+
+    /// What the user can do about it, where that is not part of the message.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Nothing => Some("give URLs, or a file of them with -i FILE".into()),
+            Self::Open { error, .. } => match error.kind() {
+                io::ErrorKind::NotFound => Some("check the path given with -i".into()),
+                io::ErrorKind::PermissionDenied => Some("make the file readable".into()),
+                io::ErrorKind::IsADirectory => Some("name a file in it".into()),
+                _ => None,
+            },
+            Self::ArgumentIsFile { argument } => Some(format!("use -i {argument}")),
+            Self::Spill(_) => Some("free some space, or set TMPDIR to a larger disk".into()),
+            Self::Read { .. } | Self::Template { .. } | Self::Form { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing to fetch"),
+            Self::Open { file, error } => write!(f, "cannot read {file}: {error}"),
+            Self::Read { file, line, error } => {
+                write!(f, "reading {file} failed after line {line}: {error}")
+            }
+            Self::ArgumentIsFile { argument } => write!(f, "{argument} is a file, not a URL"),
+            Self::Template { text, position, message } => {
+                write!(f, "template {text:?}, character {position}: {message}")
+            }
+            Self::Form { file, message } => write!(f, "{file}: {message}"),
+            Self::Spill(error) => write!(f, "cannot set waiting targets aside on disk: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SourceError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Open { error, .. } | Self::Read { error, .. } | Self::Spill(error) => Some(error),
+            _ => None,
+        }
+    }
+}

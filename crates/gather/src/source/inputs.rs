@@ -1,0 +1,117 @@
+//! Opens what a spec names and reads it part after part.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use super::arguments::ArgumentReader;
+use super::batch::{Batch, KeepPlace};
+use super::file::{FileOptions, FileReader};
+use super::parse::{Reject, UrlParser};
+use super::plan::{RequestPlan, UrlPlan};
+use super::{Item, Progress, Source, SourceError, SourceSpec};
+
+/// Opens everything `spec` names: arguments first, then the files in order.
+///
+/// # Errors
+/// What can be told before the first item: nothing to read, a file that cannot be opened, an
+/// argument that is a file, a template that cannot be understood, a table without a URL column.
+/// What can only be told by waiting for a pipe is told by the first `read`.
+pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
+    let request = RequestPlan::new(spec.default_request.clone())?;
+    let mut arguments = Vec::new();
+    let mut row_plans = Vec::new();
+    let texts = spec.template.iter().chain(&spec.arguments);
+    for (text, number) in texts.zip(1..) {
+        if !text.contains("://") && Path::new(text).is_file() {
+            return Err(SourceError::ArgumentIsFile { argument: text.clone() });
+        }
+        let plan = UrlPlan::new(text, &request)?;
+        if !plan.needs_row() {
+            arguments.push((number, text.clone(), plan));
+        } else if spec.files.is_empty() {
+            plan.no_column(None).map_or(Ok(()), Err)?;
+        } else {
+            row_plans.push(plan);
+        }
+    }
+    if !spec.files.is_empty() && row_plans.is_empty() {
+        request.check_no_lists()?;
+    }
+    let mut parts: VecDeque<Box<dyn Reader>> = VecDeque::new();
+    if !arguments.is_empty() {
+        parts.push_back(Box::new(ArgumentReader::new(arguments)));
+    }
+    let options = FileOptions {
+        url_field: spec.url_field.clone(),
+        only: spec.only.clone(),
+        plans: row_plans.into(),
+        request,
+    };
+    for file in &spec.files {
+        parts.push_back(Box::new(FileReader::open(file, options.clone(), spec)?));
+    }
+    if parts.is_empty() {
+        return Err(SourceError::Nothing);
+    }
+    let keep_place = if parts.len() > 1 { KeepPlace::Yes } else { KeepPlace::No };
+    let context = Context {
+        urls: UrlParser::new(spec.scheme, &spec.caps),
+        line_bytes_max: spec.caps.line_bytes_max,
+    };
+    Ok(Box::new(Inputs { parts, next: 0, limit: spec.limit, keep_place, context }))
+}
+
+/// One part of the inputs: the arguments, or a file.
+pub(super) trait Reader: Send {
+    /// Looks into it as far as needed to tell whether it can be read.
+    fn prepare(&mut self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// As [`Source::read`], for this part alone; nothing may have been read where more may come.
+    fn read(
+        &mut self,
+        batch: &mut Batch<'_>,
+        context: &mut Context,
+    ) -> Result<Progress, SourceError>;
+}
+
+/// What all parts share.
+pub(super) struct Context {
+    pub(super) urls: UrlParser,
+    line_bytes_max: u32,
+}
+
+impl Context {
+    pub(super) fn line_too_long(&self) -> Reject {
+        Reject::too_long(format!("the line is longer than {} bytes", self.line_bytes_max))
+    }
+}
+
+struct Inputs {
+    parts: VecDeque<Box<dyn Reader>>,
+    next: u64,
+    limit: Option<u64>,
+    keep_place: KeepPlace,
+    context: Context,
+}
+
+impl Source for Inputs {
+    fn read(&mut self, into: &mut Vec<Item>, max: usize) -> Result<Progress, SourceError> {
+        let left = self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.next));
+        let max = max.max(1).min(usize::try_from(left).unwrap_or(usize::MAX));
+        if max == 0 {
+            self.parts.clear();
+        }
+        let start = into.len();
+        while into.len() == start {
+            let Some(part) = self.parts.front_mut() else { return Ok(Progress::End) };
+            let mut batch = Batch::new(into, &mut self.next, max, self.keep_place);
+            if part.read(&mut batch, &mut self.context)? == Progress::End {
+                self.parts.pop_front();
+            }
+        }
+        let is_last = self.limit == Some(self.next) || self.parts.is_empty();
+        Ok(if is_last { Progress::End } else { Progress::More })
+    }
+}

@@ -1,0 +1,158 @@
+//! Where targets come from: arguments, lists, CSV, JSONL and streams become numbered items.
+//!
+//! [`open`] makes a [`Source`] of a [`SourceSpec`]; [`intake`] reads it ahead and feeds the shards.
+//! Everything here blocks and belongs on threads of its own, never on an event loop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gather_core::ErrorKind;
+use gather_core::config::Caps;
+use gather_core::target::{Place, RequestSpec, Target, TargetNo};
+
+mod arguments;
+mod batch;
+mod csv;
+mod error;
+mod file;
+mod gunzip;
+mod inputs;
+pub mod intake;
+mod jsonl;
+mod lines;
+mod list;
+mod parse;
+mod plan;
+mod rows;
+mod scan;
+mod stream;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use error::SourceError;
+pub use inputs::open;
+pub use scan::{Scan, scan};
+pub use stream::{from_iter, from_targets};
+
+/// What is to be read, and how: the input half of a command or job.
+#[derive(Clone, Debug, Default)]
+pub struct SourceSpec {
+    /// URLs given as arguments, read before the files. They may hold templates.
+    pub arguments: Vec<String>,
+    /// Files, read in this order.
+    pub files: Vec<InputFile>,
+    /// The column or member that holds the URL; found by name or content if `None`.
+    pub url_field: Option<String>,
+    /// A URL template filled from each row of the files (`https://a.example/{symbol}`).
+    pub template: Option<String>,
+    /// What a URL without a scheme means.
+    pub scheme: SchemeChoice,
+    /// Reading ends after so many items, broken ones included.
+    pub limit: Option<u64>,
+    /// Which rows of a results file are read; all if `None`.
+    pub only: Option<OnlyFailed>,
+    /// Given to every target that does not say otherwise; headers and body may hold templates.
+    pub default_request: Option<Arc<RequestSpec>>,
+    /// `url_bytes_max` and `line_bytes_max` are applied here.
+    pub caps: Caps,
+}
+
+/// A file of inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputFile {
+    /// Where it is.
+    pub path: InputPath,
+    /// How its bytes are to be understood, after gzip is undone.
+    pub format: Format,
+}
+
+/// Where a file of inputs is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputPath {
+    /// Standard input, named `-`.
+    Stdin,
+    /// A file, pipe or device.
+    File(PathBuf),
+}
+
+/// How a file of inputs is to be understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// By its extension (`.csv`, `.tsv`, `.jsonl`, `.ndjson`), else by its first byte.
+    #[default]
+    Auto,
+    /// One URL a line; blank lines and lines that start with `#` are no inputs.
+    List,
+    /// A header row, then a row per target (RFC 4180).
+    Csv,
+    /// A JSON object a line; a results file of gather is one.
+    Jsonl,
+}
+
+/// What a URL without a scheme means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SchemeChoice {
+    /// https, marked as a guess: the engine may fall back to http.
+    #[default]
+    Auto,
+    /// https.
+    Https,
+    /// http.
+    Http,
+}
+
+/// Which rows of a results file are fetched again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OnlyFailed {
+    /// A kind (`timeout.connect`) or a family of kinds (`timeout`).
+    ///
+    /// If `None`: everything that was tried and failed, and what was given up without a fault of
+    /// its own (`cancelled`, `host.parked`, `interrupted`).
+    pub kind: Option<String>,
+}
+
+/// One input, read.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// It can be fetched.
+    Target(Target),
+    /// It cannot; it becomes a skipped record.
+    Broken(Broken),
+}
+
+/// An input that is no target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Its ordinal, from the same count as those of targets.
+    pub n: TargetNo,
+    /// Where it stands.
+    pub place: Place,
+    /// Its text, at most [`EXCERPT_BYTES_MAX`] of it; bytes that are not UTF-8 are replaced.
+    pub input: Box<str>,
+    /// `input.invalid`, `input.too_long` or `blocked.scheme`.
+    pub kind: ErrorKind,
+    /// For people: lower case, no full stop.
+    pub message: Box<str>,
+}
+
+/// How much of a broken input its record shows.
+pub const EXCERPT_BYTES_MAX: usize = 200;
+
+/// Whether there may be more to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Ask again.
+    More,
+    /// The source is exhausted; asking again changes nothing.
+    End,
+}
+
+/// A sequence of items, numbered in reading order from 0.
+pub trait Source: Send {
+    /// Appends at most `max` items (at least 1) to `into`, blocking until there is one.
+    ///
+    /// Returns early rather than wait with items in hand, so that what came through a slow pipe is
+    /// seen at once. An `Err` is final: a broken input is an [`Item::Broken`], not an error.
+    fn read(&mut self, into: &mut Vec<Item>, max: usize) -> Result<Progress, SourceError>;
+}

@@ -1,0 +1,199 @@
+//! Text -> URL and host key, or the reason why not.
+
+use gather_core::ErrorKind;
+use gather_core::config::Caps;
+use gather_core::target::{HostKey, SchemeFrom};
+use url::{ParseError, Position, Url};
+
+use super::SchemeChoice;
+
+/// Reads URLs as people write them.
+pub(super) struct UrlParser {
+    scheme: SchemeChoice,
+    url_bytes_max: usize,
+    hosts: HostCache,
+}
+
+/// A URL that can be fetched.
+#[derive(Debug)]
+pub(super) struct ParsedUrl {
+    pub(super) url: Url,
+    pub(super) host: HostKey,
+    pub(super) scheme_from: SchemeFrom,
+    /// The text, if it is not that of `url`.
+    pub(super) input: Option<Box<str>>,
+}
+
+/// Why an input is no target.
+#[derive(Debug)]
+pub(super) struct Reject {
+    pub(super) kind: ErrorKind,
+    pub(super) message: Box<str>,
+}
+
+impl Reject {
+    pub(super) fn invalid(message: impl Into<Box<str>>) -> Self {
+        Self { kind: ErrorKind::InputInvalid, message: message.into() }
+    }
+
+    pub(super) fn too_long(message: impl Into<Box<str>>) -> Self {
+        Self { kind: ErrorKind::InputTooLong, message: message.into() }
+    }
+}
+
+impl UrlParser {
+    pub(super) fn new(scheme: SchemeChoice, caps: &Caps) -> Self {
+        Self { scheme, url_bytes_max: caps.url_bytes_max as usize, hosts: HostCache::new() }
+    }
+
+    /// The URL of a text that is already trimmed.
+    pub(super) fn parse(&mut self, text: &str) -> Result<ParsedUrl, Reject> {
+        if text.len() > self.url_bytes_max {
+            let message = format!("the URL is longer than {} bytes", self.url_bytes_max);
+            return Err(Reject::too_long(message));
+        }
+        if text.as_bytes().contains(&0) {
+            return Err(Reject::invalid("the URL contains a NUL byte"));
+        }
+        let (url, scheme_from) = match form_of(text)? {
+            Form::Absolute => (Url::parse(text), SchemeFrom::Input),
+            Form::Bare => self.with_scheme(text),
+        };
+        let url = url.map_err(|error| reject(text, error))?;
+        let host = self.hosts.key_of(&url).ok_or_else(|| Reject::invalid("no host in the URL"))?;
+        if url.as_str().len() > self.url_bytes_max {
+            let message = format!("the encoded URL is longer than {} bytes", self.url_bytes_max);
+            return Err(Reject::too_long(message));
+        }
+        let input = (url.as_str() != text).then(|| text.into());
+        Ok(ParsedUrl { url, host, scheme_from, input })
+    }
+
+    fn with_scheme(&self, text: &str) -> (Result<Url, ParseError>, SchemeFrom) {
+        let authority = text.strip_prefix("//").unwrap_or(text);
+        let scheme = if self.scheme == SchemeChoice::Http { "http" } else { "https" };
+        let url = Url::parse(&format!("{scheme}://{authority}"));
+        let is_guess = self.scheme == SchemeChoice::Auto
+            // A password is never sent over a scheme that nobody asked for.
+            && url.as_ref().is_ok_and(|url| url.username().is_empty() && url.password().is_none());
+        (url, if is_guess { SchemeFrom::Guess } else { SchemeFrom::Input })
+    }
+}
+
+/// Whether a text names its scheme.
+enum Form {
+    Absolute,
+    Bare,
+}
+
+/// Schemes that are written without `//`, and so could be taken for a host and a port or password.
+const OPAQUE_SCHEMES: &[&str] = &[
+    "about",
+    "blob",
+    "data",
+    "file",
+    "geo",
+    "javascript",
+    "magnet",
+    "mailto",
+    "news",
+    "sip",
+    "sms",
+    "tel",
+    "urn",
+    "view-source",
+    "ws",
+    "wss",
+];
+
+fn form_of(text: &str) -> Result<Form, Reject> {
+    let no_host = || Reject::invalid("no host in the URL");
+    let end = text.find([':', '/', '?', '#', '\\']).unwrap_or(text.len());
+    let (before, rest) = text.split_at(end);
+    if !rest.starts_with(':') {
+        let is_relative = before.is_empty() && !rest.starts_with("//");
+        let is_empty = before.is_empty() && matches!(rest.as_bytes().get(2), None | Some(b'/'));
+        // `./x` and `../x` are paths, not hosts.
+        let is_path = !before.is_empty() && before.bytes().all(|byte| byte == b'.');
+        return if is_relative || is_empty || is_path { Err(no_host()) } else { Ok(Form::Bare) };
+    }
+    let after = &rest[1..];
+    if before.eq_ignore_ascii_case("http") || before.eq_ignore_ascii_case("https") {
+        let names_host = after
+            .strip_prefix("//")
+            .is_none_or(|authority| !authority.is_empty() && !authority.starts_with(['/', '\\']));
+        return if names_host { Ok(Form::Absolute) } else { Err(no_host()) };
+    }
+    let is_scheme = before.starts_with(|first: char| first.is_ascii_alphabetic())
+        && before.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if !is_scheme {
+        return Ok(Form::Bare);
+    }
+    let authority = after.split(['/', '?', '#']).next().unwrap_or(after);
+    let is_port = !authority.is_empty() && authority.bytes().all(|byte| byte.is_ascii_digit());
+    let is_opaque = OPAQUE_SCHEMES.iter().any(|scheme| before.eq_ignore_ascii_case(scheme));
+    let is_bare = is_port || authority.contains('@') || before.contains('.');
+    if after.starts_with("//") || is_opaque || !is_bare {
+        let message = format!("scheme {before:?} is not fetched, only http and https");
+        return Err(Reject { kind: ErrorKind::BlockedScheme, message: message.into() });
+    }
+    Ok(Form::Bare)
+}
+
+fn reject(text: &str, error: ParseError) -> Reject {
+    let message = match error {
+        ParseError::EmptyHost => "no host in the URL".into(),
+        ParseError::RelativeUrlWithoutBase => "not a URL".into(),
+        ParseError::InvalidPort => "the port is not a number from 0 to 65535".into(),
+        _ if text.contains(' ') => "not a URL: it contains a space".into(),
+        _ => format!("not a URL: {error}"),
+    };
+    Reject::invalid(message)
+}
+
+/// Keeps the keys of the hosts seen last, so that a key is built once and not for each line.
+pub(super) struct HostCache {
+    slots: Vec<Option<(Box<str>, HostKey)>>,
+}
+
+/// A power of two: enough for lists that interleave a thousand hosts, and 40 KiB.
+const HOST_SLOTS: usize = 1024;
+
+impl HostCache {
+    pub(super) fn new() -> Self {
+        Self { slots: vec![None; HOST_SLOTS] }
+    }
+
+    /// `HostKey::of(url)`.
+    pub(super) fn key_of(&mut self, url: &Url) -> Option<HostKey> {
+        let origin = &url[..Position::BeforePath];
+        let slot = stable_hash(origin.as_bytes()) as usize % HOST_SLOTS;
+        match &self.slots[slot] {
+            Some((known, key)) if **known == *origin => Some(key.clone()),
+            _ => {
+                let key = HostKey::of(url)?;
+                self.slots[slot] = Some((origin.into(), key.clone()));
+                Some(key)
+            }
+        }
+    }
+}
+
+/// A hash that is the same on every machine and in every run.
+pub(super) fn stable_hash(bytes: &[u8]) -> u64 {
+    const K: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut hash = bytes.len() as u64;
+    let mut chunks = bytes.chunks_exact(8);
+    let mut mix = |chunk: [u8; 8]| {
+        hash = (hash.rotate_left(23) ^ u64::from_le_bytes(chunk)).wrapping_mul(K);
+    };
+    for chunk in &mut chunks {
+        mix(chunk.try_into().expect("eight bytes"));
+    }
+    let mut last = [0; 8];
+    last[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+    mix(last);
+    hash ^= hash >> 32;
+    hash = hash.wrapping_mul(K);
+    hash ^ (hash >> 29)
+}

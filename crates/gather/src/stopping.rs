@@ -1,0 +1,112 @@
+//! How a shard stops before its end: what it still waits for, and what becomes of the rest.
+
+use gather_core::frontier::{Finishing, Lease, Signal};
+use gather_core::{Duration, ErrorKind, Failure, Outcome, RecordError, Time};
+
+use crate::finish::{self, Ending};
+use crate::pending::Pending;
+use crate::seat::Interrupt;
+use crate::shard::Shard;
+use crate::stop::Cause;
+
+/// Requests in flight get so long to end after a first signal.
+const DRAIN_GRACE: Duration = Duration::from_secs(10);
+/// Waiting targets cancelled in one turn of the loop.
+const CANCEL_TARGETS_MAX: usize = 1_000;
+
+/// Whether the loop goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    On,
+    Leave,
+}
+
+/// What a shard remembers of being stopped.
+#[derive(Debug, Default)]
+pub(crate) struct Stopping {
+    since: Option<Time>,
+    interrupted: bool,
+}
+
+impl Shard {
+    /// Does what the stop signal asks, as far as it can be done now.
+    pub(crate) fn follow_stop(&self, stopping: &mut Stopping) -> Turn {
+        let now = self.run.clock.now();
+        if let Some(deadline) = self.run.config.deadline {
+            if now >= Time::ZERO + deadline {
+                self.run.stop.because(Cause::Deadline);
+            }
+            self.look_again_at(Time::ZERO + deadline);
+        }
+        let Some(cause) = self.run.stop.cause() else { return Turn::On };
+        let since = *stopping.since.get_or_insert_with(|| {
+            if !cause.cancels() {
+                self.feed.end();
+            }
+            now
+        });
+        if cause.drains() && now < since + DRAIN_GRACE {
+            self.look_again_at(since + DRAIN_GRACE);
+        } else if !stopping.interrupted || cause == Cause::Now {
+            stopping.interrupted = true;
+            self.seats.interrupt_all(Interrupt::Stop);
+        }
+        if cause.cancels() {
+            self.cancel_waiting(cause);
+            return Turn::On;
+        }
+        match self.tally.in_flight.get() {
+            0 => Turn::Leave,
+            _ => Turn::On,
+        }
+    }
+
+    /// Records what waits as cancelled, a bounded number at a time.
+    fn cancel_waiting(&self, cause: Cause) {
+        for _ in 0..CANCEL_TARGETS_MAX {
+            if self.outbox.is_behind() {
+                return;
+            }
+            let waiting = self.frontier.borrow_mut().cancel_waiting();
+            let Some(mut finishing) = waiting else { return };
+            self.feed.took(finishing.payload_mut());
+            let ending = self.ending(&finishing);
+            let (pending, finishing) = finishing.split();
+            let record = finish::untried(pending.target, ending, cancelled(cause));
+            self.deliver(record, pending.reply, finishing);
+        }
+        self.bell.notify_one();
+    }
+
+    /// A try was cut short by the stop: cancelled with its record, or left pending without one.
+    pub(crate) fn stop_lease(&self, lease: Lease<Pending>, now: Time) {
+        let cause = self.run.stop.cause().unwrap_or(Cause::Now);
+        if !cause.cancels() {
+            self.frontier.borrow_mut().put_back(lease, now);
+            self.bell.notify_one();
+            return;
+        }
+        let finishing = self.frontier.borrow_mut().release(lease, Signal::Nothing, now);
+        let ending = self.ending(&finishing);
+        let (pending, finishing) = finishing.split();
+        let record = finish::untried(pending.target, ending, cancelled(cause));
+        self.deliver(record, pending.reply, finishing);
+    }
+
+    /// What is known of a target that ends now.
+    pub(crate) fn ending(&self, finishing: &Finishing<Pending>) -> Ending {
+        Ending {
+            attempts: finishing.payload().tries(finishing.attempts()),
+            queued: self.run.clock.now().since(finishing.admitted_at()),
+        }
+    }
+}
+
+fn cancelled(cause: Cause) -> Outcome {
+    let message = match cause {
+        Cause::FailFast => "the run was stopped at its first failure",
+        _ => "the run was stopped for too many failures",
+    };
+    let failure = Failure::new(ErrorKind::Cancelled, message);
+    Outcome::Skipped(RecordError::new(failure, true))
+}

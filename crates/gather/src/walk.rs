@@ -1,0 +1,131 @@
+//! One target's walk through a slot: fetch, classify, and where it goes from there.
+
+use std::rc::Rc;
+
+use gather_core::classify::{self, Budget, Context, Step};
+use gather_core::frontier::{Lease, Signal, Spends};
+use gather_core::{Attempt, End, Outcome, Time};
+use gather_fetch::{LocalShortage, TryState};
+
+use crate::finish::{self, Ending};
+use crate::pending::Pending;
+use crate::seat::{Interrupt, Seat};
+use crate::shard::Shard;
+use crate::tally::add;
+
+impl Shard {
+    /// Walks one lease after the other for as long as there is one to be had.
+    pub(crate) async fn slot(self: Rc<Self>, first: Lease<Pending>) {
+        let seat = self.seats.take();
+        let mut next = Some(first);
+        while let Some(lease) = next {
+            self.walk(lease, &seat).await;
+            self.end_refused();
+            next = self.next_lease();
+        }
+        self.seats.leave(seat);
+    }
+
+    /// One try, and what follows from it.
+    async fn walk(&self, lease: Lease<Pending>, seat: &Seat) {
+        let started = self.run.clock.now();
+        self.tally.start_try();
+        let tried = self.fetch(&lease, seat).await;
+        let now = self.run.clock.now();
+        self.tally.end_try(now.since(started));
+        match tried {
+            Ok(Ok(attempt)) => self.conclude(lease, attempt, started, now),
+            Ok(Err(shortage)) => {
+                self.frontier.borrow_mut().put_back(lease, now);
+                self.bear_shortage(shortage);
+            }
+            Err(Interrupt::Withdraw) => {
+                add(&self.tally.given_up, 1);
+                self.frontier.borrow_mut().put_back(lease, now);
+            }
+            Err(Interrupt::Stop) => self.stop_lease(lease, now),
+        }
+    }
+
+    async fn fetch(
+        &self,
+        lease: &Lease<Pending>,
+        seat: &Seat,
+    ) -> Result<Result<Attempt, LocalShortage>, Interrupt> {
+        let pending = lease.payload();
+        let state = match &pending.past {
+            Some(past) => past.state(&seat.progress),
+            None => TryState { progress: Rc::clone(&seat.progress), ..TryState::default() },
+        };
+        let try_ = self.client.fetch(&pending.target, &state, None);
+        seat.hold(lease.id(), lease.leased_at(), &pending.target, try_).await
+    }
+
+    /// Classifies the attempt and sends the target where the verdict says.
+    fn conclude(&self, mut lease: Lease<Pending>, attempt: Attempt, started: Time, now: Time) {
+        if let Some(plain) = Self::falls_back(&lease, &attempt) {
+            return self.fall_back(lease, plain, now);
+        }
+        let verdict = {
+            let budget = match self.frontier.borrow().may_retry(&lease) {
+                true => Budget::Left,
+                false => Budget::Spent,
+            };
+            let context = Context {
+                config: &self.run.config,
+                method: lease.payload().target.method(),
+                retries_spent: lease.retries_spent(),
+                budget,
+                now,
+            };
+            classify::classify(&attempt, &context, &mut self.rng.borrow_mut())
+        };
+        if let Signal::RateLimited { .. } = verdict.signal {
+            add(&self.tally.rate_limited, 1);
+        }
+        match verdict.step {
+            Step::Final(outcome) => {
+                self.finish(lease, attempt, outcome, verdict.signal, started, now);
+            }
+            Step::Hop => self.hop(lease, attempt, verdict.signal, now),
+            Step::Retry { at, spends } => {
+                if spends == Spends::Retry {
+                    add(&self.tally.retries, 1);
+                }
+                if let End::Failed(failure) = &attempt.end {
+                    lease.remember(failure.clone());
+                }
+                lease.payload_mut().past.get_or_insert_default().last = Some(attempt);
+                self.frontier.borrow_mut().retry(lease, verdict.signal, at, spends, now);
+            }
+        }
+    }
+
+    fn finish(
+        &self,
+        lease: Lease<Pending>,
+        attempt: Attempt,
+        outcome: Outcome,
+        signal: Signal,
+        started: Time,
+        now: Time,
+    ) {
+        let finishing = self.frontier.borrow_mut().release(lease, signal, now);
+        let ending = Ending {
+            attempts: finishing.payload().tries(finishing.attempts()),
+            queued: started.since(finishing.admitted_at()),
+        };
+        if self.frontier.borrow().host_waiting(finishing.host()) == 0 && self.closes_idle() {
+            self.client.close_idle(finishing.host());
+        }
+        let (pending, finishing) = finishing.split();
+        let record = finish::tried(pending.target, attempt, ending, outcome);
+        self.deliver(record, pending.reply, finishing);
+    }
+
+    /// Whether connections of a host without work are closed at once: once nothing more of it can
+    /// come. Before that, age closes them.
+    fn closes_idle(&self) -> bool {
+        self.feed.is_all_handed()
+    }
+}

@@ -1,0 +1,217 @@
+//! Bodies as files: each stored once, under the hash of its bytes.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::error::SinkError;
+
+/// A directory of bodies, named by their SHA-256: `ab/cdef….html`.
+///
+/// Cheap to share: it holds no file open. Equal bodies are stored once. A file appears under its
+/// name only when it is whole; nothing is synced, so a power cut may lose the latest.
+#[derive(Clone, Debug)]
+pub struct BodyStore {
+    dir: PathBuf,
+}
+
+/// A body being written. Dropped without [`finish`](Self::finish), it leaves nothing behind.
+#[derive(Debug)]
+pub struct BodyFile {
+    dir: PathBuf,
+    file: NamedTempFile,
+    hash: Sha256,
+    bytes: u64,
+}
+
+/// A body that was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The file, under the directory as it was given.
+    pub path: PathBuf,
+    /// SHA-256 of the bytes.
+    pub sha256: [u8; 32],
+    /// Their number.
+    pub bytes: u64,
+}
+
+impl BodyStore {
+    /// The store in this directory, which is made if its parent exists.
+    ///
+    /// # Errors
+    /// When it cannot be made or written to.
+    pub fn open(dir: &Path) -> Result<Self, SinkError> {
+        match fs::create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(SinkError::io(Some(dir), error, None));
+            }
+            _ => {}
+        }
+        let store = Self { dir: dir.to_owned() };
+        // Says now, and not at the first body, that nothing can be written there.
+        store.begin().map(drop)?;
+        Ok(store)
+    }
+
+    /// Begins a body.
+    ///
+    /// # Errors
+    /// When no file can be made in the directory.
+    pub fn begin(&self) -> Result<BodyFile, SinkError> {
+        let file =
+            temporary(&self.dir).map_err(|source| SinkError::io(Some(&self.dir), source, None))?;
+        Ok(BodyFile { dir: self.dir.clone(), file, hash: Sha256::new(), bytes: 0 })
+    }
+}
+
+impl BodyFile {
+    /// Adds bytes. They are handed to the system at once: bring them in pieces of some size.
+    ///
+    /// # Errors
+    /// When they cannot be written; the body is then to be dropped.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        self.file
+            .write_all(bytes)
+            .map_err(|source| SinkError::io(Some(&self.dir), source, None))?;
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Puts the body under its name, which ends as its content type (as sent) suggests.
+    ///
+    /// # Errors
+    /// When it cannot be renamed.
+    pub fn finish(self, content_type: Option<&str>) -> Result<Stored, SinkError> {
+        let Self { dir, file, hash, bytes } = self;
+        let sha256: [u8; 32] = hash.finalize().into();
+        let name: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (first, rest) = name.split_at(2);
+        let shelf = dir.join(first);
+        let path = shelf.join(format!("{rest}.{}", extension(content_type)));
+        // A file of another length is what a power cut left of an earlier one.
+        let is_there = fs::metadata(&path).is_ok_and(|about| about.len() == bytes);
+        if !is_there {
+            let said = |source| SinkError::io(Some(&path), source, None);
+            fs::create_dir_all(&shelf).map_err(said)?;
+            file.persist(&path).map_err(|error| said(error.error))?;
+        }
+        Ok(Stored { path, sha256, bytes })
+    }
+}
+
+fn temporary(dir: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".part-");
+    // As readable as any file the user makes (the umask applies), not for the owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(dir)
+}
+
+/// From a closed list, so that no header decides what a file is called.
+fn extension(content_type: Option<&str>) -> &'static str {
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+    match essence.trim().to_ascii_lowercase().as_str() {
+        "text/html" | "application/xhtml+xml" => "html",
+        "text/plain" => "txt",
+        "text/css" => "css",
+        "text/csv" => "csv",
+        "text/markdown" => "md",
+        "text/javascript" | "application/javascript" => "js",
+        "application/x-ndjson" | "application/jsonl" => "jsonl",
+        "text/xml" | "application/xml" => "xml",
+        "application/pdf" => "pdf",
+        "application/zip" => "zip",
+        "application/gzip" | "application/x-gzip" => "gz",
+        "image/png" => "png",
+        "image/jpeg" => "jpg",
+        "image/gif" => "gif",
+        "image/webp" => "webp",
+        "image/svg+xml" => "svg",
+        "image/x-icon" | "image/vnd.microsoft.icon" => "ico",
+        other if other == "application/json" || other.ends_with("+json") => "json",
+        other if other.ends_with("+xml") => "xml",
+        _ => "bin",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(dir: &Path) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+        }
+        found
+    }
+
+    fn store(store: &BodyStore, pieces: &[&[u8]], content_type: Option<&str>) -> Stored {
+        let mut body = store.begin().unwrap();
+        for piece in pieces {
+            body.write(piece).unwrap();
+        }
+        body.finish(content_type).unwrap()
+    }
+
+    #[test]
+    fn equal_bodies_are_stored_once_under_their_hash() {
+        let dir = tempfile::tempdir().unwrap();
+        let bodies = BodyStore::open(&dir.path().join("bodies")).unwrap();
+        let first = store(&bodies, &[b"hel", b"lo"], Some("text/html; charset=utf-8"));
+        let second = store(&bodies, &[b"hello"], Some("TEXT/HTML"));
+        assert_eq!(first, second);
+        let name = "bodies/2c/f24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824.html";
+        assert_eq!(first.path, dir.path().join(name));
+        assert_eq!((fs::read(&first.path).unwrap().as_slice(), first.bytes), (&b"hello"[..], 5));
+        assert_eq!(files(dir.path()), [first.path]);
+    }
+
+    #[test]
+    fn a_body_cut_short_by_a_crash_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let bodies = BodyStore::open(dir.path()).unwrap();
+        let stored = store(&bodies, &[b"hello"], None);
+        fs::write(&stored.path, b"").unwrap();
+        assert_eq!(fs::read(store(&bodies, &[b"hello"], None).path).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn a_body_given_up_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let bodies = BodyStore::open(dir.path()).unwrap();
+        bodies.begin().unwrap().write(b"half").unwrap();
+        assert_eq!(files(dir.path()), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, b"").unwrap();
+        for path in [dir.path().join("none/bodies"), file] {
+            let error = BodyStore::open(&path).unwrap_err();
+            assert_eq!(error.path.as_deref(), Some(&*path), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_header_decides_a_name() {
+        let cases = [
+            (Some("application/ld+json"), "json"),
+            (Some("application/rss+xml; x"), "xml"),
+            (Some("image/../../etc/passwd"), "bin"),
+            (Some(""), "bin"),
+            (None, "bin"),
+        ];
+        for (content_type, expected) in cases {
+            assert_eq!(extension(content_type), expected);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Records as JSON lines: each is encoded once, straight into the output's buffer.
+
+use gather_core::Record;
+
+use crate::error::SinkError;
+use crate::fields::{Field, Fields, Repeats};
+use crate::json;
+use crate::output::Output;
+use crate::sink::{Position, Sink};
+use crate::value::value_of;
+
+/// Turns records into JSON objects with the members that were asked for, in the record's order.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    members: Vec<Member>,
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    field: Field,
+    repeats: Repeats,
+    parent: Parent,
+    /// The name within the parent, with a comma before it, quotes and colon.
+    key: Vec<u8>,
+}
+
+/// The object a member stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parent {
+    Record,
+    Error,
+    Tls,
+    Tags,
+    Headers,
+}
+
+impl Parent {
+    const fn opening(self) -> &'static [u8] {
+        match self {
+            Self::Record => b"",
+            Self::Error => b",\"error\":{",
+            Self::Tls => b",\"tls\":{",
+            Self::Tags => b",\"tags\":{",
+            Self::Headers => b",\"headers\":{",
+        }
+    }
+}
+
+impl Encoder {
+    /// An encoder for these members.
+    pub fn new(fields: &Fields) -> Self {
+        let member = |field| Member::new(fields.repeats(&field), field);
+        Self { members: fields.in_record_order().into_iter().map(member).collect() }
+    }
+
+    /// Appends the record as one JSON object, without a line end.
+    pub fn encode(&self, record: &Record, out: &mut Vec<u8>) {
+        out.push(b'{');
+        let mut open = Parent::Record;
+        for member in &self.members {
+            let Some(value) = value_of(&member.field, record, member.repeats) else { continue };
+            if member.parent != open {
+                if open != Parent::Record {
+                    out.push(b'}');
+                }
+                open = member.parent;
+                push_key(out, open.opening());
+            }
+            push_key(out, &member.key);
+            json::value(out, &value);
+        }
+        if open != Parent::Record {
+            out.push(b'}');
+        }
+        out.push(b'}');
+    }
+}
+
+impl Member {
+    fn new(repeats: Repeats, field: Field) -> Self {
+        let name = field.name();
+        let (parent, name) = match name.split_once('.') {
+            Some(("error", name)) => (Parent::Error, name),
+            Some(("tls", name)) => (Parent::Tls, name),
+            Some(("tags", name)) => (Parent::Tags, name),
+            Some(("headers", name)) => (Parent::Headers, name),
+            _ => (Parent::Record, name.as_str()),
+        };
+        let mut key = vec![b','];
+        json::string(&mut key, name);
+        key.push(b':');
+        Self { field, repeats, parent, key }
+    }
+}
+
+/// Appends a key, without its comma where nothing stands before it. No value ends in `{`.
+fn push_key(out: &mut Vec<u8>, key: &[u8]) {
+    let is_first = out.last() == Some(&b'{');
+    out.extend_from_slice(&key[usize::from(is_first)..]);
+}
+
+/// The sink of JSON lines.
+pub(crate) struct Jsonl {
+    encoder: Encoder,
+    output: Output,
+}
+
+impl Jsonl {
+    pub(crate) fn new(output: Output, fields: &Fields) -> Self {
+        Self { encoder: Encoder::new(fields), output }
+    }
+}
+
+impl Sink for Jsonl {
+    fn write(&mut self, record: &Record) -> Result<(), SinkError> {
+        let encoder = &self.encoder;
+        self.output.record(|buffer| {
+            encoder.encode(record, buffer);
+            buffer.push(b'\n');
+        })
+    }
+
+    fn commit(&mut self) -> Result<Position, SinkError> {
+        self.output.commit()
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Position, SinkError> {
+        self.output.commit()
+    }
+
+    fn name(&self) -> &str {
+        self.output.name()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gather_core::ErrorKind;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::samples::{failed, http_page, https_page};
+
+    fn encode(fields: &str, record: &Record) -> String {
+        let fields = match fields {
+            "" => Fields::default(),
+            list => Fields::parse(list).unwrap(),
+        };
+        let mut out = Vec::new();
+        Encoder::new(&fields).encode(record, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_what_the_reference_shows() {
+        assert_snapshot!(encode("", &http_page()), @r#"{"n":17,"input":"http://shop.example/p/17","url":"http://shop.example/p/17","outcome":"ok","status_code":200,"http_version":"1.1","remote_ip":"203.0.113.217","content_type":"text/html; charset=utf-8","content_length":18234,"attempts":1,"started_at":"2026-11-21T10:00:00.123Z","time_queue":0.0021,"time_namelookup":0.000412,"time_connect":0.011035,"time_starttransfer":0.120417,"time_total":0.151}"#);
+        assert_snapshot!(encode("", &https_page()), @r#"{"n":17,"input":"https://a.example/p/17","url":"https://a.example/p/17","final_url":"https://www.a.example/p/17","outcome":"ok","status_code":200,"http_version":"2","remote_ip":"203.0.113.217","content_type":"text/html; charset=utf-8","content_length":18234,"body_bytes":5120,"attempts":1,"started_at":"2026-11-21T10:00:00.123Z","time_queue":0.0021,"time_namelookup":0.000412,"time_connect":0.011035,"time_appconnect":0.034,"time_starttransfer":0.120417,"time_total":0.151,"tls":{"version":"1.3","not_after":"2027-01-15T08:00:00Z"},"chain":[{"url":"https://a.example/p/17","status_code":301}],"tags":{"sku":"A17"}}"#);
+        assert_snapshot!(encode("", &failed(ErrorKind::TimeoutFirstByte, "no byte within 5 s")), @r#"{"n":17,"input":"http://shop.example/p/17","url":"http://shop.example/p/17","outcome":"failed","attempts":3,"error":{"kind":"timeout.first_byte","message":"no byte within 5 s","retryable":true},"time_queue":0.0021,"time_total":5.001}"#);
+    }
+
+    #[test]
+    fn a_record_is_small() {
+        // With URLs of 24 bytes: each is written twice.
+        assert!(encode("", &http_page()).len() <= 400);
+        let redirected = https_page();
+        let plain = Record {
+            url: "https://shop.example/p/7".into(),
+            final_url: None,
+            chain: Vec::new(),
+            tags: None,
+            ..redirected
+        };
+        assert!(encode("", &plain).len() <= 500);
+    }
+}

@@ -1,0 +1,152 @@
+//! What each member is of a given record: the one place that knows when a member is absent.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use gather_core::attempt::{ChainLink, Headers};
+use gather_core::target::Tags;
+use gather_core::{Duration, Record};
+
+use crate::fields::{Field, Repeats};
+use crate::page;
+
+/// A member's value, not yet in any form.
+pub(crate) enum Value<'a> {
+    /// A word that needs no escaping in any form.
+    Word(&'static str),
+    Text(Cow<'a, str>),
+    Base64(&'a [u8]),
+    Hex(&'a [u8; 32]),
+    Count(u64),
+    /// Microseconds, written in seconds.
+    Seconds(u64),
+    Flag(bool),
+    Ip(IpAddr),
+    /// Microseconds since 1970, written to the millisecond.
+    Moment(u64),
+    /// Seconds since 1970.
+    Date(i64),
+    Chain(&'a [ChainLink]),
+    Names(&'a [Box<str>]),
+    Tags(&'a Tags),
+    Headers(&'a Headers),
+    /// JSON without white space.
+    Json(String),
+}
+
+/// The member's value; `None` where the record has none.
+pub(crate) fn value_of<'a>(
+    field: &Field,
+    record: &'a Record,
+    repeats: Repeats,
+) -> Option<Value<'a>> {
+    let answered = record.status_code != 0;
+    match field {
+        Field::N => Some(Value::Count(record.n)),
+        Field::Source => text(record.place.as_ref()?.source.as_deref()?),
+        Field::Line => count(record.place.as_ref()?.line),
+        Field::Input => Some(Value::Text(Cow::Borrowed(record.input()))),
+        Field::Url => text(&record.url),
+        Field::FinalUrl => match &record.final_url {
+            Some(url) if repeats == Repeats::Write || *url != record.url => text(url),
+            None if repeats == Repeats::Write && answered => text(&record.url),
+            _ => None,
+        },
+        Field::Method => match &record.method {
+            Some(method) => text(method),
+            None => (repeats == Repeats::Write).then_some(Value::Word("GET")),
+        },
+        Field::Outcome => Some(Value::Word(record.outcome.as_str())),
+        Field::StatusCode => count(u64::from(record.status_code)),
+        Field::HttpVersion => answered.then(|| Value::Word(record.http_version.as_str())),
+        Field::RemoteIp => record.remote_ip.map(Value::Ip),
+        Field::ContentType => text(record.content_type.as_deref()?),
+        Field::ContentLength => answered.then_some(Value::Count(record.content_length)),
+        Field::BodyBytes => {
+            let differs = record.body_bytes != record.content_length;
+            (answered && (differs || repeats == Repeats::Write))
+                .then_some(Value::Count(record.body_bytes))
+        }
+        Field::Attempts => Some(Value::Count(u64::from(record.attempts))),
+        Field::ErrorKind => record.outcome.error().map(|error| Value::Word(error.kind.as_str())),
+        Field::ErrorMessage => text(&record.outcome.error()?.message),
+        Field::ErrorRetryable => record.outcome.error().map(|error| Value::Flag(error.retryable)),
+        Field::StartedAt => match record.timings.started_unix_us {
+            0 => None,
+            us => Some(Value::Moment(us)),
+        },
+        Field::TimeQueue => seconds(record.time_queue),
+        Field::TimeNamelookup => seconds(record.timings.namelookup),
+        Field::TimeConnect => seconds(record.timings.connect),
+        Field::TimeAppconnect => seconds(record.timings.appconnect),
+        Field::TimeStarttransfer => seconds(record.timings.starttransfer),
+        Field::TimeTotal => seconds(record.timings.total),
+        Field::TlsVersion => match record.tls.as_ref()?.version {
+            "" => None,
+            version => Some(Value::Word(version)),
+        },
+        Field::TlsNotAfter => record.tls.as_ref()?.not_after_unix_s.map(Value::Date),
+        Field::TlsSan => some(&record.tls.as_ref()?.san[..]).map(Value::Names),
+        Field::NumRedirects => (answered || !record.chain.is_empty())
+            .then_some(Value::Count(record.chain.len() as u64)),
+        Field::Chain => some(&record.chain[..]).map(Value::Chain),
+        Field::Tags => record.tags.as_deref().filter(|tags| !tags.is_empty()).map(Value::Tags),
+        Field::Tag(name) => {
+            let (_, value) = record.tags.as_ref()?.iter().find(|(tag, _)| tag == name)?;
+            Some(Value::Text(Cow::Borrowed(value)))
+        }
+        Field::Headers => {
+            record.headers.as_deref().filter(|all| !all.is_empty()).map(Value::Headers)
+        }
+        Field::Header(name) => header(record.headers.as_deref()?, name),
+        Field::Sha256 => record.sha256.as_ref().map(Value::Hex),
+        Field::BodyPath => text(record.body_path.as_deref()?),
+        Field::Truncated => record.truncated.then_some(Value::Flag(true)),
+        Field::Title => page::title(record.body.as_ref()?).map(|title| Value::Text(title.into())),
+        Field::Preview => page::preview(record.body.as_ref()?).map(Value::Text),
+        Field::Json => page::compact_json(record.body.as_ref()?).map(Value::Json),
+        Field::Body => {
+            let body = record.body.as_ref()?;
+            Some(match std::str::from_utf8(body) {
+                Ok(body) => Value::Text(Cow::Borrowed(body)),
+                Err(_) => Value::Base64(body),
+            })
+        }
+        Field::BodyEncoding => {
+            let is_text = std::str::from_utf8(record.body.as_ref()?).is_ok();
+            (!is_text).then_some(Value::Word("base64"))
+        }
+    }
+}
+
+fn text(text: &str) -> Option<Value<'_>> {
+    (!text.is_empty()).then_some(Value::Text(Cow::Borrowed(text)))
+}
+
+fn count(count: u64) -> Option<Value<'static>> {
+    (count != 0).then_some(Value::Count(count))
+}
+
+fn some<T>(list: &[T]) -> Option<&[T]> {
+    (!list.is_empty()).then_some(list)
+}
+
+/// A phase of less than half a microsecond did not happen.
+fn seconds(time: Duration) -> Option<Value<'static>> {
+    let us = u64::from((time.subsec_nanos() + 500) / 1000);
+    let us = time.as_secs().saturating_mul(1_000_000).saturating_add(us);
+    (us != 0).then_some(Value::Seconds(us))
+}
+
+/// All values of one header, joined as RFC 9110 section 5.3 allows.
+fn header<'a>(headers: &'a Headers, name: &str) -> Option<Value<'a>> {
+    let mut values =
+        headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let first = values.next()?;
+    let mut all = Cow::Borrowed(&**first);
+    for value in values {
+        all += ", ";
+        all += &**value;
+    }
+    Some(Value::Text(all))
+}
