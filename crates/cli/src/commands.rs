@@ -17,8 +17,9 @@ pub(crate) use init::TEMPLATE as INIT_TEMPLATE;
 
 use crate::args::{Cli, Command, ConfigCommand, FetchArgs};
 use crate::error::CliError;
-use crate::resolve::RunSettings;
+use crate::resolve::{self, RunSettings};
 use crate::settings::{Settings, Typed};
+use crate::talk::Talk;
 use crate::usage;
 
 /// Runs what these arguments ask for.
@@ -51,7 +52,9 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
         Command::Config(args) => match &args.command {
             ConfigCommand::Show(args) => {
                 let typed = typed(&["config", "show"], args.job.as_deref());
-                print(&config_show::text(&Settings::load(typed, &matches)?))
+                let settings = Settings::load(typed, &matches)?;
+                note_all(&settings, &argv);
+                print(&config_show::text(&settings))
             }
         },
         Command::Completions(args) => print(&docs::completions(args.shell)),
@@ -65,6 +68,14 @@ fn fetch(args: &FetchArgs, typed: Typed<'_>, matches: &ArgMatches) -> Result<Exi
     }
     let _settings = Settings::load(typed, matches)?;
     Err(CliError::fault("not yet"))
+}
+
+/// Says what should be said about the settings before anything happens.
+fn note_all(settings: &Settings, argv: &[OsString]) {
+    let talk = Talk::new(&resolve::talk_of(&settings.args.talk));
+    for note in settings.notes.iter().cloned().chain(usage::note_on(argv)) {
+        talk.warn(&format!("note: {note}"));
+    }
 }
 
 /// Prints a text to stdout. A reader that went away has what it wanted.

@@ -225,7 +225,11 @@ impl ConfigFile {
             if let Some(twice) = found.iter().find(|earlier| earlier.key == entry.key) {
                 let first = self.source.place(twice.span.start);
                 let message = format!("{} is given twice in [{table}]", entry.key);
-                return Err(self.source.error(name.span(), message, format!("it is at {first}, too")));
+                return Err(self.source.error(
+                    name.span(),
+                    message,
+                    format!("it is at {first}, too"),
+                ));
             }
             found.push(entry);
         }
@@ -331,7 +335,9 @@ impl ConfigFile {
                 (other, _) => {
                     let hint = match nearest(other, KEYS.iter().copied()) {
                         Some(near) if near != other => format!("did you mean {near}?"),
-                        _ => "a host has concurrency, rate and headers = { name = \"value\" }".into(),
+                        _ => {
+                            "a host has concurrency, rate and headers = { name = \"value\" }".into()
+                        }
                     };
                     let message = format!("there is no key '{other}' in [{path}]");
                     return Err(self.source.error(key.span(), message, hint));

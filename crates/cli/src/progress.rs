@@ -17,7 +17,10 @@ pub(crate) fn picture(now: &Snapshot, width: usize) -> String {
     for host in now.hosts.iter().take(LISTED_MAX) {
         let held = host.held.as_deref().map(|why| format!(", {why}")).unwrap_or_default();
         let waiting = human::count(host.waiting);
-        lines.push(format!("  {}  {waiting} waiting, {} in flight{held}", host.host, host.in_flight));
+        lines.push(format!(
+            "  {}  {waiting} waiting, {} in flight{held}",
+            host.host, host.in_flight
+        ));
     }
     for target in now.oldest.iter().take(LISTED_MAX) {
         let age = human::seconds(target.age.as_secs_f64());

@@ -52,7 +52,10 @@ fn variable(name: &str) -> Result<String, CliError> {
 
 fn file(path: &str) -> Result<String, CliError> {
     let cannot = |why: &dyn std::fmt::Display| {
-        CliError::usage(format!("cannot read {path}: {why}"), "the path is relative to where you are")
+        CliError::usage(
+            format!("cannot read {path}: {why}"),
+            "the path is relative to where you are",
+        )
     };
     let about = std::fs::metadata(path).map_err(|error| cannot(&error))?;
     if about.len() > FILE_BYTES_MAX {

@@ -10,9 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gather::core::Config;
-use gather::core::config::{
-    Caps, HostConfig, Redirects, RetryConfig, StopRule, UnsafeMethods,
-};
+use gather::core::config::{Caps, HostConfig, Redirects, RetryConfig, StopRule, UnsafeMethods};
 
 use gather::fetch::ClientOptions;
 use gather::source::SourceSpec;

@@ -123,9 +123,8 @@ impl Settings {
 
     /// Whether this key is set to something, a switch to on.
     pub(crate) fn is_on(&self, key: &str) -> bool {
-        let off = |setting: &Setting| {
-            setting.key.takes == Takes::Nothing && setting.values != ["true"]
-        };
+        let off =
+            |setting: &Setting| setting.key.takes == Takes::Nothing && setting.values != ["true"];
         self.all
             .iter()
             .any(|setting| setting.key.name == key && !setting.values.is_empty() && !off(setting))
@@ -177,10 +176,8 @@ fn environment(keys: &Keys) -> Result<Vec<(Entry, Origin)>, CliError> {
             Takes::Nothing => vec![switch(&name, &value)?],
             Takes::One | Takes::Many => vec![value],
         };
-        keys::check(key, &values).map_err(|error| CliError {
-            message: format!("{name}: {}", error.message),
-            ..error
-        })?;
+        keys::check(key, &values)
+            .map_err(|error| CliError { message: format!("{name}: {}", error.message), ..error })?;
         let entry = Entry {
             key: key.name.clone(),
             values,
@@ -197,7 +194,9 @@ fn switch(name: &str, value: &str) -> Result<String, CliError> {
     match value.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok("true".to_owned()),
         "" | "0" | "false" | "no" | "off" => Ok("false".to_owned()),
-        _ => Err(CliError::usage(format!("{name}: '{value}' is neither on nor off"), "write 1 or 0")),
+        _ => {
+            Err(CliError::usage(format!("{name}: '{value}' is neither on nor off"), "write 1 or 0"))
+        }
     }
 }
 
@@ -222,9 +221,8 @@ fn misspelt_variables(keys: &Keys) -> Vec<String> {
 }
 
 fn from_file(file: &ConfigFile, keys: &Keys, entries: &[Entry]) -> Vec<(Entry, Origin)> {
-    let origin = |entry: &Entry| {
-        Origin::File(format!("{} [{}]", file.place(&entry.span), entry.table))
-    };
+    let origin =
+        |entry: &Entry| Origin::File(format!("{} [{}]", file.place(&entry.span), entry.table));
     entries
         .iter()
         .filter(|entry| entry.known == Known::Later || keys.find(&entry.key).is_some())
@@ -261,16 +259,19 @@ fn take(
         if beaten || shown.is_empty() {
             continue;
         }
-        let resolved: Result<Vec<String>, CliError> =
-            shown.iter().map(|value| match &origin {
+        let resolved: Result<Vec<String>, CliError> = shown
+            .iter()
+            .map(|value| match &origin {
                 Origin::File(_) => reference::resolve(value),
                 _ => Ok(value.clone()),
-            }).collect();
+            })
+            .collect();
         let values = resolved.map_err(at)?;
         if values != shown {
             // The message may quote the value, which is a secret.
             keys::check(key, &values).map_err(|_| {
-                let message = format!("{}: what {} refers to is not valid", key.name, shown.join(", "));
+                let message =
+                    format!("{}: what {} refers to is not valid", key.name, shown.join(", "));
                 at(CliError::usage(message, ""))
             })?;
         }
@@ -327,7 +328,10 @@ fn setting(key: &Key, leaf: &ArgMatches, lower: &[Layered]) -> Setting {
     } else if let Some(highest) = layered.first() {
         (below.collect(), highest.origin.clone())
     } else {
-        (key.default.iter().cloned().filter(|_| key.takes != Takes::Nothing).collect(), Origin::Default)
+        (
+            key.default.iter().cloned().filter(|_| key.takes != Takes::Nothing).collect(),
+            Origin::Default,
+        )
     };
     Setting { key: key.clone(), values, origin }
 }

@@ -20,10 +20,13 @@ impl Signals {
     ///
     /// # Errors
     /// When no thread can be started or no signal be caught.
-    pub(crate) fn watch(first: impl FnOnce(&'static str) + Send + 'static) -> Result<Self, CliError> {
+    pub(crate) fn watch(
+        first: impl FnOnce(&'static str) + Send + 'static,
+    ) -> Result<Self, CliError> {
         let signals = Self::default();
         let seen = signals.clone();
-        let fault = |error: std::io::Error| CliError::fault(format!("cannot catch signals: {error}"));
+        let fault =
+            |error: std::io::Error| CliError::fault(format!("cannot catch signals: {error}"));
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(fault)?;
         let (mut int, mut term) = {

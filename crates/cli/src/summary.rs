@@ -62,13 +62,21 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
         ),
         (
             "one by one",
-            format!("{}, so {} times as fast", s(summary.one_by_one), human::figures(summary.speedup)),
+            format!(
+                "{}, so {} times as fast",
+                s(summary.one_by_one),
+                human::figures(summary.speedup)
+            ),
         ),
         (
             "time_total",
             format!(
                 "p50 {} · p90 {} · p95 {} · p99 {} · max {}",
-                s(t.p50), s(t.p90), s(t.p95), s(t.p99), s(t.max)
+                s(t.p50),
+                s(t.p90),
+                s(t.p95),
+                s(t.p99),
+                s(t.max)
             ),
         ),
         (
@@ -133,10 +141,8 @@ const TAKES_ALL: &str = "a string takes everything";
 fn listed<N: std::fmt::Display>(counts: impl Iterator<Item = (N, u64)>) -> String {
     let mut counts: Vec<(N, u64)> = counts.collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let counts: Vec<String> = counts
-        .iter()
-        .map(|(name, count)| format!("{name} × {}", human::count(*count)))
-        .collect();
+    let counts: Vec<String> =
+        counts.iter().map(|(name, count)| format!("{name} × {}", human::count(*count))).collect();
     if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
 }
 

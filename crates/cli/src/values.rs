@@ -151,7 +151,10 @@ pub(crate) fn host_limit(text: &str) -> Parsed<HostLimit> {
         return Ok(HostLimit::Auto);
     }
     count_above_zero(text).map(HostLimit::Fixed).map_err(|_| {
-        ValueError::new(format!("'{text}' is neither 'auto' nor a number from 1"), "write auto, or 8")
+        ValueError::new(
+            format!("'{text}' is neither 'auto' nor a number from 1"),
+            "write auto, or 8",
+        )
     })
 }
 
@@ -170,7 +173,8 @@ pub(crate) fn limit(text: &str) -> Parsed<u64> {
 
 /// A number, zero included.
 pub(crate) fn count(text: &str) -> Parsed<u32> {
-    text.parse().map_err(|_| ValueError::new(format!("'{text}' is not a number"), "write 0 or more"))
+    text.parse()
+        .map_err(|_| ValueError::new(format!("'{text}' is not a number"), "write 0 or more"))
 }
 
 /// So many, or such a part of all.
@@ -326,7 +330,10 @@ pub(crate) fn pattern(text: &str) -> Parsed<regex::Regex> {
         let reason = error.to_string();
         let reason = reason.lines().last().unwrap_or_default();
         ValueError::new(
-            format!("'{text}' is not a regular expression: {}", reason.trim_start_matches("error: ")),
+            format!(
+                "'{text}' is not a regular expression: {}",
+                reason.trim_start_matches("error: ")
+            ),
             "the syntax is that of Rust's regex crate; put it in single quotes",
         )
     })

@@ -7,6 +7,7 @@
 mod choose;
 mod host;
 mod lease;
+mod look;
 mod names;
 mod signals;
 
@@ -22,6 +23,7 @@ pub use self::lease::{
     CloseCause, Counts, Finishing, HostEvent, HostTrust, Lease, LeaseId, NameNeeded, Next, Reading,
     Signal, Spends, Withdraw,
 };
+pub use self::look::HostWork;
 use crate::attempt::Failure;
 use crate::config::{Config, HOST_CONCURRENCY_BASE, HostConcurrency, HostConfig, RetryConfig};
 use crate::retry;

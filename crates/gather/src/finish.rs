@@ -16,12 +16,7 @@ pub(crate) struct Ending {
 }
 
 /// The record of a target whose last try was `attempt`.
-pub(crate) fn tried(
-    target: Target,
-    attempt: Attempt,
-    ending: Ending,
-    outcome: Outcome,
-) -> Record {
+pub(crate) fn tried(target: Target, attempt: Attempt, ending: Ending, outcome: Outcome) -> Record {
     let mut record = untried(target, ending, outcome);
     let head = attempt.head.unwrap_or_default();
     let Head { status, version, content_type, headers, .. } = head;
@@ -79,4 +74,3 @@ pub(crate) fn broken(broken: Broken) -> Record {
         ..Record::new(broken.n.0, outcome)
     }
 }
-

@@ -30,7 +30,8 @@ impl RateGate {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |next| {
                 // A loop that wakes late catches up by at most one turn: the mean rate holds
                 // without a burst.
-                (next <= now).then(|| next.max(now.saturating_sub(self.interval_ns)) + self.interval_ns)
+                (next <= now)
+                    .then(|| next.max(now.saturating_sub(self.interval_ns)) + self.interval_ns)
             })
             .is_ok()
     }

@@ -24,9 +24,7 @@ pub(crate) fn input(text: &str) -> Cow<'_, str> {
     let start = text.find("://").map_or(0, |at| at + "://".len());
     let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
     match text[start..end].rfind('@') {
-        Some(at) => {
-            Cow::Owned(format!("{}{REDACTED}{}", &text[..start], &text[start + at..]))
-        }
+        Some(at) => Cow::Owned(format!("{}{REDACTED}{}", &text[..start], &text[start + at..])),
         None => Cow::Borrowed(text),
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use gather_core::frontier::HostWork;
+
 use crate::live::{HostLive, InFlight};
 use crate::shard::Shard;
 use crate::stall::{Heartbeat, Stall};
@@ -101,6 +103,8 @@ impl ShardReport {
     }
 }
 
+/// Hosts shown.
+const HOSTS_MAX: usize = 5;
 /// Targets in flight longest that are named.
 const OLDEST_MAX: usize = 5;
 
@@ -131,5 +135,27 @@ impl Shard {
             hosts: self.busiest_hosts(),
             oldest,
         });
+    }
+
+    fn busiest_hosts(&self) -> Vec<HostLive> {
+        let now = self.run.clock.now();
+        let troubles = self.troubles.borrow();
+        let busiest = self.frontier.borrow().busiest(HOSTS_MAX, now);
+        let live = |work: HostWork| {
+            let trouble = troubles.get(&work.host);
+            let interval = work.interval.as_secs_f64();
+            let paced = (interval > 0.0).then(|| 1.0 / interval);
+            let per_second_max = paced.or_else(|| trouble?.learned_per_second);
+            let left = work.held_until.map(|until| until.since(now).as_secs_f64());
+            let held = left.and_then(|left| Some(format!("{} for {left:.1} s", trouble?.held()?)));
+            HostLive {
+                host: work.host.to_string(),
+                waiting: work.waiting,
+                in_flight: work.in_flight,
+                held: held.or_else(|| per_second_max.map(|rate| format!("at most {rate:.1}/s"))),
+                per_second_max,
+            }
+        };
+        busiest.into_iter().map(live).collect()
     }
 }

@@ -51,7 +51,7 @@ impl Shard {
     pub(crate) fn deliver(
         &self,
         record: Record,
-        reply: Option<tokio::sync::oneshot::Sender<Record>>,
+        reply: Option<oneshot::Sender<Record>>,
         finishing: Finishing<()>,
     ) {
         let failed = match record.outcome {

@@ -89,6 +89,11 @@ impl Shared {
         self.source_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 
+    /// Whether everything the source had was handed to the shards.
+    pub(crate) fn is_fed(&self) -> bool {
+        self.feeding.load(Ordering::Acquire) == 0
+    }
+
     /// Why the source ended early, if it did.
     pub(crate) fn take_source_error(&self) -> Option<SourceError> {
         self.source_error.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -147,7 +152,7 @@ impl Shared {
 
     /// Whether nothing is left to do, in any shard.
     pub(crate) fn is_done(&self) -> bool {
-        self.feeding.load(Ordering::Acquire) == 0 && self.unfinished.load(Ordering::Acquire) == 0
+        self.is_fed() && self.unfinished.load(Ordering::Acquire) == 0
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Ended {
     MaxFailures,
     /// The deadline passed; what was not finished is pending and has no record.
     Deadline,
+    /// Every output was closed by its reader (`| head`); what was not finished is pending.
+    OutputClosed,
     /// Stopped from outside; what was not finished is pending and has no record.
     Stopped,
 }

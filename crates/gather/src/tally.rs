@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use gather_core::{HostKey, Time};
 use gather_core::frontier::HostEvent;
+use gather_core::{HostKey, Time};
 
 /// Counters of one shard.
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl Trouble {
     pub(crate) fn held(&self) -> Option<&'static str> {
         self.since.map(|(held, _)| match held {
             Held::Closed => "closed after a refusal",
-            Held::Parked => "parked: it does not answer",
+            Held::Parked => "parked, as it does not answer,",
         })
     }
 }

@@ -83,7 +83,10 @@ impl Writer {
         }
         let mut closed = outcome;
         for outlet in self.outlets.drain(..) {
-            closed = closed.and(outlet.sink.finish());
+            closed = closed.and(match outlet.sink.finish() {
+                Err(error) if error.kind != SinkErrorKind::Closed => Err(error),
+                Ok(_) | Err(_) => Ok(()),
+            });
         }
         closed
     }
@@ -129,9 +132,11 @@ impl Writer {
 
     fn store_body(&mut self, record: &mut Record) -> Result<(), SinkError> {
         let (Some(bodies), Some(body)) = (&self.bodies, &record.body) else { return Ok(()) };
-        let stored = bodies.store(body, record.content_type.as_deref())?;
+        let mut file = bodies.begin()?;
+        file.write(body)?;
+        let stored = file.finish(record.content_type.as_deref())?;
         record.sha256 = Some(stored.sha256);
-        record.body_path = Some(stored.path);
+        record.body_path = Some(stored.path.to_string_lossy().into());
         Ok(())
     }
 
@@ -142,7 +147,7 @@ impl Writer {
         let before = self.outlets.len();
         self.outlets.retain_mut(|outlet| match outlet.sink.commit() {
             Ok(_) => true,
-            Err(error) if error.kind() == SinkErrorKind::Closed => false,
+            Err(error) if error.kind == SinkErrorKind::Closed => false,
             Err(error) => {
                 fault.get_or_insert(error);
                 true

@@ -20,7 +20,13 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) url_field: Option<String>,
     /// For inputs without a scheme: https, http, or auto: https, then http
-    #[arg(long, value_name = "SCHEME", value_enum, default_value = "auto", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "SCHEME",
+        value_enum,
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     pub(crate) scheme: SchemeArg,
     /// Take the first N targets only
     #[arg(long, value_name = "N", value_parser = values::limit)]

@@ -24,7 +24,13 @@ pub(crate) struct TalkArgs {
     #[arg(long, value_name = "TIME", value_parser = values::duration_above_zero)]
     pub(crate) stats_interval: Option<Duration>,
     /// text or json, one object a line
-    #[arg(long, value_name = "FORM", value_enum, default_value = "text", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        default_value = "text",
+        hide_possible_values = true
+    )]
     pub(crate) log_format: LogFormat,
     /// Write the closing summary to FILE as JSON
     #[arg(long, value_name = "FILE")]

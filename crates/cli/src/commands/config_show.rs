@@ -93,8 +93,14 @@ pub(crate) fn redacted(key: &str, value: &str) -> String {
 /// Headers whose values are known to be no secret; of any other, nobody knows.
 fn is_plain_header(name: &str) -> bool {
     const PLAIN: &[&str] = &[
-        "accept", "accept-encoding", "accept-language", "cache-control", "content-type",
-        "origin", "referer", "user-agent",
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "content-type",
+        "origin",
+        "referer",
+        "user-agent",
     ];
     PLAIN.contains(&name.trim().to_ascii_lowercase().as_str())
 }

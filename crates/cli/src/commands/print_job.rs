@@ -13,11 +13,7 @@ use crate::to_toml;
 ///
 /// # Errors
 /// When the settings cannot be meant, or the name is empty.
-pub(crate) fn text(
-    name: &str,
-    typed: Typed<'_>,
-    matches: &ArgMatches,
-) -> Result<String, CliError> {
+pub(crate) fn text(name: &str, typed: Typed<'_>, matches: &ArgMatches) -> Result<String, CliError> {
     if name.is_empty() {
         return Err(CliError::usage("--print-job: a job needs a name", "write --print-job prices"));
     }

@@ -12,10 +12,7 @@ use crate::error::CliError;
 ///
 /// # Errors
 /// When there is nothing to read, or an argument is a file or another tool's template.
-pub(super) fn source(
-    args: &InputArgs,
-    caps: Caps,
-) -> Result<SourceSpec, CliError> {
+pub(super) fn source(args: &InputArgs, caps: Caps) -> Result<SourceSpec, CliError> {
     for argument in &args.url {
         check_argument(argument)?;
     }
@@ -108,6 +105,7 @@ fn curl_range(argument: &str) -> Option<&str> {
 /// Whether a URL holds a `{column}`: a name alone, neither a range nor a list.
 pub(super) fn has_column(url: &str) -> bool {
     url.split('{').skip(1).filter_map(|part| part.split_once('}')).any(|(inner, _)| {
-        !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        !inner.is_empty()
+            && inner.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
     })
 }

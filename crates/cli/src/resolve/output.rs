@@ -101,7 +101,8 @@ pub(super) fn view(settings: &Settings, outputs: &[OutputSpec]) -> Result<View, 
             .into_iter()
             .find(|flag| settings.is_given(flag))
             .unwrap_or_default();
-        let message = format!("--{flag} chooses what standard output shows, and nothing goes there");
+        let message =
+            format!("--{flag} chooses what standard output shows, and nothing goes there");
         return Err(CliError::usage(message, "add -o - ; files keep every record"));
     }
     Ok(view)
@@ -156,14 +157,18 @@ fn format(settings: &Settings, name: &str, target: &OutputTarget) -> Result<Form
         FormatArg::Csv => Format::Csv(if args.csv_bom { CsvBom::Utf8 } else { CsvBom::None }),
         FormatArg::Text => Format::Text(match &args.template {
             None => Template::Standard,
-            Some(text) => Template::parse(text).map_err(|error| of_library("--template", &error))?,
+            Some(text) => {
+                Template::parse(text).map_err(|error| of_library("--template", &error))?
+            }
         }),
     })
 }
 
 fn by_extension(name: &str, path: &Path) -> Result<FormatArg, CliError> {
     let file = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    if let Some(later) = usage::LATER_FORMATS.iter().find(|later| file.ends_with(&format!(".{later}"))) {
+    if let Some(later) =
+        usage::LATER_FORMATS.iter().find(|later| file.ends_with(&format!(".{later}")))
+    {
         return Err(usage::later_format(later));
     }
     match file.rsplit_once('.').map(|(_, extension)| extension) {

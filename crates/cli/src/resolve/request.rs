@@ -55,11 +55,8 @@ pub(super) fn requests(
     let body_is_by_row =
         body.as_deref().is_some_and(|body| std::str::from_utf8(body).is_ok_and(is_by_row));
     let (row_body, body) = if body_is_by_row { (body, None) } else { (None, body) };
-    let by_row = RequestSpec {
-        headers: by_row,
-        body: row_body.map(Bytes::from),
-        ..RequestSpec::default()
-    };
+    let by_row =
+        RequestSpec { headers: by_row, body: row_body.map(Bytes::from), ..RequestSpec::default() };
     let defaults = ClientOptions::default();
     let client = ClientOptions {
         net: net(args, config)?,
@@ -163,7 +160,9 @@ fn method(named: Option<&str>, head: bool, has_body: bool) -> Result<Method, Cli
 
 /// A header, or those of a file: a line each, blank lines and `#` left out.
 fn header_lines(header: &str) -> Result<Vec<(String, String)>, CliError> {
-    let Some(path) = header.strip_prefix('@') else { return one_header(header).map(|one| vec![one]) };
+    let Some(path) = header.strip_prefix('@') else {
+        return one_header(header).map(|one| vec![one]);
+    };
     let bytes = read("--header", Path::new(path))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| CliError::usage(format!("--header: {path} is not UTF-8"), ""))?;

@@ -1,0 +1,342 @@
+//! A run over a list, from start to summary, for programs that are not async themselves.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use gather_core::Config;
+use gather_fetch::{Client, ClientError, ClientOptions, KeepBody, TlsConfigs};
+use gather_store::{BodyStore, OutputSpec, SinkError};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use crate::account::Account;
+use crate::feed::Feed;
+use crate::fit::{self, Fit};
+use crate::live::Live;
+use crate::pending::Pending;
+use crate::platform::Descriptors;
+use crate::report::ShardReport;
+use crate::shard::{Shard, ShardParts};
+use crate::shared::Shared;
+use crate::source::intake::{self, IntakeConfig};
+use crate::source::{self, Source, SourceError, SourceSpec};
+use crate::stop::{Cause, Stop};
+use crate::summary::{Ended, Summary};
+use crate::tell;
+use crate::writer::{BATCHES_MAX, OnRecord, Outlet, View, Writer, Written};
+
+/// Targets on their way from other shards, or from callers, to one shard.
+const INBOX_TARGETS_MAX: usize = 1024;
+
+/// One output of a run.
+pub struct Output {
+    /// Where to, in which form.
+    pub spec: OutputSpec,
+    /// Which records it is shown; all if `None`. What it is not shown is still counted.
+    pub view: Option<View>,
+}
+
+impl From<OutputSpec> for Output {
+    fn from(spec: OutputSpec) -> Self {
+        Self { spec, view: None }
+    }
+}
+
+/// Everything a run needs to know before it starts.
+#[derive(Default)]
+pub struct RunOptions {
+    /// What decides: concurrency, politeness, retries, limits.
+    pub config: Config,
+    /// How requests are made. Its timeout, speed, caps and redirects are taken from `config`.
+    pub client: ClientOptions,
+    /// What is fetched.
+    pub source: SourceSpec,
+    /// Where the records go.
+    pub outputs: Vec<Output>,
+    /// A directory for bodies, each under the name of its SHA-256.
+    pub bodies: Option<PathBuf>,
+    /// Is shown every record as it is written, on the writer's thread.
+    pub on_record: Option<OnRecord>,
+    /// Is told what the operator should know: that concurrency was lowered, and why.
+    pub on_note: Option<Box<dyn FnMut(&str) + Send>>,
+    /// Whether the descriptor limit of the process may be raised.
+    pub descriptors: Descriptors,
+    /// Event loops; chosen by concurrency and processors if `None`.
+    pub shards: Option<NonZeroUsize>,
+}
+
+/// A run that has started. Dropping it stops it at once.
+pub struct Run {
+    stop: Stop,
+    live: Live,
+    shared: Arc<Shared>,
+    written: Arc<Written>,
+    reports: Vec<Arc<ShardReport>>,
+    shards: Vec<JoinHandle<Result<(), ClientError>>>,
+    writer: Option<JoinHandle<Result<(), SinkError>>>,
+    /// Kept so that a shard can reach another one for as long as the run goes on.
+    _inboxes: Vec<mpsc::Sender<Pending>>,
+    asked: u32,
+}
+
+impl Run {
+    /// Opens the inputs and outputs and starts to fetch, on threads of its own.
+    ///
+    /// # Errors
+    /// An input or output that cannot be opened, or an option that cannot be used. Nothing was
+    /// fetched and nothing overwritten then.
+    pub fn start(mut options: RunOptions) -> Result<Self, RunError> {
+        options.source.caps = options.config.caps;
+        let source = source::open(&options.source).map_err(RunError::Source)?;
+        Self::start_from(source, options)
+    }
+
+    /// As [`Self::start`], with a source of the caller's own; `options.source` is not looked at.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_from(source: Box<dyn Source>, options: RunOptions) -> Result<Self, RunError> {
+        let RunOptions { config, mut client, outputs, bodies, on_record, mut on_note, .. } =
+            options;
+        let fit = Fit::new(&config, options.descriptors, options.shards);
+        if let (Some(note), Some(on_note)) = (fit.note(), &mut on_note) {
+            on_note(&note);
+        }
+        fit::apply(&config, &fit, &mut client);
+        let bodies = match bodies {
+            Some(dir) => {
+                client.keep.body = KeepBody::All;
+                Some(BodyStore::open(&dir).map_err(RunError::Output)?)
+            }
+            None => None,
+        };
+        let outlets = open_outlets(outputs)?;
+        let stop = Stop::default();
+        let asked = config.concurrency.get();
+        let shared = Arc::new(Shared::new(config, stop.clone(), fit.allowed, fit.shards));
+        let written = Arc::new(Written::new(fit.shards));
+        let (batches, received) = mpsc::channel(BATCHES_MAX);
+        let writer = Writer {
+            outlets,
+            bodies,
+            on_record,
+            written: Arc::clone(&written),
+            stop: stop.clone(),
+        };
+        let writer = spawn("gather-writer", move || writer.run(received))?;
+        let host_targets = fit::host_targets(&shared.config, fit.allowed);
+        let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
+        let ports = intake::start(source, &intake).map_err(RunError::Thread)?;
+        let (inboxes, waiting): (Vec<_>, Vec<_>) =
+            (0..fit.shards).map(|_| mpsc::channel(INBOX_TARGETS_MAX)).unzip();
+        let reports: Vec<_> = (0..fit.shards).map(|_| Arc::default()).collect();
+        let tls = TlsConfigs::new(&client.net.tls, client.net.http);
+        let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
+        let mut shards = Vec::with_capacity(fit.shards);
+        for (index, (port, inbox)) in ports.into_iter().zip(waiting).enumerate() {
+            let parts = ShardParts {
+                index,
+                run: Arc::clone(&shared),
+                feed: Feed::new(index, Some(port), inbox),
+                batches: batches.clone(),
+                written: Arc::clone(&written),
+                report: Arc::clone(&reports[index]),
+                neighbours: inboxes.iter().map(mpsc::Sender::downgrade).collect(),
+            };
+            shards.push(start_shard(parts, client.clone(), Arc::clone(&tls))?);
+        }
+        let live = Live::new(Arc::clone(&shared), Arc::clone(&written), reports.clone());
+        Ok(Self {
+            stop,
+            live,
+            shared,
+            written,
+            reports,
+            shards,
+            writer: Some(writer),
+            _inboxes: inboxes,
+            asked,
+        })
+    }
+
+    /// A view of the run while it goes on; also good after its end.
+    pub fn live(&self) -> Live {
+        self.live.clone()
+    }
+
+    /// What stops the run early.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Whether all records are written.
+    pub fn is_finished(&self) -> bool {
+        self.writer.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Waits for the end, and accounts for every input.
+    ///
+    /// # Errors
+    /// A source or an output that failed on the way, or a defect of our own: an input without
+    /// exactly one record.
+    pub fn wait(mut self) -> Result<Summary, RunError> {
+        for shard in self.shards.drain(..) {
+            match shard.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(RunError::Client(error)),
+                Err(_) => return Err(RunError::Panic),
+            }
+        }
+        let writer = self.writer.take().map(JoinHandle::join);
+        match writer {
+            Some(Ok(Ok(()))) | None => {}
+            Some(Ok(Err(error))) => return Err(RunError::Output(error)),
+            Some(Err(_)) => return Err(RunError::Panic),
+        }
+        if let Some(error) = self.shared.take_source_error() {
+            return Err(RunError::Source(error));
+        }
+        let account = self.written.account();
+        self.check(&account)?;
+        let facts: Vec<_> = self.reports.iter().map(|report| report.read()).collect();
+        Ok(tell::summary(&self.shared, &account, &facts, self.asked, self.ended()))
+    }
+
+    fn ended(&self) -> Ended {
+        match self.stop.cause() {
+            None => Ended::Finished,
+            Some(Cause::FailFast) => Ended::FailFast,
+            Some(Cause::MaxFailures) => Ended::MaxFailures,
+            Some(Cause::Deadline) => Ended::Deadline,
+            Some(Cause::OutputClosed) => Ended::OutputClosed,
+            Some(Cause::Drain | Cause::Now | Cause::Fault) => Ended::Stopped,
+        }
+    }
+
+    /// The last act of a run: every input has exactly one record, or was left pending by a stop.
+    fn check(&self, account: &Account) -> Result<(), RunError> {
+        let (inputs, records) = (self.shared.inputs(), account.records());
+        let complete = self.stop.cause().is_none_or(Cause::cancels);
+        if records > inputs || (complete && records < inputs) {
+            return Err(RunError::Unbalanced { inputs, records });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !self.shards.is_empty() {
+            self.stop.now();
+        }
+    }
+}
+
+fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {
+    let (specs, views): (Vec<_>, Vec<_>) =
+        outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
+    let sinks = gather_store::open_all(&specs).map_err(RunError::Output)?;
+    Ok(sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view }).collect())
+}
+
+/// Starts the thread of one shard: a runtime of its own, and nothing shared but counters.
+pub(crate) fn start_shard(
+    parts: ShardParts,
+    client: ClientOptions,
+    tls: Arc<TlsConfigs>,
+) -> Result<JoinHandle<Result<(), ClientError>>, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(RunError::Thread)?;
+    spawn("gather-shard", move || {
+        // A shard that dies must not leave the others waiting for its targets.
+        let _stop = StopOnPanic(parts.run.stop.clone());
+        let client = match Client::new(client, tls) {
+            Ok(client) => client,
+            Err(error) => {
+                parts.run.stop.now();
+                return Err(error);
+            }
+        };
+        let shard = Rc::new(Shard::new(parts, client));
+        LocalSet::new().block_on(&runtime, shard.run());
+        Ok(())
+    })
+}
+
+struct StopOnPanic(Stop);
+
+impl Drop for StopOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.now();
+        }
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, RunError> {
+    thread::Builder::new().name(name.into()).spawn(work).map_err(RunError::Thread)
+}
+
+/// Why a run could not start, or could not be brought to its end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// An input cannot be read.
+    Source(SourceError),
+    /// An output cannot be written.
+    Output(SinkError),
+    /// An option of the client cannot be used.
+    Client(ClientError),
+    /// A thread or its event loop cannot be started.
+    Thread(std::io::Error),
+    /// A defect: inputs and records do not match.
+    Unbalanced {
+        /// Inputs that came in.
+        inputs: u64,
+        /// Records that were written.
+        records: u64,
+    },
+    /// A defect: a thread of the engine panicked.
+    Panic,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(error) => error.fmt(f),
+            Self::Output(error) => error.fmt(f),
+            Self::Client(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "a thread cannot be started: {error}"),
+            Self::Unbalanced { inputs, records } => write!(
+                f,
+                "{inputs} inputs came in and {records} records were written: a defect of gather, \
+                 please report it"
+            ),
+            Self::Panic => {
+                f.write_str("a thread ended unexpectedly: a defect of gather, please report it")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Source(error) => Some(error),
+            Self::Output(error) => Some(error),
+            Self::Client(error) => Some(error),
+            Self::Thread(error) => Some(error),
+            Self::Unbalanced { .. } | Self::Panic => None,
+        }
+    }
+}
