@@ -2,6 +2,7 @@
 
 mod config_show;
 mod docs;
+mod fetch;
 mod init;
 mod plan;
 mod print_job;
@@ -66,8 +67,10 @@ fn fetch(args: &FetchArgs, typed: Typed<'_>, matches: &ArgMatches) -> Result<Exi
     if let Some(name) = &args.file.print_job {
         return print(&print_job::text(name, typed, matches)?);
     }
-    let _settings = Settings::load(typed, matches)?;
-    Err(CliError::fault("not yet"))
+    let settings = Settings::load(typed, matches)?;
+    let notes: Vec<String> =
+        settings.notes.iter().cloned().chain(usage::note_on(typed.argv)).collect();
+    fetch::fetch(&settings, &notes)
 }
 
 /// Says what should be said about the settings before anything happens.

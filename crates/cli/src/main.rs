@@ -13,6 +13,7 @@ mod outcome;
 mod progress;
 mod reference;
 mod resolve;
+mod run;
 mod settings;
 mod signals;
 mod summary;
