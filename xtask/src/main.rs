@@ -2,6 +2,7 @@
 
 mod bench;
 mod generate;
+mod needs;
 mod repo;
 mod test;
 mod tidy;
@@ -19,8 +20,7 @@ enum Args {
     /// Checks the rules of the house that no compiler knows.
     Tidy(tidy::Args),
     /// Runs the built program against real servers and holds the figures against their limits.
-    #[command(subcommand)]
-    Bench(bench::Suite),
+    Bench(bench::Args),
     /// Writes the documents that are generated from the program.
     Gen(generate::Args),
 }
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let done = match Args::parse() {
         Args::Test(args) => test::run(&args),
         Args::Tidy(args) => tidy::run(&args),
-        Args::Bench(suite) => bench::run(&suite),
+        Args::Bench(args) => bench::run(args),
         Args::Gen(args) => generate::run(&args),
     };
     match done {

@@ -4,13 +4,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
-use crate::repo;
-
-/// Programs that tests and benches talk to, and Debian's packages of them.
-const NEEDS: &[(Need, &str)] = &[
-    (Need::Program("nginx"), "nginx"),
-    (Need::File("/usr/lib/nginx/modules/ngx_http_echo_module.so"), "libnginx-mod-http-echo"),
-];
+use crate::{needs, repo};
 
 /// Runs every test, or those that the options choose.
 #[derive(Debug, clap::Args)]
@@ -20,57 +14,19 @@ pub(crate) struct Args {
     runner: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Need {
-    Program(&'static str),
-    File(&'static str),
-}
-
-impl Need {
-    fn is_met(self) -> bool {
-        match self {
-            Self::Program(name) => repo::find_program(name).is_some(),
-            Self::File(path) => std::path::Path::new(path).is_file(),
-        }
-    }
-}
-
 /// Runs the tests; the exit code is the worst of the runners'.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    install();
+    let missing = needs::install(needs::TESTS);
     let docs = doc_tests(&args.runner)?;
     // Last, so that the closing lines are those of the runner with nearly all tests.
     let tests = unit_tests(&args.runner)?;
-    for (_, package) in missing() {
+    for package in missing {
         eprintln!("NOT TESTED: what needs {package}, which is missing and could not be installed");
     }
     if !docs {
         eprintln!("FAILED: doc tests (see above)");
     }
     Ok(if docs && tests { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn missing() -> impl Iterator<Item = (Need, &'static str)> {
-    NEEDS.iter().copied().filter(|(need, _)| !need.is_met())
-}
-
-/// Installs the missing packages if this is root on a machine with apt; what is left is told later.
-fn install() {
-    let packages: Vec<&str> = missing().map(|(_, package)| package).collect();
-    let is_root = repo::stdout("id", &["-u"]).is_ok_and(|id| id.trim() == "0");
-    if packages.is_empty() || !is_root || repo::find_program("apt-get").is_none() {
-        return;
-    }
-    eprintln!("installing {}", packages.join(" "));
-    let apt = |args: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-y"]).args(args);
-        repo::output(&mut command)
-    };
-    let install = [&["install", "--no-install-recommends"], &packages[..]].concat();
-    if let Err(error) = apt(&["update"]).and_then(|_| apt(&install)) {
-        eprintln!("could not install {}: {error:#}", packages.join(" "));
-    }
 }
 
 fn unit_tests(runner: &[String]) -> Result<bool> {

@@ -459,6 +459,7 @@ impl<P> Frontier<P> {
         let late = if strict { Duration::ZERO } else { slack(spacing) };
         host.next_at = after(host.next_at, spacing, late, now);
         host.in_flight += 1;
+        host.born_at = host.born_at.min(now);
         let (first, standing, key) = (host.in_flight == 1, host.standing, host.key.clone());
         if first {
             host.kept_slot = u32::MAX;

@@ -20,15 +20,20 @@ const USED_SHARE: f64 = 0.96;
 const WINDOW_S_MIN: f64 = 0.2;
 /// A first burst that lasted longer than this is not the host's bucket.
 const BURST_S_MAX: f64 = 1.0;
-/// Fewer answers than this say nothing about a rate.
-const ANSWERS_MIN: u32 = 4;
-/// Answers kept to estimate a rate.
-const ANSWERS_MAX: usize = 512;
+/// Fewer requests than this say nothing about a rate.
+const SENT_MIN: usize = 4;
+/// Requests kept to estimate a rate.
+const SENT_MAX: usize = 512;
+/// A learned rate is lowered to this part of it at least, and to this part at most.
+const DECREASE_MIN: f64 = 0.95;
+const DECREASE_MAX: f64 = 0.5;
 /// A learned rate is kept this long at least, before more is tried.
-const HOLD_MIN: Duration = Duration::from_secs(10);
+const HOLD_MIN: Duration = Duration::from_secs(4);
+/// And so many times what the host asked for.
+const HOLD_PAUSES: u32 = 8;
 const HOLD_MAX: Duration = Duration::from_secs(600);
-/// Part of the learned rate that is added each second after the hold.
-const INCREASE_SHARE: f64 = 0.02;
+/// Part of the rate that is added each second after the hold.
+const INCREASE_SHARE: f64 = 0.06;
 /// Requests a second below which no host is slowed.
 const FLOOR_PER_SECOND: f64 = 0.01;
 /// A gate unused for this long knows nothing any more.
@@ -49,13 +54,16 @@ pub(crate) struct Gate {
     /// Good answers before the first refusal, and the seconds they took: the host's bucket.
     /// `None` if it took too long to be one.
     burst: Option<(f64, f64)>,
+    /// When the request that was refused first went out: its host's bucket was empty then.
+    refused_at: Time,
     closed_at: Time,
     opened_at: Time,
     ramp_per_second: f64,
     doubling_s: f64,
-    /// Good answers since it was reopened, the newest `ANSWERS_MAX`.
-    answers: VecDeque<Time>,
-    answered: u32,
+    /// When requests went out since it was reopened, the newest `SENT_MAX`, and how many in all.
+    /// At a refusal, those that went out before the refused one were let through.
+    sent: VecDeque<Time>,
+    sent_count: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +81,8 @@ enum Phase {
 }
 
 impl Gate {
-    /// The gate of a host that refuses for the first time, after `answers` in `lasted`.
+    /// The gate of a host that refuses for the first time, after `answers` good
+    /// answers to requests sent within `lasted`.
     pub(crate) fn new(answers: u32, lasted: Duration) -> Self {
         let lasted_s = lasted.as_secs_f64();
         Self {
@@ -83,26 +92,31 @@ impl Gate {
             hold: HOLD_MIN,
             hold_until: Time::ZERO,
             burst: (lasted_s < BURST_S_MAX).then_some((f64::from(answers), lasted_s)),
+            refused_at: Time::ZERO,
             closed_at: Time::ZERO,
             opened_at: Time::NEVER,
             ramp_per_second: RAMP_PER_SECOND,
             doubling_s: RAMP_DOUBLING_S,
-            answers: VecDeque::new(),
-            answered: 0,
+            sent: VecDeque::new(),
+            sent_count: 0,
         }
     }
 
-    /// Closes at `now` and returns until when. A rate is learned from what was answered since the
-    /// last closure.
+    /// Closes at `now`, for a refusal of what was sent at `sent`, and returns until when. A rate is
+    /// learned from what went out before that since the last closure.
     pub(crate) fn close(
         &mut self,
+        sent: Time,
         now: Time,
         retry_after: Option<Duration>,
         config: &RetryConfig,
         rng: &mut Rng,
     ) -> Time {
-        if self.answered >= ANSWERS_MIN {
-            self.learn(now, retry_after);
+        let unanswered = self.sent.len() - self.sent.partition_point(|&at| at < sent);
+        self.sent.truncate(self.sent.len() - unanswered);
+        self.sent_count -= u32::try_from(unanswered).expect("at most SENT_MAX");
+        if self.sent.len() >= SENT_MIN {
+            self.learn(sent, now, retry_after);
         } else if self.rate > 0.0 {
             self.rate = (self.rate * 0.85).max(floor(retry_after));
         } else if self.opened_at != Time::NEVER {
@@ -115,9 +129,10 @@ impl Gate {
         };
         self.refusals += 1;
         self.phase = Phase::Closed;
+        self.refused_at = sent;
         self.closed_at = now;
-        self.answers.clear();
-        self.answered = 0;
+        self.sent.clear();
+        self.sent_count = 0;
         now + pause.max(Duration::from_millis(1))
     }
 
@@ -152,17 +167,17 @@ impl Gate {
             self.opened_at = now;
             self.phase = if self.rate > 0.0 { Phase::Paced } else { Phase::Probe };
         }
+        if self.sent.len() == SENT_MAX {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(now);
+        self.sent_count = self.sent_count.saturating_add(1);
         (self.interval(now), reopens)
     }
 
     /// A good answer came to a request sent after the last closure.
     pub(crate) fn answered(&mut self, sent: Time, now: Time) {
         self.refusals = 0;
-        self.answered += 1;
-        if self.answers.len() == ANSWERS_MAX {
-            self.answers.pop_front();
-        }
-        self.answers.push_back(now);
         if self.phase == Phase::Probe {
             self.doubling_s = RAMP_DOUBLING_S.max(4.0 * now.since(sent).as_secs_f64());
             self.phase = Phase::Ramp { since: now };
@@ -212,15 +227,20 @@ impl Gate {
     /// The learned rate, and what is added to it after the hold.
     fn rate_at(&self, now: Time) -> f64 {
         let more_s = now.since(self.hold_until).as_secs_f64();
-        self.rate * (1.0 + INCREASE_SHARE * more_s)
+        self.rate * (1.0 + INCREASE_SHARE).powf(more_s.min(1000.0))
     }
 
-    fn learn(&mut self, now: Time, retry_after: Option<Duration>) {
-        let estimate = USED_SHARE * self.estimate(now);
+    fn learn(&mut self, sent: Time, now: Time, retry_after: Option<Duration>) {
+        let estimate = USED_SHARE * self.estimate(sent);
         let before = self.rate;
-        let paced = if before > 0.0 { 0.9 * self.rate_at(now) } else { f64::INFINITY };
-        self.rate = estimate.min(paced).max(floor(retry_after));
-        let least = HOLD_MIN.max(retry_after.unwrap_or_default().saturating_mul(10));
+        self.rate = if before > 0.0 {
+            let used = self.rate_at(sent);
+            estimate.clamp(DECREASE_MAX * used, DECREASE_MIN * used)
+        } else {
+            estimate
+        };
+        self.rate = self.rate.max(floor(retry_after));
+        let least = HOLD_MIN.max(retry_after.unwrap_or_default().saturating_mul(HOLD_PAUSES));
         // The same ceiling again: it costs a closure each time, so ask less often.
         let confirmed = before > 0.0 && (self.rate / before - 1.0).abs() < 0.15;
         self.hold = if confirmed { (self.hold * 2).min(HOLD_MAX) } else { least };
@@ -228,53 +248,52 @@ impl Gate {
     }
 
     /// The requests a second that the host seems to bear, if it counts with a token bucket: at
-    /// least what it has shown to bear, at most what explains that it refused now.
-    fn estimate(&self, now: Time) -> f64 {
-        let shown = self.shown(now);
+    /// least what it has shown to bear, at most what explains that it refused what was sent at
+    /// `refused`.
+    fn estimate(&self, refused: Time) -> f64 {
+        let shown = self.shown(refused);
         let sending = match self.phase {
-            Phase::Ramp { since } => self.ramp_at(since, now),
-            Phase::Paced => self.rate_at(now),
+            Phase::Ramp { since } => self.ramp_at(since, refused),
+            Phase::Paced => self.rate_at(refused),
             Phase::Closed | Phase::Probe | Phase::Free => f64::INFINITY,
         };
-        self.explained(now).map_or(shown, |rate| rate.min(sending).max(shown))
+        self.explained(refused).map_or(shown, |rate| rate.min(sending).max(shown))
     }
 
     /// A bucket that is empty now gave, in any window that ends now, at most its burst and what
     /// flowed in. A window that begins with the last refusal began with an empty bucket; that one
     /// also holds for quotas per window of time.
-    fn shown(&self, now: Time) -> f64 {
-        let since_refusal_s = now.since(self.closed_at).as_secs_f64();
-        let mut best = f64::from(self.answered) / since_refusal_s.max(1e-3);
+    fn shown(&self, refused: Time) -> f64 {
+        let since_refusal_s = refused.since(self.refused_at).as_secs_f64();
+        let mut best = f64::from(self.sent_count) / since_refusal_s.max(1e-3);
         let (burst, burst_s, trust) = match self.burst {
             Some((burst, lasted_s)) => (burst, lasted_s, 1.0),
             None => (0.0, 0.0, 0.8),
         };
-        let starts = self.answers.iter().enumerate().map(|(i, &at)| (i + 1, at));
-        for (before, start) in std::iter::once((0, self.opened_at)).chain(starts) {
-            let window_s = now.since(start).as_secs_f64();
+        for (before, &start) in self.sent.iter().enumerate() {
+            let window_s = refused.since(start).as_secs_f64();
             if window_s < WINDOW_S_MIN.max(2.0 * burst_s) {
                 break;
             }
-            // A window begins with an answer, which took one from the bucket. While the first
-            // burst lasted, the bucket was filled as well.
-            let count = (self.answers.len() - before) as f64 + 1.0;
+            // While the first burst lasted, the bucket was filled as well.
+            let count = (self.sent.len() - before) as f64;
             best = best.max(trust * (count - burst) / (window_s - burst_s));
         }
         best
     }
 
-    /// The highest rate of a bucket of the known burst that would be empty now, found by giving it
-    /// the answers again. `None` if the burst is not known.
-    fn explained(&self, now: Time) -> Option<f64> {
+    /// The highest rate of a bucket of the known burst that would be empty now, found by sending
+    /// it the same again. `None` if the burst is not known.
+    fn explained(&self, refused: Time) -> Option<f64> {
         let (burst, burst_s) = self.burst?;
         let refuses = |rate: f64| {
             let burst = (burst - rate * burst_s).max(1.0);
             let (mut tokens, mut at) = (burst, self.opened_at);
-            for &answer in &self.answers {
-                tokens = (tokens + rate * answer.since(at).as_secs_f64()).min(burst) - 1.0;
-                at = answer;
+            for &sent in &self.sent {
+                tokens = (tokens + rate * sent.since(at).as_secs_f64()).min(burst) - 1.0;
+                at = sent;
             }
-            (tokens + rate * now.since(at).as_secs_f64()).min(burst) < 1.0
+            (tokens + rate * refused.since(at).as_secs_f64()).min(burst) < 1.0
         };
         let (mut least, mut most) = (0.0, 2.0 * RAMP_PER_SECOND_MAX);
         for _ in 0..20 {

@@ -4,7 +4,7 @@
 //! at every slot only when the earliest of them is due, so a tick in between costs one comparison.
 
 use std::cell::{Cell, RefCell};
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -173,9 +173,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Runs `future` until it is done or the try's time is over.
-    pub(crate) async fn within<F: Future>(&self, future: F) -> Result<F::Output, Expiry> {
-        let mut future = pin!(future);
+    /// Runs `future` until it is done or the try's time is over. It comes pinned, because moving
+    /// the future of a whole try costs more than the rest of this.
+    pub(crate) async fn within<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+    ) -> Result<F::Output, Expiry> {
         std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending => self.poll_expired(cx).map(Err),

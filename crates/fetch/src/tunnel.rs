@@ -11,6 +11,9 @@ use crate::proxy::Credentials;
 /// The longest answer to CONNECT that is read.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 
+/// The version byte of SOCKS 5.
+const VERSION: u8 = 5;
+
 /// Why a proxy gave no tunnel, as a sentence's end: "the proxy p ...".
 pub(crate) type Refusal = String;
 
@@ -89,7 +92,6 @@ pub(crate) async fn socks5<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    const VERSION: u8 = 5;
     const NO_AUTH: u8 = 0;
     const PASSWORD: u8 = 2;
     const CONNECT: u8 = 1;
@@ -157,6 +159,9 @@ where
 async fn read_socks_reply<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), Refusal> {
     let mut start = [0; 5];
     stream.read_exact(&mut start[..4]).await.map_err(|error| broken(&error))?;
+    if start[0] != VERSION {
+        return Err("gave a reply that is not SOCKS 5".into());
+    }
     let why = match start[1] {
         0 => "",
         1 => "had a general failure",

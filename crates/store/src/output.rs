@@ -75,15 +75,16 @@ impl Output {
         &self.name
     }
 
-    /// Accepts what `encode` appends as one record.
+    /// Accepts what `encode` appends as one record; on an error it was not called.
     pub(crate) fn record(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SinkError> {
-        // Still full: an earlier write failed. Accepting more would grow without limit.
+        // Before, not after: so an error says that this record was not accepted, and one that
+        // lasts cannot fill the memory.
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush()?;
         }
         encode(&mut self.buffer);
         self.ends.push(self.buffer.len());
-        if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
+        Ok(())
     }
 
     /// Accepts what stands before the first record (a header), which counts as none.
@@ -385,6 +386,21 @@ mod tests {
             .count();
         assert!(refused > 900);
         assert!(disk.output.buffer.len() <= BUFFER_BYTES + line.len());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_closed_pipe_is_said_to_be_closed() {
+        let (reader, writer) = io::pipe().unwrap();
+        let file = File::from(std::os::fd::OwnedFd::from(writer));
+        let mut output = Output::new(Box::new(Stream(file)), None, Durability::Disk);
+        output.record(|buffer| buffer.extend_from_slice(b"read\n")).unwrap();
+        output.commit().unwrap();
+        drop(reader);
+        output.record(|buffer| buffer.extend_from_slice(b"unread\n")).unwrap();
+        let error = output.commit().unwrap_err();
+        assert_eq!(error.kind, SinkErrorKind::Closed);
+        assert_eq!(error.kept, Some(Position { bytes: 5, records: 1 }));
     }
 
     #[test]

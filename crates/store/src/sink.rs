@@ -19,7 +19,7 @@ pub trait Sink: Send {
     /// Accepts one record. It need not reach the system before [`commit`](Self::commit).
     ///
     /// # Errors
-    /// When the output cannot take it.
+    /// When the output cannot take those before it. This one is then not accepted.
     fn write(&mut self, record: &Record) -> Result<(), SinkError>;
 
     /// Hands over all that was written, as durably as the [`OutputSpec`] asks.

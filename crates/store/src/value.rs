@@ -133,7 +133,8 @@ fn some<T>(list: &[T]) -> Option<&[T]> {
 
 /// A phase of less than half a microsecond did not happen.
 fn seconds(time: Duration) -> Option<Value<'static>> {
-    let us = u64::try_from(time.as_nanos().saturating_add(500) / 1000).unwrap_or(u64::MAX);
+    let us = u64::from((time.subsec_nanos() + 500) / 1000);
+    let us = time.as_secs().saturating_mul(1_000_000).saturating_add(us);
     (us != 0).then_some(Value::Seconds(us))
 }
 

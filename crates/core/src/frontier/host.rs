@@ -121,9 +121,9 @@ pub(super) struct Host<P> {
     pub(super) in_flight: u32,
     pub(super) admitted: u32,
     pub(super) budget_spent: u32,
-    /// Good answers so far, and when the first came.
+    /// Good answers so far, and when the first request went out.
     pub(super) answers: u32,
-    pub(super) first_answer_at: Time,
+    pub(super) born_at: Time,
     pub(super) standing: Standing,
     pub(super) counted: Option<Standing>,
     pub(super) name: Name,
@@ -161,7 +161,7 @@ impl<P> Host<P> {
             admitted: 0,
             budget_spent: 0,
             answers: 0,
-            first_answer_at: Time::NEVER,
+            born_at: Time::NEVER,
             standing: Standing::Untried,
             counted: None,
             name: Name::Known,

@@ -33,7 +33,6 @@ impl<P> Frontier<P> {
         match signal {
             Signal::Answered => {
                 host.answers = host.answers.saturating_add(1);
-                host.first_answer_at = host.first_answer_at.min(now);
                 host.unavailable = 0;
                 match &mut host.gate {
                     Some(gate) if is_late => gate.answered_late(),
@@ -48,14 +47,14 @@ impl<P> Frontier<P> {
             }
             Signal::RateLimited { retry_after } => {
                 self.prove(index, sent, now);
-                self.close(index, CloseCause::RateLimited, retry_after, is_late, now);
+                self.close(index, CloseCause::RateLimited, retry_after, is_late, (sent, now));
             }
             Signal::Unavailable { retry_after } => {
                 host.unavailable = host.unavailable.saturating_add(1);
                 let closes = retry_after.is_some() || host.unavailable >= UNAVAILABLE_MAX;
                 self.prove(index, sent, now);
                 if closes {
-                    self.close(index, CloseCause::Unavailable, retry_after, is_late, now);
+                    self.close(index, CloseCause::Unavailable, retry_after, is_late, (sent, now));
                 } else {
                     self.lose_probe(index, is_late);
                 }
@@ -115,7 +114,7 @@ impl<P> Frontier<P> {
         cause: CloseCause,
         retry_after: Option<Duration>,
         is_late: bool,
-        now: Time,
+        (sent, now): (Time, Time),
     ) {
         let too_long = retry_after.is_some_and(|asked| asked > self.retry.retry_after_max);
         let host = self.hosts[index as usize].as_mut().expect("a host with work is in the slab");
@@ -124,10 +123,10 @@ impl<P> Frontier<P> {
                 host.until = host.until.max(now + asked);
             }
         } else {
-            let (answers, lasted) = (host.answers, now.since(host.first_answer_at));
+            let (answers, lasted) = (host.answers, sent.since(host.born_at));
             let gate = host.gate.get_or_insert_with(|| Box::new(Gate::new(answers, lasted)));
             let known = gate.learned();
-            host.until = gate.close(now, retry_after, &self.retry, &mut self.rng);
+            host.until = gate.close(sent, now, retry_after, &self.retry, &mut self.rng);
             host.closed_at = now;
             let (learned, until, key) = (gate.learned(), host.until, host.key.clone());
             self.note(HostEvent::Closed { host: key.clone(), until, cause });

@@ -143,3 +143,69 @@ fn silent_hosts_do_not_hold_up_good_ones() {
         assert!(last <= 1.5 * alone, "{told}");
     });
 }
+
+#[test]
+fn numbers() {
+    for (jitter, way) in [(0.0, 0.5), (1.0, 0.05), (0.2, 0.5), (1.0, 0.5)] {
+        for (n, c) in [(200, 20), (500, 50), (1000, 50), (2000, 100)] {
+            let mut late = 0;
+            let mut by = [0; 11];
+            let mut many = 0;
+            let mut worst = f64::MIN;
+            let mut extra = 0.0_f64;
+            let mut ratio = Vec::new();
+            let mut bad = String::new();
+            for seed in 0..100 {
+                let mut rng = Rng::with_seed(seed);
+                let rate = rng.f64() * 180.0 + 20.0;
+                let burst = rng.u32(1..=10);
+                let ra = rng.u64(1..=5);
+                let lat = rng.f64() * 99.5 + 0.5;
+                let mut world = World::new(config(c), seed);
+                let mut site = Site::new(Server::bucket(rate, f64::from(burst), ra), lat);
+                site.way = way;
+                site.latency = (lat * (1.0 - jitter / 2.0), lat * (1.0 + jitter / 2.0));
+                let host = world.add(1, &site).start;
+                world.targets = vec![host; n];
+                let r = world.run();
+                assert_eq!(r.count("ok"), n);
+                let most = n as f64 / rate + 6.0 * ra as f64;
+                let over = r.seconds() - most;
+                if over > 0.0 {
+                    late += 1;
+                    by[burst as usize] += 1;
+                    bad = format!(
+                        "seed {seed} rate {rate:.0} b {burst} ra {ra} lat {lat:.0}: {:.1} of {most:.1} {:?}",
+                        r.seconds(),
+                        r.events
+                            .iter()
+                            .filter_map(|e| {
+                                if let gather_core::frontier::HostEvent::RateLearned {
+                                    per_second,
+                                    ..
+                                } = e
+                                {
+                                    Some(*per_second)
+                                } else {
+                                    None
+                                }
+                            })
+                            .collect::<Vec<_>>()
+                    )
+                }
+                let req = r.requests as f64 / n as f64;
+                if req > 1.15 {
+                    many += 1;
+                }
+                worst = worst.max(over);
+                extra = extra.max(req);
+                ratio.push(r.seconds() / (n as f64 / rate));
+            }
+            ratio.sort_by(f64::total_cmp);
+            eprintln!(
+                "jitter {jitter} way {way} N={n} c={c}: late {late} {by:?} many {many} worst over {worst:.1} s, requests max {extra:.3}, time/ideal p50 {:.2} max {:.2} {bad}",
+                ratio[50], ratio[99]
+            );
+        }
+    }
+}

@@ -21,15 +21,17 @@ use crate::server::{Reply, Server};
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     pub(crate) server: Server,
-    /// To the server and back.
+    /// To the server and back, in milliseconds: from and to.
     pub(crate) latency: (f64, f64),
+    /// The part of the latency before the server decides; the rest comes after it.
+    pub(crate) way: f64,
     /// Its name is looked up, which takes so long and fails so.
     pub(crate) name: Option<(Duration, Option<ErrorKind>)>,
 }
 
 impl Site {
     pub(crate) fn new(server: Server, latency_ms: f64) -> Self {
-        Self { server, latency: (latency_ms, latency_ms), name: None }
+        Self { server, latency: (latency_ms, latency_ms), way: 0.5, name: None }
     }
 }
 
@@ -275,7 +277,7 @@ impl Run {
         self.report.requests += 1;
         self.report.host_requests[site] += 1;
         let (least, most) = self.world.sites[site].latency;
-        let way_ms = (least + (most - least) * self.rng.f64()) / 2.0;
+        let way_ms = (least + (most - least) * self.rng.f64()) * self.world.sites[site].way;
         self.schedule(ms(way_ms), Event::Arrival(lease.id(), site));
         assert!(self.leases.insert(lease.id(), (lease, None)).is_none());
     }
@@ -288,10 +290,11 @@ impl Run {
                 *slot = Some(reply);
                 let sent = lease.leased_at();
                 let way = self.now.since(sent);
+                let back = way.mul_f64(1.0 / self.world.sites[site].way - 1.0);
                 let rest = self.world.config.timeout.saturating_sub(way);
                 let after = match reply {
                     Reply::Silence => rest,
-                    _ => (self.world.sites[site].server.takes() + way).min(rest),
+                    _ => (self.world.sites[site].server.takes() + back).min(rest),
                 };
                 if after == rest {
                     *slot = Some(Reply::Silence);

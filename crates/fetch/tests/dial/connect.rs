@@ -125,6 +125,11 @@ fn the_next_address_is_tried_when_one_fails_or_is_silent() {
         check("127.0.0.3,127.0.0.4", "connected to 127.0.0.4").await;
         check("127.0.0.2,127.0.0.4", "connected to 127.0.0.4").await;
         check("127.0.0.3", "connect.refused: connection refused by 127.0.0.3").await;
+        check(
+            "127.0.0.3,127.0.0.5",
+            "connect.refused: connection refused by 127.0.0.5 (2 addresses tried)",
+        )
+        .await;
     });
 }
 
@@ -207,4 +212,13 @@ fn impossible_options_are_refused() {
         "the number of lookups at once must not be 0",
     );
     check(with_timeout(0), "the connect timeout must not be 0");
+}
+
+/// Ten thousand tries in flight each hold the future of their dial.
+#[test]
+fn a_dial_takes_little_room_in_its_try() {
+    let dialer = dialer(&NetOptions::default());
+    let (host, progress) = (key("http://127.0.0.1:80"), Progress::new());
+    let bytes = std::mem::size_of_val(&dialer.dial(&host, &progress));
+    assert!(bytes <= 512, "{bytes} bytes");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::support::{dialer, key, serve, shard, silent, tell, told};
 use gather_fetch::{
-    ClientIdentity, DialError, Dialer, HttpChoice, NetOptions, Progress, Protocol, Stream,
+    ClientIdentity, DialError, Dialer, HttpChoice, NetOptions, Progress, Protocol, Roots, Stream,
     TlsConfigs, TlsOptions, Verify,
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -178,6 +178,22 @@ fn an_unknown_authority_is_refused_unless_nothing_is_checked() {
         assert_eq!(
             told(&dialer(&authority.trusted()), &format!("https://{forged}")).await,
             "tls.unknown_issuer: the certificate of 127.0.0.1 was not signed by the issuer it names",
+        );
+    });
+}
+
+#[test]
+fn the_systems_roots_do_not_hold_ours() {
+    shard(async {
+        let server = start(make(&Authority::named("ours"), GOOD).config).await;
+        let tls = TlsOptions { roots: Roots::System, ..TlsOptions::default() };
+        let dialer = dialer(&NetOptions { tls, ..NetOptions::default() });
+        let told = told(&dialer, &format!("https://{server}")).await;
+        // A machine without any roots says so.
+        assert!(
+            told.ends_with("is signed by nobody we trust")
+                || told.starts_with("tls.other: the system's roots cannot be read"),
+            "{told}"
         );
     });
 }

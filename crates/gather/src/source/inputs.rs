@@ -1,39 +1,54 @@
 //! Opens what a spec names and reads it part after part.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 
-use super::batch::{Batch, Extras, KeepPlace};
-use super::gunzip::Gunzip;
-use super::lines::Lines;
-use super::list::ListReader;
+use super::arguments::ArgumentReader;
+use super::batch::{Batch, KeepPlace};
+use super::file::{FileOptions, FileReader};
 use super::parse::{Reject, UrlParser};
-use super::{InputFile, InputPath, Item, Progress, Source, SourceError, SourceSpec};
+use super::plan::{RequestPlan, UrlPlan};
+use super::{Item, Progress, Source, SourceError, SourceSpec};
 
 /// Opens everything `spec` names: arguments first, then the files in order.
 ///
 /// # Errors
 /// What can be told before the first item: nothing to read, a file that cannot be opened, an
 /// argument that is a file, a template that cannot be understood, a table without a URL column.
+/// What can only be told by waiting for a pipe is told by the first `read`.
 pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
-    let mut parts: VecDeque<Box<dyn Reader>> = VecDeque::new();
-    if !spec.arguments.is_empty() {
-        for argument in &spec.arguments {
-            if !argument.contains("://") && Path::new(argument).is_file() {
-                return Err(SourceError::ArgumentIsFile { argument: argument.clone() });
-            }
+    let request = RequestPlan::new(spec.default_request.clone())?;
+    let mut arguments = Vec::new();
+    let mut row_plans = Vec::new();
+    let texts = spec.template.iter().chain(&spec.arguments);
+    for (text, number) in texts.zip(1..) {
+        if !text.contains("://") && Path::new(text).is_file() {
+            return Err(SourceError::ArgumentIsFile { argument: text.clone() });
         }
-        parts.push_back(Box::new(Arguments { arguments: spec.arguments.clone(), next: 0 }));
+        let plan = UrlPlan::new(text, &request)?;
+        if !plan.needs_row() {
+            arguments.push((number, text.clone(), plan));
+        } else if spec.files.is_empty() {
+            plan.no_column(None).map_or(Ok(()), Err)?;
+        } else {
+            row_plans.push(plan);
+        }
     }
+    if !spec.files.is_empty() && row_plans.is_empty() {
+        request.check_no_lists()?;
+    }
+    let mut parts: VecDeque<Box<dyn Reader>> = VecDeque::new();
+    if !arguments.is_empty() {
+        parts.push_back(Box::new(ArgumentReader::new(arguments)));
+    }
+    let options = FileOptions {
+        url_field: spec.url_field.clone(),
+        only: spec.only.clone(),
+        plans: row_plans.into(),
+        request,
+    };
     for file in &spec.files {
-        let name: Arc<str> = name_of(&file.path).into();
-        let stream =
-            open_file(file).map_err(|error| SourceError::Open { file: name.to_string(), error })?;
-        let lines = Lines::new(stream, spec.caps.line_bytes_max as usize);
-        parts.push_back(Box::new(ListReader::new(name, lines, spec.default_request.clone())));
+        parts.push_back(Box::new(FileReader::open(file, options.clone(), spec)?));
     }
     if parts.is_empty() {
         return Err(SourceError::Nothing);
@@ -48,7 +63,12 @@ pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
 
 /// One part of the inputs: the arguments, or a file.
 pub(super) trait Reader: Send {
-    /// As [`Source::read`], for this part alone.
+    /// Looks into it as far as needed to tell whether it can be read.
+    fn prepare(&mut self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// As [`Source::read`], for this part alone; nothing may have been read where more may come.
     fn read(
         &mut self,
         batch: &mut Batch<'_>,
@@ -91,52 +111,7 @@ impl Source for Inputs {
                 self.parts.pop_front();
             }
         }
-        Ok(if self.parts.is_empty() { Progress::End } else { Progress::More })
+        let is_last = self.limit == Some(self.next) || self.parts.is_empty();
+        Ok(if is_last { Progress::End } else { Progress::More })
     }
-}
-
-struct Arguments {
-    arguments: Vec<String>,
-    next: usize,
-}
-
-impl Reader for Arguments {
-    fn read(
-        &mut self,
-        batch: &mut Batch<'_>,
-        context: &mut Context,
-    ) -> Result<Progress, SourceError> {
-        while let Some(argument) = self.arguments.get(self.next) {
-            if batch.is_full() {
-                return Ok(Progress::More);
-            }
-            self.next += 1;
-            let read =
-                context.urls.parse(argument.trim()).map(|parsed| (parsed, Extras::default()));
-            batch.push(read, argument.as_bytes(), None, self.next as u64);
-        }
-        Ok(Progress::End)
-    }
-}
-
-fn name_of(path: &InputPath) -> String {
-    match path {
-        InputPath::Stdin => "-".to_owned(),
-        InputPath::File(path) => path.display().to_string(),
-    }
-}
-
-/// The file's bytes, unzipped if they are gzip.
-fn open_file(file: &InputFile) -> io::Result<Box<dyn Read + Send>> {
-    let raw: Box<dyn Read + Send> = match &file.path {
-        InputPath::Stdin => Box::new(io::stdin()),
-        InputPath::File(path) => {
-            let opened = File::open(path)?;
-            if opened.metadata()?.is_dir() {
-                return Err(io::ErrorKind::IsADirectory.into());
-            }
-            Box::new(opened)
-        }
-    };
-    Ok(Box::new(Gunzip::new(raw)))
 }

@@ -63,6 +63,11 @@ impl Lines {
         self.blocks.buffer().contains(&b'\n')
     }
 
+    /// The length up to which a line is whole.
+    pub(super) fn line_bytes_max(&self) -> usize {
+        self.line_bytes_max
+    }
+
     /// The number of the line that came last, from 1; 0 before the first.
     pub(super) fn number(&self) -> u64 {
         self.number

@@ -10,17 +10,30 @@ use gather_core::ErrorKind;
 use gather_core::config::Caps;
 use gather_core::target::{Place, RequestSpec, Target, TargetNo};
 
+mod arguments;
 mod batch;
+mod csv;
 mod error;
+mod file;
 mod gunzip;
 mod inputs;
 pub mod intake;
+mod jsonl;
 mod lines;
 mod list;
 mod parse;
+mod plan;
+mod rows;
+mod scan;
+mod stream;
+mod template;
+#[cfg(test)]
+mod tests;
 
 pub use error::SourceError;
 pub use inputs::open;
+pub use scan::{Scan, scan};
+pub use stream::{from_iter, from_targets};
 
 /// What is to be read, and how: the input half of a command or job.
 #[derive(Clone, Debug, Default)]

@@ -145,8 +145,7 @@ fn reject(text: &str, error: ParseError) -> Reject {
         ParseError::EmptyHost => "no host in the URL".into(),
         ParseError::RelativeUrlWithoutBase => "not a URL".into(),
         ParseError::InvalidPort => "the port is not a number from 0 to 65535".into(),
-        // A space is what remains of prose, and of CSV given as a list.
-        _ if text.contains([' ', ',', ';']) => format!("not a URL: {error} (one URL a line)"),
+        _ if text.contains(' ') => "not a URL: it contains a space".into(),
         _ => format!("not a URL: {error}"),
     };
     Reject::invalid(message)

@@ -1,0 +1,110 @@
+//! Debian's nginx on ports of its own, with answers after a delay.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::{needs, repo};
+
+/// A running nginx; dropping it ends it.
+#[derive(Debug)]
+pub(super) struct Nginx {
+    child: Child,
+    hosts: Vec<SocketAddr>,
+    _folder: TempDir,
+}
+
+impl Nginx {
+    /// Starts nginx on this many addresses of 127.0.0.0/8.
+    ///
+    /// `/1k/…` is 1 KiB at once; `/delay/1.0/…` a short text after so many seconds, written with
+    /// a point; anything else `ok`.
+    pub(super) fn start(hosts: usize) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let port = free_port()?;
+        let address = |host: usize| {
+            let (third, last) = ((host / 250) as u8, (host % 250 + 1) as u8);
+            SocketAddr::from((Ipv4Addr::new(127, 0, third, last), port))
+        };
+        let hosts: Vec<_> = (0..hosts).map(address).collect();
+        let config = folder.path().join("nginx.conf");
+        fs::write(&config, configuration(&folder.path().display().to_string(), &hosts))?;
+        let nginx = repo::find_program("nginx").context("nginx is not installed")?;
+        let child = Command::new(nginx)
+            .arg("-c")
+            .arg(&config)
+            .arg("-p")
+            .arg(folder.path())
+            .arg("-e")
+            .arg(folder.path().join("error.log"))
+            .stdin(Stdio::null())
+            .spawn()?;
+        let nginx = Self { child, hosts, _folder: folder };
+        nginx.wait_until_up()?;
+        Ok(nginx)
+    }
+
+    /// The URL of a path on a host; hosts repeat from the first when there are no more.
+    pub(super) fn url(&self, host: usize, path: &str) -> String {
+        format!("http://{}{path}", self.hosts[host % self.hosts.len()])
+    }
+
+    fn wait_until_up(&self) -> Result<()> {
+        let start = Instant::now();
+        while TcpStream::connect(self.hosts[0]).is_err() {
+            if start.elapsed() > Duration::from_secs(10) {
+                let log = fs::read_to_string(self._folder.path().join("error.log"));
+                bail!("nginx does not come up: {}", log.unwrap_or_default());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // Its worker ends with it: the master is asked, not killed.
+        let id = self.child.id().to_string();
+        drop(Command::new("kill").args(["-TERM", &id]).status());
+        drop(self.child.wait());
+    }
+}
+
+/// A port that is free at this moment on all addresses.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?.port())
+}
+
+fn configuration(folder: &str, hosts: &[SocketAddr]) -> String {
+    let mut listens = String::new();
+    for host in hosts {
+        writeln!(listens, "    listen {host} backlog=16384;").expect("memory takes text");
+    }
+    // A worker of another user could not write to the folder.
+    let user = match repo::stdout("id", &["-u"]) {
+        Ok(id) if id.trim() == "0" => "user root;",
+        _ => "",
+    };
+    let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .iter()
+        .map(|kind| format!("  {kind}_temp_path {folder}/{kind};\n"))
+        .collect();
+    let body = "0123456789abcdef".repeat(64);
+    format!(
+        "load_module {module};\n{user}\ndaemon off;\nworker_processes 1;\n\
+         worker_rlimit_nofile 60000;\npid {folder}/pid;\nerror_log {folder}/error.log;\n\
+         events {{ worker_connections 25000; }}\n\
+         http {{\n{temp}  access_log off;\n  keepalive_requests 1000000000;\n\
+         \x20 keepalive_timeout 300s;\n  default_type text/plain;\n  server {{\n{listens}\
+         \x20   location /1k {{ return 200 \"{body}\"; }}\n\
+         \x20   location ~ ^/delay/(?<s>\\d+\\.\\d+)/ {{ echo_sleep $s; echo slept; }}\n\
+         \x20   location / {{ return 200 ok; }}\n  }}\n}}\n",
+        module = needs::NGINX_ECHO,
+    )
+}

@@ -1,0 +1,63 @@
+//! Programs of the system that tests and benches need, and their installation where it is possible.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::repo;
+
+/// Something to be installed: how it is recognised, and Debian's package.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    there: There,
+    package: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum There {
+    Program(&'static str),
+    File(&'static str),
+}
+
+/// nginx's module for delays.
+pub(crate) const NGINX_ECHO: &str = "/usr/lib/nginx/modules/ngx_http_echo_module.so";
+
+/// What tests talk to.
+pub(crate) const TESTS: &[Need] = &[
+    Need { there: There::Program("nginx"), package: "nginx" },
+    Need { there: There::File(NGINX_ECHO), package: "libnginx-mod-http-echo" },
+];
+
+/// What benches need beside that.
+pub(crate) const BENCHES: &[Need] = &[
+    Need { there: There::Program("wrk"), package: "wrk" },
+    Need { there: There::Program("time"), package: "time" },
+];
+
+/// Installs what is missing if this is root on a machine with apt; returns the packages still
+/// missing.
+pub(crate) fn install(needs: &[Need]) -> Vec<&'static str> {
+    let packages = missing(needs);
+    let is_root = repo::stdout("id", &["-u"]).is_ok_and(|id| id.trim() == "0");
+    if packages.is_empty() || !is_root || repo::find_program("apt-get").is_none() {
+        return packages;
+    }
+    eprintln!("installing {}", packages.join(" "));
+    let apt = |args: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-y"]).args(args);
+        repo::output(&mut command)
+    };
+    let install = [&["install", "--no-install-recommends"], &packages[..]].concat();
+    if let Err(error) = apt(&["update"]).and_then(|_| apt(&install)) {
+        eprintln!("could not install {}: {error:#}", packages.join(" "));
+    }
+    missing(needs)
+}
+
+fn missing(needs: &[Need]) -> Vec<&'static str> {
+    let is_there = |need: &Need| match need.there {
+        There::Program(name) => repo::find_program(name).is_some(),
+        There::File(path) => Path::new(path).is_file(),
+    };
+    needs.iter().filter(|need| !is_there(need)).map(|need| need.package).collect()
+}
