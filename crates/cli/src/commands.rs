@@ -1,6 +1,8 @@
 //! From what was typed to the command that does it.
 
+mod compare;
 mod config_show;
+mod demo;
 mod docs;
 mod fetch;
 mod init;
@@ -48,7 +50,11 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
             let settings = Settings::load(typed(&["plan"], None), &matches)?;
             print(&plan::text(&RunSettings::try_new(&settings)?)?)
         }
-        Command::Compare(_) | Command::Demo(_) => Err(CliError::fault("not yet")),
+        Command::Compare(_) => {
+            let settings = Settings::load(typed(&["compare"], None), &matches)?;
+            ended(compare::compare(&settings)?)
+        }
+        Command::Demo(args) => ended(demo::demo(args)?),
         Command::Init(args) => init::init(&args.path),
         Command::Config(args) => match &args.command {
             ConfigCommand::Show(args) => {
@@ -71,6 +77,14 @@ fn fetch(args: &FetchArgs, typed: Typed<'_>, matches: &ArgMatches) -> Result<Exi
     let notes: Vec<String> =
         settings.notes.iter().cloned().chain(usage::note_on(typed.argv)).collect();
     fetch::fetch(&settings, &notes)
+}
+
+/// Prints what a command found out, and passes its code on.
+fn ended((code, text): (ExitCode, Option<String>)) -> Result<ExitCode, CliError> {
+    if let Some(text) = text {
+        print(&text)?;
+    }
+    Ok(code)
 }
 
 /// Says what should be said about the settings before anything happens.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 mod args;
 mod commands;
 mod config_file;
+mod demo;
 mod error;
 mod human;
 mod keys;

@@ -32,20 +32,10 @@ impl Signals {
     pub(crate) fn watch(talk: Talk) -> Result<Self, CliError> {
         let signals = Self::default();
         let seen = signals.clone();
-        let fault = |error: std::io::Error| CliError::fault(format!("cannot catch signals: {error}"));
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(fault)?;
-        let (mut int, mut term) = {
-            let _entered = runtime.enter();
-            let int = signal(SignalKind::interrupt()).map_err(fault)?;
-            (int, signal(SignalKind::terminate()).map_err(fault)?)
-        };
-        let wait = async move {
+        let mut ear = Ear::new()?;
+        let wait = move || {
             loop {
-                let (name, code) = tokio::select! {
-                    _ = int.recv() => ("SIGINT", EXIT_INT),
-                    _ = term.recv() => ("SIGTERM", EXIT_TERM),
-                };
+                let (name, code) = ear.hear();
                 if seen.exit_code().is_some() {
                     // Outputs end with a whole record at every moment: nothing is left to mend.
                     std::process::exit(code.into());
@@ -61,9 +51,18 @@ impl Signals {
         };
         std::thread::Builder::new()
             .name("signals".to_owned())
-            .spawn(move || runtime.block_on(wait))
+            .spawn(wait)
             .map_err(fault)?;
         Ok(signals)
+    }
+
+    /// Waits for the first signal.
+    ///
+    /// # Errors
+    /// When no signal can be caught.
+    pub(crate) fn wait() -> Result<(), CliError> {
+        Ear::new()?.hear();
+        Ok(())
     }
 
     /// Names what the first signal stops: at once if it came already.
@@ -83,4 +82,39 @@ impl Signals {
     fn stop(&self) -> MutexGuard<'_, Option<Stop>> {
         self.0.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Hears INT and TERM, from when it is made.
+struct Ear {
+    runtime: tokio::runtime::Runtime,
+    int: tokio::signal::unix::Signal,
+    term: tokio::signal::unix::Signal,
+}
+
+impl Ear {
+    fn new() -> Result<Self, CliError> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(fault)?;
+        let (int, term) = {
+            let _entered = runtime.enter();
+            let int = signal(SignalKind::interrupt()).map_err(fault)?;
+            (int, signal(SignalKind::terminate()).map_err(fault)?)
+        };
+        Ok(Self { runtime, int, term })
+    }
+
+    /// Blocks until one comes: its name, and the exit code that stands for it.
+    fn hear(&mut self) -> (&'static str, u8) {
+        let Self { runtime, int, term } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = int.recv() => ("SIGINT", EXIT_INT),
+                _ = term.recv() => ("SIGTERM", EXIT_TERM),
+            }
+        })
+    }
+}
+
+fn fault(error: std::io::Error) -> CliError {
+    CliError::fault(format!("cannot catch signals: {error}"))
 }
