@@ -1,7 +1,10 @@
 //! From what was typed to the command that does it.
 
+mod compare;
 mod config_show;
+mod demo;
 mod docs;
+mod fetch;
 mod init;
 mod plan;
 mod print_job;
@@ -17,8 +20,9 @@ pub(crate) use init::TEMPLATE as INIT_TEMPLATE;
 
 use crate::args::{Cli, Command, ConfigCommand, FetchArgs};
 use crate::error::CliError;
-use crate::resolve::RunSettings;
+use crate::resolve::{self, RunSettings};
 use crate::settings::{Settings, Typed};
+use crate::talk::Talk;
 use crate::usage;
 
 /// Runs what these arguments ask for.
@@ -46,12 +50,18 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
             let settings = Settings::load(typed(&["plan"], None), &matches)?;
             print(&plan::text(&RunSettings::try_new(&settings)?)?)
         }
-        Command::Compare(_) | Command::Demo(_) => Err(CliError::fault("not yet")),
+        Command::Compare(_) => {
+            let settings = Settings::load(typed(&["compare"], None), &matches)?;
+            ended(compare::compare(&settings)?)
+        }
+        Command::Demo(args) => ended(demo::demo(args)?),
         Command::Init(args) => init::init(&args.path),
         Command::Config(args) => match &args.command {
             ConfigCommand::Show(args) => {
                 let typed = typed(&["config", "show"], args.job.as_deref());
-                print(&config_show::text(&Settings::load(typed, &matches)?))
+                let settings = Settings::load(typed, &matches)?;
+                note_all(&settings, &argv);
+                print(&config_show::text(&settings))
             }
         },
         Command::Completions(args) => print(&docs::completions(args.shell)),
@@ -63,8 +73,26 @@ fn fetch(args: &FetchArgs, typed: Typed<'_>, matches: &ArgMatches) -> Result<Exi
     if let Some(name) = &args.file.print_job {
         return print(&print_job::text(name, typed, matches)?);
     }
-    let _settings = Settings::load(typed, matches)?;
-    Err(CliError::fault("not yet"))
+    let settings = Settings::load(typed, matches)?;
+    let notes: Vec<String> =
+        settings.notes.iter().cloned().chain(usage::note_on(typed.argv)).collect();
+    fetch::fetch(&settings, &notes)
+}
+
+/// Prints what a command found out, and passes its code on.
+fn ended((code, text): (ExitCode, Option<String>)) -> Result<ExitCode, CliError> {
+    if let Some(text) = text {
+        print(&text)?;
+    }
+    Ok(code)
+}
+
+/// Says what should be said about the settings before anything happens.
+fn note_all(settings: &Settings, argv: &[OsString]) {
+    let talk = Talk::new(&resolve::talk_of(&settings.args.talk));
+    for note in settings.notes.iter().cloned().chain(usage::note_on(argv)) {
+        talk.warn(&format!("note: {note}"));
+    }
 }
 
 /// Prints a text to stdout. A reader that went away has what it wanted.

@@ -36,6 +36,13 @@ impl CliError {
         }
     }
 
+    /// What a library says in one line, split into what is wrong and what to do.
+    pub(crate) fn of_library(code: u8, error: &dyn fmt::Display) -> Self {
+        let text = error.to_string();
+        let (message, hint) = text.split_once("; hint: ").unwrap_or((&text, ""));
+        Self { code, ..Self::usage(message, hint) }
+    }
+
     /// A fault of ours or of the machine.
     pub(crate) fn fault(message: impl Into<String>) -> Self {
         Self { code: EXIT_FAULT, message: message.into(), snippet: None, hint: None }

@@ -19,7 +19,7 @@ pub(crate) fn count(number: u64) -> String {
 pub(crate) fn seconds(seconds: f64) -> String {
     let s = seconds.max(0.0);
     match s {
-        _ if s == 0.0 => "0 s".to_owned(),
+        _ if s < 60.0 && s.fract() == 0.0 => format!("{s} s"),
         _ if s < 1e-3 => format!("{:.0} µs", s * 1e6),
         _ if s < 0.9995 => format!("{} ms", figures(s * 1e3)),
         _ if s < 99.95 => format!("{} s", figures(s)),
@@ -102,6 +102,7 @@ mod tests {
         }
         for (s, expected) in [
             (0.0, "0 s"),
+            (30.0, "30 s"),
             (0.000_85, "850 µs"),
             (0.0123, "12.3 ms"),
             (0.9997, "1.00 s"),

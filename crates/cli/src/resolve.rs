@@ -25,7 +25,7 @@ use crate::settings::Settings;
 use crate::values::{CountOrShare, Given};
 
 /// Everything a run needs to know, free of contradictions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RunSettings {
     /// What decides.
     pub(crate) config: Config,
@@ -92,6 +92,20 @@ pub(crate) enum Overwrite {
 }
 
 impl RunSettings {
+    /// The defaults, with nothing to read and nowhere to write.
+    pub(crate) fn plain(talk: TalkSettings) -> Self {
+        Self {
+            config: Config::default(),
+            source: SourceSpec::default(),
+            client: ClientOptions::default(),
+            outputs: Vec::new(),
+            view: View::default(),
+            bodies: None,
+            allow_failures: None,
+            talk,
+        }
+    }
+
     /// Checks the settings as a whole.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ fn headline(summary: &Summary) -> String {
         Ended::FailFast => "stopped at the first failure",
         Ended::MaxFailures => "stopped: too many failures",
         Ended::Deadline => "stopped by the deadline",
+        Ended::OutputClosed => "stopped: its output was closed by its reader",
         Ended::Stopped => "stopped",
         _ => "ended",
     };

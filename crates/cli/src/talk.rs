@@ -75,13 +75,6 @@ impl Talk {
         }
     }
 
-    /// Something only a curious user wants to know.
-    pub(crate) fn detail(&self, text: &str) {
-        if self.0.loudness == Loudness::Verbose {
-            self.line(Level::Note, text, || json!({ "event": "detail", "message": text }));
-        }
-    }
-
     /// Something that should be changed.
     pub(crate) fn warn(&self, text: &str) {
         if self.0.loudness > Loudness::Quiet {
@@ -133,6 +126,11 @@ impl Talk {
         let Some(bar) = &said.bar else { return };
         bar.set_message(progress::picture(now, usize::from(width()).saturating_sub(1)));
         bar.tick();
+    }
+
+    /// Whether progress is drawn.
+    pub(crate) fn is_drawing(&self) -> bool {
+        self.said().bar.is_some()
     }
 
     /// A line of progress.

@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::Cli;
 use crate::error::CliError;
+use crate::keys::Keys;
 use crate::nearest::nearest;
 use crate::values::ValueError;
 
@@ -193,9 +194,12 @@ fn unknown_flag(flag: &str, near: Option<String>, argv: &[OsString]) -> CliError
     if LATER_KEYS.contains(&flag.trim_start_matches('-')) {
         return CliError::usage(format!("{flag} is not available in this version"), "");
     }
-    let hint = match near {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("gather {} --help lists the flags", words(argv)),
+    let keys = Keys::of_fetch();
+    let known = near.iter().map(|near| near.trim_start_matches('-'));
+    let known = known.chain(keys.iter().map(|key| key.name.as_str()));
+    let hint = match nearest(flag.trim_start_matches('-'), known) {
+        Some(near) if flag.starts_with("--") => format!("did you mean --{near}?"),
+        _ => format!("gather {} --help lists the flags", words(argv)),
     };
     CliError::usage(format!("there is no flag {flag}"), hint)
 }

@@ -52,7 +52,12 @@ struct Bound {
 pub(crate) fn text(settings: &RunSettings) -> Result<String, CliError> {
     let counted = count(&settings.source)?;
     let keeps_bodies = settings.client.keep.body != KeepBody::No;
-    Ok(human::printable_lines(&describe(&counted, &settings.config, keeps_bodies, descriptors_max())))
+    Ok(human::printable_lines(&describe(
+        &counted,
+        &settings.config,
+        keeps_bodies,
+        descriptors_max(),
+    )))
 }
 
 fn count(spec: &SourceSpec) -> Result<Counted, CliError> {
@@ -130,14 +135,17 @@ fn describe(
         format!("{at_once} at once, {cap} to a host; {reachable} can be reached with these hosts"),
     );
     let needed = reachable + DESCRIPTORS_RESERVED;
-    line("descriptors", match descriptors_max {
-        None => format!("up to {needed}; no limit is known"),
-        Some(max) if needed <= max => format!("up to {needed} of {max}"),
-        Some(max) => format!(
-            "up to {needed}, but the limit is {max}: concurrency becomes {}; raise it with ulimit -n",
-            max.saturating_sub(DESCRIPTORS_RESERVED).max(1)
-        ),
-    });
+    line(
+        "descriptors",
+        match descriptors_max {
+            None => format!("up to {needed}; no limit is known"),
+            Some(max) if needed <= max => format!("up to {needed} of {max}"),
+            Some(max) => format!(
+                "up to {needed}, but the limit is {max}: concurrency becomes {}; raise it with ulimit -n",
+                max.saturating_sub(DESCRIPTORS_RESERVED).max(1)
+            ),
+        },
+    );
     let tls_share = if counted.https > 0 { MEMORY_PER_TLS } else { 0 };
     let bodies = if keeps_bodies { config.caps.memory_bytes_max } else { 0 };
     let memory = MEMORY_BASE + reachable * (MEMORY_PER_REQUEST + tls_share) + bodies;
@@ -231,19 +239,26 @@ mod tests {
             (0..100).map(|n| (format!("http://h{n}.example"), 3)).collect();
         let many: Vec<(&str, u64)> = many.iter().map(|(h, n)| (h.as_str(), *n)).collect();
         let many = counted(&many);
-        let hosts = [("a.example".to_owned(), HostConfig {
-            concurrency: NonZeroU32::new(1),
-            rate: None,
-        })];
+        let hosts =
+            [("a.example".to_owned(), HostConfig { concurrency: NonZeroU32::new(1), rate: None })];
         let plans = [
             describe(&one, &base, false, Some(1024)),
-            describe(&one, &Config { host_concurrency: HostConcurrency::Share, ..base.clone() }, true, None),
+            describe(
+                &one,
+                &Config { host_concurrency: HostConcurrency::Share, ..base.clone() },
+                true,
+                None,
+            ),
             describe(&one, &Config { host_rate: rate(2.0), ..base.clone() }, false, Some(1024)),
             describe(&one, &Config { hosts: hosts.into(), ..base.clone() }, false, Some(1024)),
             describe(&many, &base, false, Some(200)),
             describe(
                 &many,
-                &Config { rate: rate(1.0), deadline: Some(Duration::from_secs(60)), ..base.clone() },
+                &Config {
+                    rate: rate(1.0),
+                    deadline: Some(Duration::from_secs(60)),
+                    ..base.clone()
+                },
                 false,
                 Some(1024),
             ),

@@ -12,10 +12,7 @@ use crate::error::CliError;
 ///
 /// # Errors
 /// When there is nothing to read, or an argument is a file or another tool's template.
-pub(super) fn source(
-    args: &InputArgs,
-    caps: Caps,
-) -> Result<SourceSpec, CliError> {
+pub(super) fn source(args: &InputArgs, caps: Caps) -> Result<SourceSpec, CliError> {
     for argument in &args.url {
         check_argument(argument)?;
     }

@@ -80,11 +80,8 @@ pub(super) fn outputs(settings: &Settings) -> Result<Vec<OutputSpec>, CliError> 
     Ok(outputs)
 }
 
-/// What a library says in one line, split into what is wrong and what to do.
 fn of_library(flag: &str, error: &dyn std::fmt::Display) -> CliError {
-    let text = error.to_string();
-    let (message, hint) = text.split_once("; hint: ").unwrap_or((&text, ""));
-    CliError::usage(format!("{flag}: {message}"), hint)
+    CliError::of_library(crate::error::EXIT_USAGE, &format!("{flag}: {error}"))
 }
 
 /// The view; refused where standard output shows no records.

@@ -55,11 +55,8 @@ pub(super) fn requests(
     let body_is_by_row =
         body.as_deref().is_some_and(|body| std::str::from_utf8(body).is_ok_and(is_by_row));
     let (row_body, body) = if body_is_by_row { (body, None) } else { (None, body) };
-    let by_row = RequestSpec {
-        headers: by_row,
-        body: row_body.map(Bytes::from),
-        ..RequestSpec::default()
-    };
+    let by_row =
+        RequestSpec { headers: by_row, body: row_body.map(Bytes::from), ..RequestSpec::default() };
     let defaults = ClientOptions::default();
     let client = ClientOptions {
         net: net(args, config)?,

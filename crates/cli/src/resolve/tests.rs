@@ -102,10 +102,10 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
 fn what_is_sent() {
     let post = settings("a.example -d x=1");
     assert_eq!(post.client.method.as_str(), "POST");
-    assert_eq!(post.client.headers, [(
-        "content-type".to_owned(),
-        "application/x-www-form-urlencoded".to_owned()
-    )]);
+    assert_eq!(
+        post.client.headers,
+        [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())]
+    );
     assert_eq!(settings("a.example -I").client.method.as_str(), "HEAD");
     assert_eq!(settings("a.example -X PUT -d x").client.method.as_str(), "PUT");
     let request = settings("a.example -H A:1 -H A:2").client;

@@ -1,0 +1,99 @@
+//! `gather demo`: a small site on this machine and the main job on it, then the comparison.
+
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gather::core::config::HostConcurrency;
+use gather::source::{InputFile, InputPath, SourceSpec};
+
+use crate::args::DemoArgs;
+use crate::commands::compare;
+use crate::demo::Site;
+use crate::error::CliError;
+use crate::outcome;
+use crate::resolve::{self, RunSettings};
+use crate::run::{self, Failures};
+use crate::signals::Signals;
+use crate::talk::Talk;
+
+/// Requests in flight at once in the demo.
+const CONCURRENCY: u32 = 50;
+/// How many targets are compared: the partners, a second each.
+const COMPARED: u64 = 10;
+
+/// Shows the demo, or keeps its site up.
+///
+/// # Errors
+/// When the site cannot be started or the run not be brought to its end.
+pub(crate) fn demo(args: &DemoArgs) -> Result<(ExitCode, Option<String>), CliError> {
+    let talk_settings = resolve::talk_of(&args.talk);
+    let talk = Talk::new(&talk_settings);
+    let fault = |what: &str, error: std::io::Error| CliError::fault(format!("{what}: {error}"));
+    let site = Site::start(0).map_err(|error| fault("cannot start the demo site", error))?;
+    let urls = site.target_list();
+    if args.serve {
+        return serve(&site, &urls, &talk);
+    }
+    let mut list = tempfile::Builder::new()
+        .prefix("gather-demo-")
+        .suffix(".txt")
+        .tempfile()
+        .map_err(|error| fault("cannot write the demo's list", error))?;
+    list.write_all(urls.join("\n").as_bytes())
+        .map_err(|error| fault("cannot write the demo's list", error))?;
+    talk.note(&format!("a site of loopback hosts, made for this:\n{}", site.describe().trim_end()));
+    let path = list.path().display().to_string();
+    talk.note(&format!("\n$ gather -i {path} -c {CONCURRENCY} -t 2s --retries 1"));
+    let signals = Signals::watch(talk.clone())?;
+    let settings = settings(&path, resolve::talk_of(&args.talk));
+    let summary = run::to_end(&settings, &talk, &signals, Failures::Named)?;
+    talk.summary(&summary);
+    if signals.exit_code().is_some() {
+        let code = outcome::exit_code(&summary, None, signals.exit_code());
+        return Ok((ExitCode::from(code), None));
+    }
+    let talk = Talk::new(&talk_settings);
+    talk.note(&format!("\n$ gather compare -i {path} -c {CONCURRENCY} --limit {COMPARED}"));
+    let mut compared = settings;
+    compared.source.limit = Some(COMPARED);
+    let comparison = compare::both(compared, &talk, &signals)?;
+    // Hosts that fail are part of the show: only a signal or our own fault is a failure here.
+    let code = signals.exit_code().unwrap_or_default();
+    Ok((ExitCode::from(code), comparison.map(|comparison| compare::text(&comparison))))
+}
+
+fn serve(
+    site: &Site,
+    urls: &[String],
+    talk: &Talk,
+) -> Result<(ExitCode, Option<String>), CliError> {
+    talk.note(site.describe().trim_end());
+    let mut stdout = std::io::stdout().lock();
+    // The list is data: `gather demo --serve > urls.txt`. Who closes it has what they wanted.
+    let _closed = writeln!(stdout, "{}", urls.join("\n")).and_then(|()| stdout.flush());
+    drop(stdout);
+    talk.note("serving until Ctrl-C; try: gather URL");
+    Signals::wait()?;
+    Ok((ExitCode::SUCCESS, None))
+}
+
+/// The main job: a list, 50 at once, every fault of the site met within seconds.
+fn settings(list: &str, talk: resolve::TalkSettings) -> RunSettings {
+    let mut settings = RunSettings::plain(talk);
+    settings.source = SourceSpec {
+        files: vec![InputFile {
+            path: InputPath::File(list.into()),
+            format: gather::source::Format::List,
+        }],
+        ..SourceSpec::default()
+    };
+    settings.config.concurrency = NonZeroU32::new(CONCURRENCY).expect("above zero");
+    settings.config.host_concurrency = HostConcurrency::Share;
+    settings.config.timeout = Duration::from_secs(2);
+    settings.config.connect_timeout = Duration::from_secs(1);
+    settings.config.retry.retries = 1;
+    settings.config.retry.backoff = Duration::from_millis(200);
+    settings
+}

@@ -1,0 +1,105 @@
+//! `gather fetch` and `gather run`: a list, from settings to exit code.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use gather::core::config::HostConcurrency;
+
+use crate::error::CliError;
+use crate::human;
+use crate::outcome;
+use crate::resolve::{Overwrite, RunSettings, TalkSettings};
+use crate::run::{self, Failures};
+use crate::settings::Settings;
+use crate::signals::Signals;
+use crate::talk::Talk;
+
+/// Fetches what the settings name.
+///
+/// # Errors
+/// What keeps it from being done.
+pub(crate) fn fetch(settings: &Settings, notes: &[String]) -> Result<ExitCode, CliError> {
+    let run = run::without_clash(RunSettings::try_new(settings)?);
+    let talk = Talk::new(&run.talk);
+    for note in notes {
+        talk.warn(&format!("note: {note}"));
+    }
+    talk.note(&headline(settings, &run));
+    let summary_file = SummaryFile::reserve(&run.talk)?;
+    let signals = Signals::watch(talk.clone())?;
+    let summary = run::to_end(&run, &talk, &signals, Failures::Named)?;
+    talk.summary(&summary);
+    if signals.exit_code().is_some() && summary.pending > 0 {
+        talk.warn("stopped by a signal: targets without a record were not finished");
+    }
+    summary_file.write(&summary)?;
+    let code = outcome::exit_code(&summary, run.allow_failures, signals.exit_code());
+    Ok(ExitCode::from(code))
+}
+
+/// The first line: the settings in force, and the file they may come from.
+pub(crate) fn headline(settings: &Settings, run: &RunSettings) -> String {
+    let config = &run.config;
+    let per_host = match config.host_concurrency {
+        HostConcurrency::Base => format!("{} per host", gather::core::config::HOST_CONCURRENCY_BASE),
+        HostConcurrency::Share => "shared by its hosts".to_owned(),
+        HostConcurrency::Fixed(cap) => format!("{cap} per host"),
+    };
+    let file = match &settings.file {
+        Some(file) => file.path.display().to_string(),
+        None => "no configuration file".to_owned(),
+    };
+    let deadline = match config.deadline {
+        Some(deadline) => format!(", {} in all", human::seconds(deadline.as_secs_f64())),
+        None => String::new(),
+    };
+    format!(
+        "gather {}: {} at once, {per_host}; {} a try{deadline}, {}; {file}",
+        env!("CARGO_PKG_VERSION"),
+        config.concurrency,
+        human::seconds(config.timeout.as_secs_f64()),
+        match config.retry.retries {
+            1 => "1 retry".to_owned(),
+            retries => format!("{retries} retries"),
+        },
+    )
+}
+
+/// Where the summary will be written: checked before the run, so that none is fetched in vain.
+pub(crate) struct SummaryFile(Option<PathBuf>);
+
+impl SummaryFile {
+    /// Checks that the file may be written.
+    ///
+    /// # Errors
+    /// When it exists and may not be replaced, or cannot be created.
+    pub(crate) fn reserve(talk: &TalkSettings) -> Result<Self, CliError> {
+        let Some(path) = &talk.summary else { return Ok(Self(None)) };
+        let about = std::fs::metadata(path).ok();
+        let has_content = about.is_some_and(|about| about.is_file() && about.len() > 0);
+        if has_content && talk.overwrite == Overwrite::No {
+            let message = format!("--summary: {} exists and is not empty", path.display());
+            return Err(CliError::usage(message, "replace it with --overwrite, or name another"));
+        }
+        let opened = std::fs::File::options().append(true).create(true).open(path);
+        opened.map_err(|error| {
+            let message = format!("--summary: cannot write {}: {error}", path.display());
+            CliError::usage(message, "choose another place")
+        })?;
+        Ok(Self(Some(path.clone())))
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// When the file cannot be written after all.
+    pub(crate) fn write(&self, summary: &impl serde::Serialize) -> Result<(), CliError> {
+        let Some(path) = &self.0 else { return Ok(()) };
+        let fault = |error: &dyn std::fmt::Display| {
+            CliError::fault(format!("--summary: cannot write {}: {error}", path.display()))
+        };
+        let mut text = serde_json::to_string_pretty(summary).map_err(|error| fault(&error))?;
+        text.push('\n');
+        std::fs::write(path, text).map_err(|error| fault(&error))
+    }
+}

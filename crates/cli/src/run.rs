@@ -1,0 +1,178 @@
+//! From settings to a run of the engine, watched until its end.
+
+use std::io::IsTerminal;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use gather::live::{Live, Snapshot};
+use gather::store::{Format, OutputSpec, OutputTarget, SinkErrorKind};
+use gather::{Descriptors, Output, Run, RunError, RunOptions, Summary};
+
+use crate::error::CliError;
+use crate::resolve::{Progress, RunSettings, View};
+use crate::signals::Signals;
+use crate::talk::Talk;
+
+/// Between two looks at a run: ten redraws a second.
+const LOOK: Duration = Duration::from_millis(100);
+/// Between two warnings that nothing finishes.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Whether failures are named on stderr as they happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failures {
+    /// They are.
+    Named,
+    /// They are seen elsewhere, or do not matter.
+    Unsaid,
+}
+
+/// Runs these settings to their end.
+///
+/// # Errors
+/// What kept the run from starting (exit 3) or from being brought to its end (exit 1).
+pub(crate) fn to_end(
+    settings: &RunSettings,
+    talk: &Talk,
+    signals: &Signals,
+    failures: Failures,
+) -> Result<Summary, CliError> {
+    let run = Run::start(options(settings, talk, failures)).map_err(|error| not_started(&error))?;
+    signals.attach(run.stop());
+    let watch = Watch::start(run.live(), talk, settings.talk.stats_interval);
+    let ended = run.wait();
+    drop(watch);
+    talk.end_progress();
+    ended.map_err(|error| not_ended(&error))
+}
+
+/// Whether records appear on the terminal: progress would be drawn over them, and failures
+/// named twice.
+pub(crate) fn shows_records(settings: &RunSettings) -> bool {
+    let is_stdout = |output: &OutputSpec| output.target == OutputTarget::Stdout;
+    settings.outputs.iter().any(is_stdout) && std::io::stdout().is_terminal()
+}
+
+/// The settings, with progress left out where records are on the terminal.
+pub(crate) fn without_clash(mut settings: RunSettings) -> RunSettings {
+    if shows_records(&settings) {
+        settings.talk.progress = Progress::Off;
+    }
+    settings
+}
+
+fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOptions {
+    let (failing, noting) = (talk.clone(), talk.clone());
+    let names_failures = failures == Failures::Named && !names_failures_itself(settings);
+    RunOptions {
+        config: settings.config.clone(),
+        client: settings.client.clone(),
+        source: settings.source.clone(),
+        outputs: settings.outputs.iter().map(|spec| output(spec, &settings.view)).collect(),
+        bodies: settings.bodies.clone(),
+        on_record: names_failures.then(|| {
+            let show: Box<dyn FnMut(&gather::core::Record) + Send> =
+                Box::new(move |record| failing.failure(record));
+            show
+        }),
+        on_note: Some(Box::new(move |note| noting.warn(&format!("note: {note}")))),
+        descriptors: Descriptors::Raise,
+        ..RunOptions::default()
+    }
+}
+
+/// Text lines on a terminal name failures already.
+fn names_failures_itself(settings: &RunSettings) -> bool {
+    let is_text = |output: &OutputSpec| {
+        output.target == OutputTarget::Stdout && matches!(output.format, Format::Text(_))
+    };
+    settings.outputs.iter().any(is_text) && shows_records(settings) && settings.view.is_all()
+}
+
+/// An output; only standard output is shown a part of the records.
+fn output(spec: &OutputSpec, view: &View) -> Output {
+    let mut output = Output::from(spec.clone());
+    if spec.target == OutputTarget::Stdout && !view.is_all() {
+        let view = view.clone();
+        output.view = Some(Box::new(move |record| view.shows(record)));
+    }
+    output
+}
+
+/// A thread that looks at a run and tells; ends when dropped.
+struct Watch {
+    end: Option<SyncSender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Watch {
+    fn start(live: Live, talk: &Talk, interval: Option<Duration>) -> Self {
+        let (end, ended) = sync_channel(0);
+        let talk = talk.clone();
+        let watch = move || {
+            let (mut since_stats, mut since_warning) = (Duration::ZERO, SILENCE);
+            while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                let now = live.snapshot();
+                talk.draw(&now);
+                since_stats += LOOK;
+                since_warning += LOOK;
+                if interval.is_some_and(|interval| since_stats >= interval) {
+                    since_stats = Duration::ZERO;
+                    talk.stats(&now);
+                } else if since_warning >= SILENCE && !talk.is_drawing() && !now.oldest.is_empty() {
+                    since_warning = Duration::ZERO;
+                    talk.warn(&silence(&now));
+                }
+            }
+        };
+        // Without a thread there is no progress to see; the run itself does not need it.
+        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(watch).ok();
+        Self { end: Some(end), thread }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of its thread was printed already, and there is nobody to tell.
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn silence(now: &Snapshot) -> String {
+    let oldest: Vec<String> = now
+        .oldest
+        .iter()
+        .map(|target| {
+            let age = crate::human::seconds(target.age.as_secs_f64());
+            format!("  in {} for {age}: {}", target.phase, target.url)
+        })
+        .collect();
+    format!("nothing has finished for a while; longest in flight:\n{}", oldest.join("\n"))
+}
+
+/// Nothing was fetched and nothing written: what was asked for cannot be.
+fn not_started(error: &RunError) -> CliError {
+    match error {
+        RunError::Source(source) if source.is_usage() => {
+            CliError::usage(source.to_string(), source.hint().unwrap_or_default())
+        }
+        RunError::Output(sink) => match sink.kind {
+            SinkErrorKind::Exists => {
+                let place = sink.path.as_deref().unwrap_or("standard output".as_ref());
+                let message = format!("{} exists and is not empty", place.display());
+                CliError::usage(message, "replace it with --overwrite, or name another")
+            }
+            SinkErrorKind::DiskFull | SinkErrorKind::Io => not_ended(error),
+            _ => CliError::of_library(crate::error::EXIT_USAGE, error),
+        },
+        RunError::Client(_) => CliError::of_library(crate::error::EXIT_USAGE, error),
+        _ => not_ended(error),
+    }
+}
+
+fn not_ended(error: &RunError) -> CliError {
+    CliError::of_library(crate::error::EXIT_FAULT, error)
+}

@@ -1,0 +1,6 @@
+//! The real binary, from the outside: what it prints, what it writes, how it exits.
+
+mod bench;
+mod config;
+mod docs;
+mod usage;
