@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use gather::core::config::HostConcurrency;
 use gather::source::{Format, InputFile, InputPath};
-use gather::store::{self, OutputSpec, OutputTarget};
+use gather::store::{self, Fields, OutputSpec, OutputTarget};
 use gather::{Run, RunOptions};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,9 +17,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     options.config.host_concurrency = HostConcurrency::Share;
     options.source.files =
         vec![InputFile { path: InputPath::File(PathBuf::from(input)), format: Format::List }];
-    let mut spec = OutputSpec::new(OutputTarget::File(output.into()), store::Format::Jsonl);
-    spec.existing = store::Existing::Overwrite;
-    options.outputs = vec![spec.into()];
+    options.outputs = vec![
+        OutputSpec {
+            target: OutputTarget::File(output.into()),
+            format: store::Format::Jsonl,
+            fields: Fields::default(),
+            existing: store::Existing::Overwrite,
+            durability: store::Durability::System,
+        }
+        .into(),
+    ];
     let summary = Run::start(options)?.wait()?;
     println!("{}", serde_json::to_string_pretty(&summary)?);
     Ok(())
