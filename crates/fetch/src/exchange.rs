@@ -6,7 +6,7 @@ use std::time::Instant;
 use gather_core::attempt::{
     BodySummary, ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter,
 };
-use gather_core::{Attempt, Duration, End, Failure, HostKey, Sent, Target, Timings};
+use gather_core::{Attempt, Duration, End, Failure, HostKey, Sent, Target, Timings, retry_after};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use hyper::body::{Body as _, Incoming};
@@ -94,6 +94,11 @@ impl Report<'_> {
             self.connection = failed.connection;
         }
         failed.failure
+    }
+
+    /// The wall clock when the last head was read, since 1970.
+    fn now_unix(&self) -> Duration {
+        Duration::from_micros(self.timings.started_unix_us) + self.timings.starttransfer
     }
 
     /// Whether a server may have seen a request of this try.
@@ -253,7 +258,7 @@ impl Try<'_> {
             content_type: content_type.map(|value| self.shard.intern(value.as_bytes())),
             retry_after: retry_after
                 .and_then(|value| value.to_str().ok())
-                .and_then(|text| retry_after_delay(text, report.timings.started_unix_us))
+                .and_then(|text| retry_after::parse(text, report.now_unix()))
                 .map(|delay| RetryAfter { delay }),
             headers: keeps_headers.then(|| Box::new(kept(headers))),
         });
@@ -330,15 +335,4 @@ fn kept(headers: &HeaderMap) -> Headers {
         .iter()
         .map(|(name, value)| (text(name.as_str().as_bytes()), text(value.as_bytes())))
         .collect()
-}
-
-/// RFC 9110 section 10.2.3: seconds, or a date, which may be past.
-fn retry_after_delay(value: &str, now_unix_us: u64) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    let now = std::time::UNIX_EPOCH + Duration::from_micros(now_unix_us);
-    Some(date.duration_since(now).unwrap_or_default())
 }
