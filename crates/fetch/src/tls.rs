@@ -211,6 +211,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Option
     Ok(certificates)
 }
 
+#[expect(clippy::disallowed_methods, reason = "certificates are read once, before the run")]
 fn read_file(path: &Path) -> Result<Vec<u8>, OptionsError> {
     fs::read(path)
         .map_err(|error| OptionsError::new(format!("{}: cannot be read: {error}", path.display())))
