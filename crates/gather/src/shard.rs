@@ -131,7 +131,10 @@ impl Shard {
         loop {
             let mut stop_changed = std::pin::pin!(self.run.stop.changed());
             stop_changed.as_mut().enable();
-            self.due.set(Time::NEVER);
+            // Kept until it has come: set anew in every turn, it would ring the bell in every turn.
+            if self.due.get() <= self.run.clock.now() {
+                self.due.set(Time::NEVER);
+            }
             if self.follow_stop(&mut stopping) == Turn::Leave {
                 break;
             }
