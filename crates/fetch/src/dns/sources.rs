@@ -105,7 +105,7 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    #[expect(clippy::disallowed_methods, reason = "a small local file, read once before the loop has work")]
+    #[expect(clippy::disallowed_methods, reason = "called on a blocking thread")]
     fn read(path: &Path, family: Family) -> Result<Self, DialError> {
         let mut bytes = Vec::new();
         match File::open(path) {
