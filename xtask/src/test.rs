@@ -48,10 +48,15 @@ fn unit_tests(runner: &[String]) -> Result<bool> {
 fn doc_tests(runner: &[String]) -> Result<bool> {
     let selection = match runner {
         [] => vec!["--workspace"],
-        [flag, package] if flag == "-p" && package != "gather-cli" => vec!["-p", package.as_str()],
+        [flag, package] if flag == "-p" && !is_program(package) => vec!["-p", package],
         _ => return Ok(true),
     };
     succeeds(repo::cargo().args(["test", "--doc", "--quiet"]).args(selection))
+}
+
+/// Whether the package has no library, and so no doc tests.
+fn is_program(package: &str) -> bool {
+    matches!(package, "gather-cli" | "xtask")
 }
 
 fn selects_packages(runner: &[String]) -> bool {

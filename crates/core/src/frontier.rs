@@ -9,6 +9,7 @@ mod host;
 mod lease;
 mod look;
 mod names;
+mod place;
 mod signals;
 
 use std::cmp::Reverse;
@@ -17,7 +18,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use fastrand::Rng;
 
 use self::choose::Ready;
-use self::host::{Delayed, Host, Name, Place, Standing};
+use self::host::{Delayed, Host, Name, Standing};
 use self::lease::Job;
 pub use self::lease::{
     CloseCause, Counts, Finishing, HostEvent, HostTrust, Lease, LeaseId, NameNeeded, Next, Reading,
@@ -25,14 +26,11 @@ pub use self::lease::{
 };
 pub use self::look::HostWork;
 use crate::attempt::Failure;
-use crate::config::{Config, HOST_CONCURRENCY_BASE, HostConcurrency, HostConfig, RetryConfig};
+use crate::config::{Config, HostConcurrency, HostConfig, RetryConfig};
 use crate::retry;
 use crate::target::HostKey;
 use crate::time::{Duration, Time};
 
-/// Hosts without work that are remembered for their standing, and at most for their clocks.
-const IDLE_HOSTS: usize = 4096;
-const IDLE_HOSTS_MAX: usize = 65_536;
 /// Events kept for somebody who asks late.
 const EVENTS_MAX: usize = 1024;
 
@@ -195,10 +193,7 @@ impl<P> Frontier<P> {
 
     /// The next target to fetch, or when to ask again.
     pub fn next(&mut self, now: Time) -> Next<P> {
-        self.fire_timers(now);
-        if self.limits_rose {
-            self.unblock(now);
-        }
+        self.catch_up(now);
         if self.counts.waiting == 0 {
             return Next::Empty;
         }
@@ -421,10 +416,12 @@ impl<P> Frontier<P> {
     }
 
     fn enter(&mut self, key: &HostKey, name: NameNeeded) -> u32 {
-        let own = self
-            .overrides
-            .get(key.host())
-            .or_else(|| self.overrides.get(&format!("{}:{}", key.host(), key.port())));
+        let own = if self.overrides.is_empty() {
+            None
+        } else {
+            let with_port = self.overrides.get(&format!("{}:{}", key.host(), key.port()));
+            with_port.or_else(|| self.overrides.get(key.host()))
+        };
         let rate = own.and_then(|own| own.rate);
         let interval = rate.map_or(self.host_interval, |rate| rate.interval());
         let mut host = Host::new(key.clone(), interval, own.and_then(|own| own.concurrency));
@@ -521,140 +518,6 @@ impl<P> Frontier<P> {
         }
         self.hear(index, signal, cause, leased_at, now);
         (index, job)
-    }
-
-    /// Puts a host where it belongs now, after anything about it changed.
-    fn place(&mut self, index: u32, now: Time) {
-        self.tally(index);
-        let place = self.place_of(self.host(index), now);
-        if self.host(index).place == place {
-            return;
-        }
-        self.stamp += 1;
-        let stamp = self.stamp;
-        let host = self.host_mut(index);
-        host.place = place;
-        host.stamp = stamp;
-        match place {
-            Place::Nowhere | Place::Away | Place::Unnamed => {}
-            Place::Idle => {
-                self.idle.push_back((index, stamp));
-                self.sweep_idle(now);
-            }
-            Place::Blocked => self.blocked.push((index, stamp)),
-            Place::Timer(at) => self.timers.push(Reverse((at, stamp, index))),
-            Place::Ready(class) => self.ready.push(class, index, stamp),
-        }
-    }
-
-    fn place_of(&self, host: &Host<P>, now: Time) -> Place {
-        if host.waiting() == 0 {
-            return if host.in_flight == 0 { Place::Idle } else { Place::Away };
-        }
-        if host.ending.is_some() {
-            return Place::Away;
-        }
-        if host.name != Name::Known {
-            return Place::Unnamed;
-        }
-        if host.in_flight >= self.limit(host) {
-            return Place::Blocked;
-        }
-        let due = host.due();
-        if due > now { Place::Timer(due) } else { Place::Ready(host.class()) }
-    }
-
-    /// How many requests this host may have in flight.
-    fn limit(&self, host: &Host<P>) -> u32 {
-        if host.parked || (host.withdrawals == 1 && host.standing != Standing::Proven) {
-            return 1;
-        }
-        let granted = match (host.cap, self.host_concurrency) {
-            (Some(cap), _) | (None, HostConcurrency::Fixed(cap)) => cap.get(),
-            (None, HostConcurrency::Base) => HOST_CONCURRENCY_BASE,
-            (None, HostConcurrency::Share) => self.share.max(HOST_CONCURRENCY_BASE),
-        };
-        let gate = host.gate.as_ref().and_then(|gate| gate.limit()).unwrap_or(u32::MAX);
-        let unread = match self.reading {
-            // Some permits stay for hosts that are found behind a long run of this one.
-            Reading::More => (self.permits - self.permits.div_ceil(8)).max(1),
-            Reading::Done => u32::MAX,
-        };
-        granted.min(gate).min(unread)
-    }
-
-    /// Counts the host among those with work, by its standing.
-    fn tally(&mut self, index: u32) {
-        let host = self.host_mut(index);
-        let has_work = (host.waiting() > 0 || host.in_flight > 0) && !host.parked;
-        let counts_as = has_work.then_some(host.standing);
-        let counted = std::mem::replace(&mut host.counted, counts_as);
-        if counted == counts_as {
-            return;
-        }
-        if let Some(standing) = counted {
-            self.working[standing as usize] -= 1;
-        }
-        if let Some(standing) = counts_as {
-            self.working[standing as usize] += 1;
-        }
-        self.update_share();
-    }
-
-    fn update_share(&mut self) {
-        let hosts = self.hosts_with_work().saturating_add(self.hosts_elsewhere).max(1);
-        let share = self.concurrency / hosts;
-        self.limits_rose |= share > self.share && self.host_concurrency == HostConcurrency::Share;
-        self.share = share;
-    }
-
-    fn unblock(&mut self, now: Time) {
-        self.limits_rose = false;
-        for (index, stamp) in std::mem::take(&mut self.blocked) {
-            if self.is_current(index, stamp) {
-                self.host_mut(index).place = Place::Nowhere;
-                self.place(index, now);
-            }
-        }
-    }
-
-    /// Whether this entry of a queue is the valid one of its host.
-    fn is_current(&self, index: u32, stamp: u64) -> bool {
-        self.hosts[index as usize].as_ref().is_some_and(|host| host.stamp == stamp)
-    }
-
-    /// Moves the hosts whose time has come, and leaves a valid entry on top.
-    fn fire_timers(&mut self, now: Time) {
-        while let Some(&Reverse((at, stamp, index))) = self.timers.peek() {
-            let current = self.is_current(index, stamp);
-            if current && at > now {
-                break;
-            }
-            self.timers.pop();
-            if current {
-                self.place(index, now);
-            }
-        }
-    }
-
-    /// Lets old hosts without work go, a few at a time.
-    fn sweep_idle(&mut self, now: Time) {
-        for _ in 0..2 {
-            if self.idle.len() <= IDLE_HOSTS {
-                return;
-            }
-            let Some((index, stamp)) = self.idle.pop_front() else { return };
-            if !self.is_current(index, stamp) {
-                continue;
-            }
-            if self.host(index).clocks_ran_out(now) || self.idle.len() >= IDLE_HOSTS_MAX {
-                let host = self.hosts[index as usize].take().expect("checked to be current");
-                self.index.remove(&host.key);
-                self.vacant.push(index);
-            } else {
-                self.idle.push_back((index, stamp));
-            }
-        }
     }
 }
 

@@ -34,8 +34,8 @@ const HOLD_PAUSES: u32 = 8;
 const HOLD_MAX: Duration = Duration::from_secs(600);
 /// Part of the rate that is added each second after the hold.
 const INCREASE_SHARE: f64 = 0.06;
-/// Requests a second below which no host is slowed.
-const FLOOR_PER_SECOND: f64 = 0.01;
+/// Requests a second below which no host is slowed that does not say how long to wait.
+const FLOOR_PER_SECOND: f64 = 0.2;
 /// A gate unused for this long knows nothing any more.
 const FORGET_AFTER: Duration = Duration::from_secs(120);
 /// So many closures in a row, without a good answer between them, and the host is given up.
@@ -151,13 +151,14 @@ impl Gate {
         (self.rate > 0.0).then_some(self.rate)
     }
 
-    /// How many requests may be in flight, if that is limited.
-    pub(crate) fn limit(&self) -> Option<u32> {
-        match self.phase {
-            Phase::Closed if self.rate == 0.0 => Some(1),
-            Phase::Probe => Some(1),
-            Phase::Closed | Phase::Ramp { .. } | Phase::Paced | Phase::Free => None,
-        }
+    /// Whether one request is out, and nothing else may go before it is back.
+    pub(crate) fn is_probing(&self) -> bool {
+        self.phase == Phase::Probe
+    }
+
+    /// Whether a request sent at `sent` went out before the last closure.
+    pub(crate) fn is_late(&self, sent: Time) -> bool {
+        sent <= self.closed_at
     }
 
     /// A request goes out at `now`: the time until the next one. True if this reopens the host.

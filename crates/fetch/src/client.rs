@@ -218,7 +218,7 @@ impl Client {
         let mut report = Report::new(url, state.chain.clone(), unix_us());
         let a_try =
             Try { shard: &self.shard, target, progress: &state.progress, watch: &watch, started };
-        let ended = watch.within(pin!(a_try.follow(&mut report, writer))).await;
+        let ended = watch.within(pin!(a_try.follow(state.url.as_ref(), &mut report, writer))).await;
         let end = match ended {
             Ok(Ok(end)) => end,
             Ok(Err(DialError::Failed(failed))) => End::Failed(report.dial_failed(*failed)),

@@ -61,6 +61,7 @@ impl H1 {
     pub(crate) async fn start(io: Counted, caps: &Caps) -> Result<Self, hyper::Error> {
         let link = Rc::clone(&io.link);
         let header_bytes = caps.header_bytes_max as usize;
+        // The room for so many header lines costs 6% of the instructions of a small response.
         let (sender, driver) = http1::Builder::new()
             .max_headers(caps.header_count_max as usize)
             .max_header_size(header_bytes)
@@ -135,24 +136,39 @@ pub(crate) struct H2 {
 struct Streams {
     open: Cell<usize>,
     open_max: Cell<usize>,
-    waiting: RefCell<VecDeque<oneshot::Sender<()>>>,
+    waiting: RefCell<VecDeque<oneshot::Sender<StreamPermit>>>,
 }
+
+/// Counts as an open stream until it is dropped, wherever it then is: also one that was granted
+/// to a try which had just been given up frees its stream for the next.
+struct StreamPermit(Rc<Streams>);
 
 impl Streams {
     fn has_room(&self) -> bool {
         self.open.get() < self.open_max.get().max(1)
     }
 
+    fn permit(self: &Rc<Self>) -> StreamPermit {
+        self.open.set(self.open.get() + 1);
+        StreamPermit(Rc::clone(self))
+    }
+
     /// Gives free streams to those who wait, oldest first.
-    fn admit_waiting(&self) {
-        let mut room = self.open_max.get().max(1).saturating_sub(self.open.get());
-        let mut waiting = self.waiting.borrow_mut();
-        while room > 0
-            && let Some(turn) = waiting.pop_front()
-        {
-            // One that gave up takes no stream.
-            room -= usize::from(turn.send(()).is_ok());
+    fn admit_waiting(self: &Rc<Self>) {
+        while self.has_room() {
+            let Some(turn) = self.waiting.borrow_mut().pop_front() else { return };
+            if !turn.is_closed() {
+                // On one thread it cannot be closed by now; if it were, the permit came back.
+                drop(turn.send(self.permit()));
+            }
         }
+    }
+}
+
+impl Drop for StreamPermit {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        self.0.admit_waiting();
     }
 }
 
@@ -166,6 +182,7 @@ impl H2 {
         let link = Rc::clone(&io.link);
         let (sender, mut connection) = http2::Builder::new(LocalExecutor)
             .max_header_list_size(caps.header_bytes_max)
+            .initial_max_send_streams(STREAMS_BEFORE_SETTINGS)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .handshake(TokioIo::new(io))
@@ -200,19 +217,21 @@ impl H2 {
 
     /// Waits until the peer's limit allows one more stream (RFC 9113 section 5.1.2).
     pub(crate) async fn enter(self: &Rc<Self>) -> H2Stream {
-        while !self.streams.has_room() && self.is_usable() {
+        let permit = if self.streams.has_room() || !self.is_usable() {
+            None
+        } else {
             let (turn, my_turn) = oneshot::channel();
             self.streams.waiting.borrow_mut().push_back(turn);
             // An error means that the connection is gone: sending on it says so.
-            if my_turn.await.is_err() {
-                break;
-            }
-        }
-        self.streams.open.set(self.streams.open.get() + 1);
-        H2Stream { sender: self.sender.clone(), connection: Rc::clone(self) }
+            my_turn.await.ok()
+        };
+        let permit = permit.unwrap_or_else(|| self.streams.permit());
+        H2Stream { sender: self.sender.clone(), connection: Rc::clone(self), _permit: permit }
     }
 }
 
+/// Until the peer has said how many streams it takes, what is more may be refused.
+const STREAMS_BEFORE_SETTINGS: usize = 1;
 /// As much of one body as may be on its way unread.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// As much of all bodies of a connection as may be on its way unread.
@@ -222,6 +241,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 pub(crate) struct H2Stream {
     sender: http2::SendRequest<RequestBody>,
     pub(crate) connection: Rc<H2>,
+    _permit: StreamPermit,
 }
 
 impl H2Stream {
@@ -231,14 +251,6 @@ impl H2Stream {
         request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, SendError> {
         self.sender.try_send_request(request).await
-    }
-}
-
-impl Drop for H2Stream {
-    fn drop(&mut self) {
-        let streams = &self.connection.streams;
-        streams.open.set(streams.open.get() - 1);
-        streams.admit_waiting();
     }
 }
 

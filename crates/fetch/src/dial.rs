@@ -1,6 +1,7 @@
 //! One connection, ready for HTTP: name, address, proxy, TLS, each failure with its kind.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,12 +18,13 @@ use crate::dns::{Addresses, Resolver};
 use crate::happy::interleave;
 use crate::options::{ConnectTo, Family, HttpChoice, NetOptions, OptionsError, ResolveOverride};
 use crate::progress::Progress;
-use crate::proxy::{Proxies, Proxy, ProxyHeader, ProxyKind};
-use crate::stream::Stream;
+use crate::proxy::{Proxies, Proxy, ProxyKind};
 use crate::tls::{self, TlsConfigs};
 
 mod steps;
 
+pub use crate::proxy::ProxyHeader;
+pub use crate::stream::Stream;
 use steps::Dial;
 
 /// Connections begun at once in one shard: 10,000 in one burst stop the loop for 200 ms.
@@ -122,6 +124,12 @@ impl From<Failure> for DialError {
     fn from(failure: Failure) -> Self {
         let timings = DialTimings::default();
         Self::Failed(Box::new(DialFailure { failure, connection: None, timings }))
+    }
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialer").finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use gather_core::attempt::{
     BodySummary, ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter,
 };
-use gather_core::{Attempt, Duration, End, Failure, HostKey, Sent, Target, Timings};
+use gather_core::{Attempt, Duration, End, Failure, HostKey, Sent, Target, Timings, retry_after};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use hyper::body::{Body as _, Incoming};
@@ -96,6 +96,11 @@ impl Report<'_> {
         failed.failure
     }
 
+    /// The wall clock when the last head was read, since 1970.
+    fn now_unix(&self) -> Duration {
+        Duration::from_micros(self.timings.started_unix_us) + self.timings.starttransfer
+    }
+
     /// Whether a server may have seen a request of this try.
     pub(crate) fn sent(&self) -> Sent {
         let last_was_sent = self.last.as_ref().is_some_and(|last| !last.is_unsent());
@@ -118,17 +123,18 @@ impl Report<'_> {
 }
 
 impl Try<'_> {
-    /// Asks for the report's URL and follows redirects as long as they stay on its host.
+    /// Asks for the report's URL (that of the target, or of `hop`) and follows redirects as long
+    /// as they stay on its host.
     pub(crate) async fn follow<'w>(
         &self,
+        hop: Option<&Url>,
         report: &mut Report<'w>,
         mut writer: Option<&'w mut dyn BodyWriter>,
     ) -> Result<End, DialError> {
         let mut outgoing = Outgoing::new(self.target, &self.shard.defaults, &report.chain);
-        let key = match HostKey::of(&report.url) {
-            Some(key) if key == self.target.host => self.target.host.clone(),
-            Some(key) => key,
-            None => return Err(failure::not_fetched(report.url.scheme()).into()),
+        let key = match hop {
+            None => self.target.host.clone(),
+            Some(url) => HostKey::of(url).ok_or_else(|| failure::not_fetched(url.scheme()))?,
         };
         let origin = self.shard.pool.origin(&key);
         loop {
@@ -252,7 +258,7 @@ impl Try<'_> {
             content_type: content_type.map(|value| self.shard.intern(value.as_bytes())),
             retry_after: retry_after
                 .and_then(|value| value.to_str().ok())
-                .and_then(|text| retry_after_delay(text, report.timings.started_unix_us))
+                .and_then(|text| retry_after::parse(text, report.now_unix()))
                 .map(|delay| RetryAfter { delay }),
             headers: keeps_headers.then(|| Box::new(kept(headers))),
         });
@@ -329,15 +335,4 @@ fn kept(headers: &HeaderMap) -> Headers {
         .iter()
         .map(|(name, value)| (text(name.as_str().as_bytes()), text(value.as_bytes())))
         .collect()
-}
-
-/// RFC 9110 section 10.2.3: seconds, or a date, which may be past.
-fn retry_after_delay(value: &str, now_unix_us: u64) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    let now = std::time::UNIX_EPOCH + Duration::from_micros(now_unix_us);
-    Some(date.duration_since(now).unwrap_or_default())
 }

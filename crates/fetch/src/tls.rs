@@ -1,6 +1,7 @@
 //! TLS: whom we trust, the handshake, and what is known of a connection afterwards.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -44,6 +45,26 @@ pub struct TlsConfigs {
     built: OnceCell<Built>,
 }
 
+impl Default for TlsConfigs {
+    /// Mozilla's roots, everything checked, HTTP/2 or HTTP/1.1.
+    fn default() -> Self {
+        Self {
+            verify: Verify::Full,
+            trust: Trust::Bundled,
+            identity: None,
+            http: HttpChoice::Auto,
+            built: OnceCell::new(),
+        }
+    }
+}
+
+// A private key is among its members.
+impl fmt::Debug for TlsConfigs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsConfigs").finish_non_exhaustive()
+    }
+}
+
 impl TlsConfigs {
     /// Reads the files that the options name.
     ///
@@ -79,7 +100,7 @@ impl TlsConfigs {
 
     fn build(&self) -> Result<Built, Box<str>> {
         let provider = Arc::new(ring::default_provider());
-        let failed = |error: &dyn std::fmt::Display| format!("TLS cannot be set up: {error}");
+        let failed = |error: &dyn fmt::Display| format!("TLS cannot be set up: {error}");
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| failed(&error))?
@@ -211,6 +232,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Option
     Ok(certificates)
 }
 
+#[expect(clippy::disallowed_methods, reason = "read when a run is set up, before its loops")]
 fn read_file(path: &Path) -> Result<Vec<u8>, OptionsError> {
     fs::read(path)
         .map_err(|error| OptionsError::new(format!("{}: cannot be read: {error}", path.display())))

@@ -1,5 +1,7 @@
 //! A machine without descriptors: no host may fail for it. Alone in its process, which it starves.
 
+#![expect(clippy::disallowed_methods, reason = "a test may block its own loop")]
+
 use std::fs::File;
 use std::net::UdpSocket;
 use std::path::PathBuf;
@@ -10,11 +12,14 @@ use gather_fetch::{DialError, Dialer, LocalShortage, NetOptions, Progress, TlsCo
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the file is only there to take a descriptor")]
 fn a_lack_of_descriptors_is_told_apart() {
     let name_server = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let hosts = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&hosts, "127.0.0.1 hosted.example\n").expect("written");
     let options = NetOptions {
         dns_servers: vec![name_server.local_addr().expect("bound")],
-        hosts_file: Some(PathBuf::from("/dev/null")),
+        hosts_file: Some(PathBuf::from(hosts.path())),
         ..NetOptions::default()
     };
     let tls = TlsConfigs::new(&options.tls, options.http).expect("TLS options");
@@ -36,8 +41,8 @@ fn a_lack_of_descriptors_is_told_apart() {
     };
     check("127.0.0.1");
     // The hosts file cannot be read, which must not be taken for an empty one.
-    check("localhost");
-    let loaded = HostKey::new(Scheme::Http, "localhost", 80);
+    check("hosted.example");
+    let loaded = HostKey::new(Scheme::Http, "hosted.example", 80);
     runtime.block_on(dialer.resolve(&loaded)).expect("descriptors are back");
     // The question to the name server needs a socket.
     check("a.example");

@@ -118,7 +118,11 @@ impl Writer {
             self.store_body(record)?;
             for outlet in &mut self.outlets {
                 if outlet.view.as_ref().is_none_or(|shows| shows(record)) {
-                    outlet.sink.write(record)?;
+                    // One that its reader has closed is found out by the next commit.
+                    match outlet.sink.write(record) {
+                        Err(error) if error.kind != SinkErrorKind::Closed => return Err(error),
+                        Ok(()) | Err(_) => {}
+                    }
                 }
             }
             if let Some(show) = &mut self.on_record {

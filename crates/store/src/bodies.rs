@@ -56,7 +56,17 @@ impl BodyStore {
         Ok(store)
     }
 
-    /// Begins a body.
+    /// Stores a body that is in memory.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn store(&self, body: &[u8], content_type: Option<&str>) -> Result<Stored, SinkError> {
+        let mut file = self.begin()?;
+        file.write(body)?;
+        file.finish(content_type)
+    }
+
+    /// Begins a body that comes in pieces.
     ///
     /// # Errors
     /// When no file can be made in the directory.
@@ -167,6 +177,7 @@ mod tests {
         let first = store(&bodies, &[b"hel", b"lo"], Some("text/html; charset=utf-8"));
         let second = store(&bodies, &[b"hello"], Some("TEXT/HTML"));
         assert_eq!(first, second);
+        assert_eq!(bodies.store(b"hello", Some("text/html")).unwrap(), first);
         let name = "bodies/2c/f24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824.html";
         assert_eq!(first.path, dir.path().join(name));
         assert_eq!((fs::read(&first.path).unwrap().as_slice(), first.bytes), (&b"hello"[..], 5));

@@ -47,11 +47,7 @@ pub(crate) fn value_of<'a>(
         Field::Line => count(record.place.as_ref()?.line),
         Field::Input => Some(Value::Text(Cow::Borrowed(record.input()))),
         Field::Url => text(&record.url),
-        Field::FinalUrl => match &record.final_url {
-            Some(url) if repeats == Repeats::Write || *url != record.url => text(url),
-            None if repeats == Repeats::Write && answered => text(&record.url),
-            _ => None,
-        },
+        Field::FinalUrl => final_url(record, repeats),
         Field::Method => match &record.method {
             Some(method) => text(method),
             None => (repeats == Repeats::Write).then_some(Value::Word("GET")),
@@ -62,11 +58,7 @@ pub(crate) fn value_of<'a>(
         Field::RemoteIp => record.remote_ip.map(Value::Ip),
         Field::ContentType => text(record.content_type.as_deref()?),
         Field::ContentLength => answered.then_some(Value::Count(record.content_length)),
-        Field::BodyBytes => {
-            let differs = record.body_bytes != record.content_length;
-            (answered && (differs || repeats == Repeats::Write))
-                .then_some(Value::Count(record.body_bytes))
-        }
+        Field::BodyBytes => body_bytes(record, repeats),
         Field::Attempts => Some(Value::Count(u64::from(record.attempts))),
         Field::ErrorKind => record.outcome.error().map(|error| Value::Word(error.kind.as_str())),
         Field::ErrorMessage => text(&record.outcome.error()?.message),
@@ -91,10 +83,7 @@ pub(crate) fn value_of<'a>(
             .then_some(Value::Count(record.chain.len() as u64)),
         Field::Chain => some(&record.chain[..]).map(Value::Chain),
         Field::Tags => record.tags.as_deref().filter(|tags| !tags.is_empty()).map(Value::Tags),
-        Field::Tag(name) => {
-            let (_, value) = record.tags.as_ref()?.iter().find(|(tag, _)| tag == name)?;
-            Some(Value::Text(Cow::Borrowed(value)))
-        }
+        Field::Tag(name) => tag(record.tags.as_deref()?, name),
         Field::Headers => {
             record.headers.as_deref().filter(|all| !all.is_empty()).map(Value::Headers)
         }
@@ -105,18 +94,38 @@ pub(crate) fn value_of<'a>(
         Field::Title => page::title(record.body.as_ref()?).map(|title| Value::Text(title.into())),
         Field::Preview => page::preview(record.body.as_ref()?).map(Value::Text),
         Field::Json => page::compact_json(record.body.as_ref()?).map(Value::Json),
-        Field::Body => {
-            let body = record.body.as_ref()?;
-            Some(match std::str::from_utf8(body) {
-                Ok(body) => Value::Text(Cow::Borrowed(body)),
-                Err(_) => Value::Base64(body),
-            })
-        }
+        Field::Body => record.body.as_deref().map(body),
         Field::BodyEncoding => {
             let is_text = std::str::from_utf8(record.body.as_ref()?).is_ok();
             (!is_text).then_some(Value::Word("base64"))
         }
     }
+}
+
+fn final_url(record: &Record, repeats: Repeats) -> Option<Value<'_>> {
+    match &record.final_url {
+        Some(url) if repeats == Repeats::Write || *url != record.url => text(url),
+        None if repeats == Repeats::Write && record.status_code != 0 => text(&record.url),
+        _ => None,
+    }
+}
+
+fn body_bytes(record: &Record, repeats: Repeats) -> Option<Value<'_>> {
+    let differs = record.body_bytes != record.content_length;
+    (record.status_code != 0 && (differs || repeats == Repeats::Write))
+        .then_some(Value::Count(record.body_bytes))
+}
+
+fn body(body: &[u8]) -> Value<'_> {
+    match std::str::from_utf8(body) {
+        Ok(body) => Value::Text(Cow::Borrowed(body)),
+        Err(_) => Value::Base64(body),
+    }
+}
+
+fn tag<'a>(tags: &'a Tags, name: &str) -> Option<Value<'a>> {
+    let (_, value) = tags.iter().find(|(tag, _)| **tag == *name)?;
+    Some(Value::Text(Cow::Borrowed(value)))
 }
 
 fn text(text: &str) -> Option<Value<'_>> {

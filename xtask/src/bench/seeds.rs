@@ -131,12 +131,12 @@ fn run_wrk(bench: &Bench, url: &str) -> Result<(Cost, f64)> {
 }
 
 /// The longest stalls of the program's loops.
-pub(super) fn stalls(prefix: &str, run: &Run) -> Vec<Sample> {
+pub(super) fn stalls(suffix: &str, run: &Run) -> Vec<Sample> {
     // A program that does not tell has not shown that it keeps the limit.
     let cpu = run.stall_cpu_ms().unwrap_or(f64::INFINITY);
     let mut samples =
-        vec![Sample::new(format!("{prefix}loop stall, CPU"), "ms", cpu).at_most(STALL_MS_MAX)];
+        vec![Sample::new(format!("loop stall, CPU{suffix}"), "ms", cpu).at_most(STALL_MS_MAX)];
     let wall = run.stall_wall_ms();
-    samples.extend(wall.map(|ms| Sample::new(format!("{prefix}loop stall, wall"), "ms", ms)));
+    samples.extend(wall.map(|ms| Sample::new(format!("loop stall, wall{suffix}"), "ms", ms)));
     samples
 }

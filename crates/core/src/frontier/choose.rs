@@ -16,7 +16,7 @@ const GRACE_FACTOR: f64 = 3.0;
 const GRACE_MIN: Duration = Duration::from_millis(10);
 const GRACE_MAX: Duration = Duration::from_secs(5);
 /// After so many hosts have answered it is known what is usual.
-const GRACE_HOSTS_MIN: u32 = 3;
+const GRACE_HOSTS_MIN: u32 = 1;
 /// Entries looked at for the one that is to be given up next.
 const LOOK_MAX: usize = 16;
 
@@ -125,6 +125,7 @@ impl<P> Frontier<P> {
     /// caller cancels it and gives the lease to `put_back`; if it has just ended, to `release` or
     /// `retry` as always.
     pub fn give_up(&mut self, now: Time) -> Option<LeaseId> {
+        self.catch_up(now);
         if !self.others_wait() {
             return None;
         }

@@ -83,11 +83,6 @@ impl Server {
         Self::Sliding(Sliding { count, length, taken: Default::default() })
     }
 
-    /// Whether it answers at all, sooner or later.
-    pub(crate) fn is_alive(&self) -> bool {
-        !matches!(self, Self::Silent | Self::Refusing | Self::Late { .. })
-    }
-
     /// Time spent on a request, beyond the way to and from it.
     pub(crate) fn takes(&self) -> Duration {
         if let Self::Slow(takes) = self { *takes } else { Duration::ZERO }

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use gather_core::attempt::{BodySummary, Head, RetryAfter};
 use gather_core::classify::{Budget, Context, Step, classify, conclude};
 use gather_core::frontier::{
-    Finishing, HostEvent, Lease, LeaseId, NameNeeded, Next, Reading, Withdraw,
+    Finishing, HostEvent, HostTrust, Lease, LeaseId, NameNeeded, Next, Reading, Withdraw,
 };
 use gather_core::{
     Attempt, Config, Duration, End, ErrorKind, Failure, Frontier, HostKey, Method, Outcome, Scheme,
@@ -54,6 +54,7 @@ pub(crate) struct Report {
     pub(crate) events: Vec<HostEvent>,
     pub(crate) ended_at: Time,
     pub(crate) host_in_flight_max: Vec<u32>,
+    pub(crate) host_gap_min: Vec<Duration>,
 }
 
 impl Report {
@@ -99,6 +100,7 @@ pub(crate) struct World {
     pub(crate) record_ms_max: u64,
     /// Permits change at random.
     pub(crate) shaky_permits: bool,
+    pub(crate) trust: HostTrust,
     pub(crate) seed: u64,
 }
 
@@ -112,6 +114,7 @@ impl World {
             window: usize::MAX,
             record_ms_max: 0,
             shaky_permits: false,
+            trust: HostTrust::Earned,
             seed,
         }
     }
@@ -125,7 +128,7 @@ impl World {
 
     pub(crate) fn run(self) -> Report {
         let mut run = Run::new(self);
-        run.to_the_end();
+        run.go_on_to_the_end();
         run.report
     }
 }
@@ -143,6 +146,7 @@ struct Run {
     finishing: HashMap<usize, (Finishing<usize>, String)>,
     unread: VecDeque<usize>,
     in_flight: Vec<u32>,
+    sent_at: Vec<Option<Time>>,
     permits: u32,
     report: Report,
 }
@@ -155,6 +159,7 @@ impl Run {
         let numbers = keys.iter().cloned().enumerate().map(|(i, key)| (key, i)).collect();
         let mut frontier = Frontier::new(&world.config);
         frontier.set_withdraw(|_| Withdraw::Allowed);
+        frontier.set_trust(world.trust);
         Self {
             keys,
             numbers,
@@ -167,18 +172,20 @@ impl Run {
             finishing: HashMap::new(),
             unread: (0..world.targets.len()).collect(),
             in_flight: vec![0; world.sites.len()],
+            sent_at: vec![None; world.sites.len()],
             permits: world.config.concurrency.get(),
             report: Report {
                 outcomes: vec![None; world.targets.len()],
                 host_requests: vec![0; world.sites.len()],
                 host_in_flight_max: vec![0; world.sites.len()],
+                host_gap_min: vec![Duration::MAX; world.sites.len()],
                 ..Report::default()
             },
             world,
         }
     }
 
-    fn to_the_end(&mut self) {
+    fn go_on_to_the_end(&mut self) {
         let mut steps = 0_u64;
         loop {
             let wake = self.work();
@@ -274,6 +281,10 @@ impl Run {
         let most = &mut self.report.host_in_flight_max[site];
         *most = (*most).max(self.in_flight[site]);
         assert!(self.leases.len() < self.permits as usize, "more leases than permits");
+        if let Some(before) = self.sent_at[site].replace(self.now) {
+            let gap = &mut self.report.host_gap_min[site];
+            *gap = (*gap).min(self.now.since(before));
+        }
         self.report.requests += 1;
         self.report.host_requests[site] += 1;
         let (least, most) = self.world.sites[site].latency;

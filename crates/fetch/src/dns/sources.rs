@@ -105,6 +105,7 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
+    #[expect(clippy::disallowed_methods, reason = "called on a blocking thread alone")]
     fn read(path: &Path, family: Family) -> Result<Self, DialError> {
         let mut bytes = Vec::new();
         match File::open(path) {

@@ -407,7 +407,7 @@ fn a_client_certificate_is_presented_when_asked_for() {
 fn files_that_cannot_be_used_are_named() {
     let authority = Authority::named("ours");
     let check = |tls: TlsOptions, expected: &str| {
-        let error = TlsConfigs::new(&tls, HttpChoice::Auto).err().expect(expected).to_string();
+        let error = TlsConfigs::new(&tls, HttpChoice::Auto).expect_err(expected).to_string();
         let directory = format!("{}/", authority.directory.path().display());
         assert_eq!(error.replace(&directory, ""), expected);
     };
@@ -419,7 +419,7 @@ fn files_that_cannot_be_used_are_named() {
     check(roots(authority.file("text", "hello")), "text: holds no certificate in PEM");
     let cut = authority.pem.replace("-----END CERTIFICATE-----", "");
     let error = TlsConfigs::new(&roots(authority.file("cut.pem", &cut)), HttpChoice::Auto);
-    let error = error.err().expect("a cut file").to_string();
+    let error = error.expect_err("a cut file").to_string();
     assert!(error.contains("cut.pem: is no valid PEM"), "{error}");
 
     let key = KeyPair::generate().expect("a key").serialize_pem();

@@ -76,6 +76,14 @@ pub enum InputPath {
     File(PathBuf),
 }
 
+impl InputPath {
+    /// As named on a command line: `-` is standard input.
+    pub fn named(name: impl Into<PathBuf>) -> Self {
+        let path = name.into();
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path) }
+    }
+}
+
 /// How a file of inputs is to be understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {

@@ -156,8 +156,8 @@ pub(super) struct HostCache {
     slots: Vec<Option<(Box<str>, HostKey)>>,
 }
 
-/// A power of two: enough for lists that interleave a thousand hosts, and 40 KiB.
-const HOST_SLOTS: usize = 1024;
+/// Enough that of a thousand interleaved hosts few share a slot; 128 KiB.
+const HOST_SLOTS: usize = 4096;
 
 impl HostCache {
     pub(super) fn new() -> Self {

@@ -62,6 +62,7 @@ pub fn start(source: Box<dyn Source>, config: &IntakeConfig) -> io::Result<Vec<S
         to_shards,
         from_shards,
         read: Some(read_in),
+        read_ahead: None,
         read_to_end,
         failure: None,
         next_blocked: 0,
@@ -112,6 +113,9 @@ struct Driver {
     from_shards: mpsc::Receiver<FromShard>,
     /// `None` once the source was read to its end.
     read: Option<mpsc::Receiver<Read>>,
+    /// A batch that the intake does not want yet. It is taken out of the channel all the same, so
+    /// that the end of the source is seen even while all windows are full.
+    read_ahead: Option<Vec<Item>>,
     read_to_end: Arc<AtomicBool>,
     /// Why reading ended early, until shard 0 was told.
     failure: Option<SourceError>,
@@ -138,6 +142,11 @@ impl Driver {
 
     /// Hands out what can be handed out, then waits for news.
     async fn step(&mut self) -> Result<Step, SourceError> {
+        if self.intake.wants_input() {
+            for item in self.read_ahead.take().into_iter().flatten() {
+                self.intake.offer(item).map_err(SourceError::Spill)?;
+            }
+        }
         self.tell_shard_0();
         for shard in 0..self.to_shards.len() {
             self.hand(shard).map_err(SourceError::Spill)?;
@@ -145,11 +154,14 @@ impl Driver {
         if self.to_shards.iter().all(Option::is_none) {
             return Ok(Step::Stop);
         }
+        if self.read_ahead.is_some() && self.intake.wants_input() {
+            return Ok(Step::On);
+        }
         let blocked = self.blocked();
-        let wants_input = self.intake.wants_input();
+        let may_read = self.read_ahead.is_none();
         let read = async {
             match &mut self.read {
-                Some(read) if wants_input => read.recv().await,
+                Some(read) if may_read => read.recv().await,
                 _ => std::future::pending().await,
             }
         };
@@ -176,11 +188,7 @@ impl Driver {
                 }
             },
             read = read => match read {
-                Some(Read::Items(items)) => {
-                    for item in items {
-                        self.intake.offer(item).map_err(SourceError::Spill)?;
-                    }
-                }
+                Some(Read::Items(items)) => self.read_ahead = Some(items),
                 Some(Read::Failed(error)) => {
                     self.failure = Some(error);
                     self.end_reading();

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::sync::atomic::Ordering;
 
+use gather_core::target::{Target, TargetNo};
 use tokio::sync::mpsc;
 
 use super::{FromShard, IntakeConfig, ShardPort, ToShard, start};
-use crate::source::{Format, InputFile, InputPath, SourceSpec, open};
+use crate::source::{
+    Format, InputFile, InputPath, Item, Progress, Source, SourceError, SourceSpec, from_targets,
+    open,
+};
 
 /// Takes all it is given, at once, and says so.
 struct Taker {
@@ -72,7 +77,7 @@ async fn everything_arrives_once_over_one_and_several_shards() {
         let mut broken = 0;
         for task in tasks {
             let taker = task.await.expect("no panic");
-            assert!(taker.port.read_to_end.load(std::sync::atomic::Ordering::Acquire));
+            assert!(taker.port.read_to_end.load(Ordering::Acquire));
             broken += taker.broken;
             for n in taker.seen {
                 assert!(seen.insert(n), "{n} came twice");
@@ -133,5 +138,74 @@ fn admitted(message: Option<ToShard>) -> usize {
     match message {
         Some(ToShard::Admit(targets)) => targets.len(),
         other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn credit_is_given_back_while_the_source_is_silent() {
+    let (send, receive) = mpsc::channel(256);
+    let url = url::Url::parse("http://a.example/").expect("valid");
+    let target = Target::new(TargetNo(0), url).expect("http");
+    for _ in 0..200 {
+        send.send(target.clone()).await.expect("open");
+    }
+    let ports = start(from_targets(receive), &config(1)).expect("threads");
+    let mut port = ports.into_iter().next().expect("one");
+    let mut got = 0;
+    while got < 200 {
+        let count = admitted(port.from_intake.recv().await);
+        got += count;
+        let count = u32::try_from(count).expect("small");
+        let took = FromShard::Took { host: target.host.clone(), count };
+        port.to_intake.send(took).await.expect("listens");
+    }
+    assert!(!port.read_to_end.load(Ordering::Acquire), "the sender is still there");
+    drop(send);
+    assert!(matches!(port.from_intake.recv().await, Some(ToShard::AllHanded)));
+    assert!(port.read_to_end.load(Ordering::Acquire));
+}
+
+#[tokio::test]
+async fn the_end_is_seen_although_the_window_is_full() {
+    let text: String = (0..8192).map(|i| format!("http://h{i}.example/\n")).collect();
+    let (_file, spec) = list(&text);
+    let ports = start(open(&spec).expect("readable"), &config(1)).expect("threads");
+    let mut port = ports.into_iter().next().expect("one");
+    let mut got = 0;
+    loop {
+        match port.from_intake.recv().await {
+            Some(ToShard::AllHanded) => break,
+            message => got += admitted(message),
+        }
+    }
+    assert_eq!(got, 8192);
+    assert!(port.read_to_end.load(Ordering::Acquire));
+}
+
+#[tokio::test]
+async fn a_source_that_fails_on_the_way_is_told_and_what_was_read_arrives() {
+    struct Failing(u64);
+    impl Source for Failing {
+        fn read(&mut self, into: &mut Vec<Item>, _max: usize) -> Result<Progress, SourceError> {
+            if self.0 == 3 {
+                let error = std::io::Error::other("torn");
+                return Err(SourceError::Read { file: "f".into(), line: 3, error });
+            }
+            let url = url::Url::parse("http://a.example/").expect("valid");
+            into.extend(Target::new(TargetNo(self.0), url).map(Item::Target));
+            self.0 += 1;
+            Ok(Progress::More)
+        }
+    }
+    for shards in [1, 2] {
+        let ports = start(Box::new(Failing(0)), &config(shards)).expect("threads");
+        let (mut seen, mut failed) = (0, Vec::new());
+        for port in ports {
+            let taker = Taker { port, seen: Vec::new(), broken: 0, failed: None };
+            let taker = taker.run().await;
+            seen += taker.seen.len();
+            failed.extend(taker.failed);
+        }
+        assert_eq!((seen, failed), (3, vec!["reading f failed after line 3: torn".to_owned()]));
     }
 }

@@ -60,6 +60,8 @@ pub struct IntakeUsage {
     pub hosts: usize,
     /// Targets handed out, or about to be, and not taken.
     pub outstanding_targets: usize,
+    /// What of the windows is used: those, and what is reserved for hosts that wait for credit.
+    pub window_targets: usize,
     /// Bytes of targets set aside in memory.
     pub buffered_bytes: usize,
     /// Bytes of the temporary file.
@@ -230,6 +232,7 @@ impl Intake {
         IntakeUsage {
             hosts: self.hosts.len(),
             outstanding_targets: self.outstanding,
+            window_targets: self.shards.iter().map(|shard| shard.charged).sum(),
             buffered_bytes: self.spill.buffered_bytes(),
             file_bytes: self.spill.file_bytes(),
         }

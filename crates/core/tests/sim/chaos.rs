@@ -1,0 +1,122 @@
+//! Everything at random at once: every target ends once, and what is alive is fetched.
+
+use std::num::NonZeroU32;
+
+use fastrand::Rng;
+use gather_core::config::{HostConcurrency, Rate, RetryConfig};
+use gather_core::frontier::HostTrust;
+use gather_core::{Config, Duration, ErrorKind, Time};
+
+use crate::seeds;
+use crate::server::Server;
+use crate::world::{Site, World};
+
+#[test]
+fn whatever_happens_every_target_ends_once() {
+    seeds(3000, |seed, rng| {
+        let mut world = World::new(random_config(rng), seed);
+        for _ in 0..rng.usize(1..30) {
+            let mut site = Site::new(random_server(rng), 1.0);
+            let least = rng.f64() * 50.0;
+            site.latency = (least, least + rng.f64() * 100.0);
+            if rng.u8(..) < 100 {
+                site.name = Some((ms(rng, 300), random_name_failure(rng)));
+            }
+            world.add(1, &site);
+        }
+        let runs = rng.bool();
+        let mut host = 0;
+        for n in 0..rng.usize(0..300) {
+            // One after the other, or in runs of one host.
+            if !runs || n % 20 == 0 {
+                host = rng.usize(..world.sites.len());
+            }
+            world.targets.push(host);
+        }
+        world.window = if rng.bool() { usize::MAX } else { rng.usize(1..100) };
+        world.record_ms_max = rng.u64(0..50);
+        world.shaky_permits = rng.u8(..) < 60;
+        world.trust = if rng.u8(..) < 40 { HostTrust::Given } else { HostTrust::Earned };
+        let good: Vec<bool> = world
+            .sites
+            .iter()
+            .map(|site| {
+                let named = site.name.is_none_or(|(_, failure)| failure.is_none());
+                named && matches!(site.server, Server::Ok | Server::Slow(_))
+            })
+            .collect();
+        let (config, targets) = (world.config.clone(), world.targets.clone());
+        let report = world.run();
+        for (n, &host) in targets.iter().enumerate() {
+            let (told, _) = report.outcomes[n].as_ref().expect("the world checked it");
+            assert!(told == "ok" || !good[host], "target {n} of good host {host}: {told}");
+        }
+        if let HostConcurrency::Fixed(cap) = config.host_concurrency {
+            assert!(report.host_in_flight_max.iter().all(|&most| most <= cap.get()));
+        }
+        if let Some(rate) = config.host_rate {
+            let least = rate.interval().mul_f64(0.74);
+            assert!(
+                report.host_gap_min.iter().all(|gap| *gap >= least),
+                "{:?}",
+                report.host_gap_min
+            );
+        }
+    });
+}
+
+fn random_config(rng: &mut Rng) -> Config {
+    let number = |rng: &mut Rng, most| NonZeroU32::new(rng.u32(1..=most)).expect("not zero");
+    Config {
+        concurrency: number(rng, 60),
+        host_concurrency: match rng.u8(0..3) {
+            0 => HostConcurrency::Base,
+            1 => HostConcurrency::Share,
+            _ => HostConcurrency::Fixed(number(rng, 8)),
+        },
+        rate: (rng.u8(..) < 60)
+            .then(|| Rate::new(rng.f64() * 200.0 + 1.0, Duration::from_secs(1)).expect("positive")),
+        host_rate: (rng.u8(..) < 60)
+            .then(|| Rate::new(rng.f64() * 50.0 + 0.5, Duration::from_secs(1)).expect("positive")),
+        timeout: Duration::from_millis(rng.u64(2000..5000)),
+        retry: RetryConfig {
+            retries: rng.u32(0..4),
+            backoff: Duration::from_millis(rng.u64(0..2000)),
+            backoff_max: Duration::from_millis(rng.u64(0..20_000)),
+            retry_after_max: Duration::from_secs(rng.u64(1..20)),
+            ..RetryConfig::default()
+        },
+        ..Config::default()
+    }
+}
+
+fn random_server(rng: &mut Rng) -> Server {
+    let pause = (rng.bool()).then(|| ms(rng, 6000));
+    let moment = Time::from_millis(rng.u64(0..8000));
+    match rng.u8(0..14) {
+        0..=3 => Server::Ok,
+        4 => Server::Slow(ms(rng, 1500)),
+        5 => Server::Silent,
+        6 => Server::Refusing,
+        7 => Server::bucket(rng.f64() * 100.0 + 0.2, rng.f64() * 20.0 + 1.0, rng.u64(0..6)),
+        8 => Server::window(rng.u32(1..50), ms(rng, 20_000) + Duration::from_millis(1)),
+        9 => Server::sliding(rng.usize(1..50), ms(rng, 20_000) + Duration::from_millis(1)),
+        10 => Server::Capricious { share: rng.f64(), retry_after: pause },
+        11 => Server::Flaky { share: rng.f64() },
+        12 => Server::Storm { until: moment, retry_after: pause },
+        _ => Server::Late { from: moment },
+    }
+}
+
+fn random_name_failure(rng: &mut Rng) -> Option<ErrorKind> {
+    match rng.u8(0..8) {
+        0 => Some(ErrorKind::DnsNotFound),
+        1 => Some(ErrorKind::DnsTemporary),
+        2 => Some(ErrorKind::TimeoutDns),
+        _ => None,
+    }
+}
+
+fn ms(rng: &mut Rng, most: u64) -> Duration {
+    Duration::from_millis(rng.u64(0..most))
+}
