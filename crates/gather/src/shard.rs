@@ -32,6 +32,9 @@ use crate::writer::{Batch, Written};
 const LOOKUPS_MAX: u32 = 256;
 /// Slots seated in one turn of the loop: more would hold up the tries already in flight.
 const SEATS_PER_TURN: u32 = 256;
+/// With so many targets in hand, or after so long, the first lease is handed out.
+const OPENING_TARGETS: u64 = 4096;
+const OPENING_TIME: Duration = Duration::from_millis(10);
 /// Messages of the feed taken in before anything is leased.
 const FED_PER_TURN: usize = 16;
 /// How long nothing is started after the system refused a descriptor or a port.
@@ -79,6 +82,8 @@ pub(crate) struct Shard {
     pub(crate) report: Arc<ShardReport>,
     pub(crate) brakes: Brakes,
     lookups: Cell<u32>,
+    /// When leasing begins at the latest; `None` once it has begun.
+    opens_at: Cell<Option<Time>>,
     /// Nothing is started before this moment.
     paused_until: Cell<Time>,
     /// When the loop has to look again, whatever happens.
@@ -120,6 +125,7 @@ impl Shard {
             report,
             brakes: Brakes::default(),
             lookups: Cell::new(0),
+            opens_at: Cell::new(Some(run.clock.now() + OPENING_TIME)),
             paused_until: Cell::new(Time::ZERO),
             due: Cell::new(Time::NEVER),
             run,
@@ -177,12 +183,30 @@ impl Shard {
             return;
         }
         self.look_up_names();
+        if self.still_opens() {
+            return;
+        }
         self.give_up_probes();
         for _ in 0..SEATS_PER_TURN {
             let Some(lease) = self.next_lease() else { return self.end_refused() };
             spawn_local(Rc::clone(self).slot(lease));
         }
         self.bell.notify_one();
+    }
+
+    /// Whether the first lease should wait for more of the list: which hosts come first is to be
+    /// decided among many of them, not among those at the head of the list.
+    fn still_opens(&self) -> bool {
+        let Some(until) = self.opens_at.get() else { return false };
+        let is_open = self.feed.is_all_handed()
+            || self.frontier.borrow().counts().waiting >= OPENING_TARGETS
+            || self.run.clock.now() >= until;
+        if is_open {
+            self.opens_at.set(None);
+        } else {
+            self.look_again_at(until);
+        }
+        !is_open
     }
 
     /// Takes permits back from hosts that stay silent while others could use them.
