@@ -24,7 +24,7 @@ use crate::shard::{Shard, ShardParts};
 use crate::shared::Shared;
 use crate::source::intake::{self, IntakeConfig};
 use crate::source::{self, Source, SourceError, SourceSpec};
-use crate::stop::{Cause, Stop};
+use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
 use crate::writer::{BATCHES_MAX, OnRecord, Outlet, View, Writer, Written};
@@ -127,7 +127,10 @@ impl Run {
             written: Arc::clone(&written),
             stop: stop.clone(),
         };
-        let writer = spawn("gather-writer", move || writer.run(received))?;
+        let writer = spawn("gather-writer", move || {
+            let _stop = StopOnPanic(writer.stop.clone());
+            writer.run(received)
+        })?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake).map_err(RunError::Thread)?;
@@ -184,19 +187,16 @@ impl Run {
     /// A source or an output that failed on the way, or a defect of our own: an input without
     /// exactly one record.
     pub fn wait(mut self) -> Result<Summary, RunError> {
-        for shard in self.shards.drain(..) {
-            match shard.join() {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(RunError::Client(error)),
-                Err(_) => return Err(RunError::Panic),
-            }
+        // All threads are joined before anything is told, so that none outlives the run.
+        let shards: Vec<_> = self.shards.drain(..).map(JoinHandle::join).collect();
+        let writer = self.writer.take().map_or(Ok(Ok(())), JoinHandle::join);
+        if self.stop.has_panicked() {
+            return Err(RunError::Panic);
         }
-        let writer = self.writer.take().map(JoinHandle::join);
-        match writer {
-            Some(Ok(Ok(()))) | None => {}
-            Some(Ok(Err(error))) => return Err(RunError::Output(error)),
-            Some(Err(_)) => return Err(RunError::Panic),
+        for shard in shards {
+            shard.map_err(|_| RunError::Panic)?.map_err(RunError::Client)?;
         }
+        writer.map_err(|_| RunError::Panic)?.map_err(RunError::Output)?;
         if let Some(error) = self.shared.take_source_error() {
             return Err(RunError::Source(error));
         }
@@ -209,6 +209,10 @@ impl Run {
     fn ended(&self) -> Ended {
         match self.stop.cause() {
             None => Ended::Finished,
+            // The stop came too late to leave anything undone.
+            Some(Cause::Drain | Cause::Deadline | Cause::Now) if self.shared.is_done() => {
+                Ended::Finished
+            }
             Some(Cause::FailFast) => Ended::FailFast,
             Some(Cause::MaxFailures) => Ended::MaxFailures,
             Some(Cause::Deadline) => Ended::Deadline,
@@ -255,7 +259,6 @@ pub(crate) fn start_shard(
         .build()
         .map_err(RunError::Thread)?;
     spawn("gather-shard", move || {
-        // A shard that dies must not leave the others waiting for its targets.
         let _stop = StopOnPanic(parts.run.stop.clone());
         let client = match Client::new(client, tls) {
             Ok(client) => client,
@@ -270,15 +273,6 @@ pub(crate) fn start_shard(
     })
 }
 
-struct StopOnPanic(Stop);
-
-impl Drop for StopOnPanic {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.now();
-        }
-    }
-}
 
 fn spawn<T: Send + 'static>(
     name: &str,

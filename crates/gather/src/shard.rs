@@ -24,6 +24,7 @@ use crate::report::{Brake, Brakes, ShardReport};
 use crate::seat::{Interrupt, Seats};
 use crate::shared::{Failed, Shared};
 use crate::stall::{BEAT, Heartbeat};
+use crate::stop::StopOnPanic;
 use crate::stopping::{Stopping, Turn};
 use crate::tally::{Tally, Troubles, add};
 use crate::writer::{Batch, Written};
@@ -216,7 +217,7 @@ impl Shard {
 
     /// Whether the frontier is to be asked again at once, since more permits could be had.
     fn goes_on_after(&self, next: &Next<Pending>) -> bool {
-        let has_permits = self.tally.in_flight.get() < self.held.get();
+        let has_permits = self.in_use() < self.held.get();
         if !has_permits && !matches!(next, Next::Empty) {
             self.brakes.note(Brake::Concurrency);
             if self.borrow_permits() {
@@ -304,6 +305,7 @@ impl Shard {
     }
 
     async fn look_up(self: Rc<Self>, host: HostKey) {
+        let _stop = StopOnPanic(self.run.stop.clone());
         let looked_up = loop {
             match self.client.resolve(&host).await {
                 Ok(_) => break Ok(()),
@@ -331,7 +333,7 @@ impl Shard {
         self.paused_until.set(until);
         self.look_again_at(until);
         if shortage == LocalShortage::Descriptors {
-            self.shrink_to(self.tally.in_flight.get().max(1));
+            self.shrink_to(self.in_use().max(1));
         }
     }
 
@@ -353,7 +355,7 @@ impl Shard {
         if self.frontier.borrow().counts().waiting == 0 {
             self.give_idle_permits();
         }
-        let idle = match self.tally.in_flight.get() < self.held.get() {
+        let idle = match self.in_use() < self.held.get() {
             true => Idle::Yes,
             false => Idle::No,
         };

@@ -47,7 +47,7 @@ impl Shard {
         });
         if cause.drains() && now < since + DRAIN_GRACE {
             self.look_again_at(since + DRAIN_GRACE);
-        } else if !stopping.interrupted || cause == Cause::Now {
+        } else if !stopping.interrupted {
             stopping.interrupted = true;
             self.seats.interrupt_all(Interrupt::Stop);
         }
@@ -55,9 +55,10 @@ impl Shard {
             self.cancel_waiting(cause);
             return Turn::On;
         }
-        match self.tally.in_flight.get() {
-            0 => Turn::Leave,
-            _ => Turn::On,
+        // At once means at once: what is in flight goes with the loop.
+        match self.in_use() == 0 || cause == Cause::Now {
+            true => Turn::Leave,
+            false => Turn::On,
         }
     }
 

@@ -11,11 +11,13 @@ use crate::finish::{self, Ending};
 use crate::pending::Pending;
 use crate::seat::{Interrupt, Seat};
 use crate::shard::Shard;
+use crate::stop::StopOnPanic;
 use crate::tally::add;
 
 impl Shard {
     /// Walks one lease after the other for as long as there is one to be had.
     pub(crate) async fn slot(self: Rc<Self>, first: Lease<Pending>) {
+        let _stop = StopOnPanic(self.run.stop.clone());
         let seat = self.seats.take();
         let mut next = Some(first);
         while let Some(lease) = next {
@@ -29,6 +31,10 @@ impl Shard {
     /// One try, and what follows from it.
     async fn walk(&self, lease: Lease<Pending>, seat: &Seat) {
         let started = self.run.clock.now();
+        // Handed out before the stop, and not begun: no new requests now.
+        if self.run.stop.cause().is_some() {
+            return self.stop_lease(lease, started);
+        }
         self.tally.start_try();
         let tried = self.fetch(&lease, seat).await;
         let now = self.run.clock.now();
