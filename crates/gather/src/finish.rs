@@ -1,7 +1,9 @@
 //! The end of a target's way: its record, from what is known of it.
 
-use gather_core::attempt::Head;
+use gather_core::attempt::{ChainLink, Head};
 use gather_core::{Attempt, Duration, Failure, Outcome, Record, RecordError, Target};
+
+use url::Url;
 
 use crate::redact;
 use crate::source::Broken;
@@ -62,6 +64,13 @@ pub(crate) fn untried(target: Target, ending: Ending, outcome: Outcome) -> Recor
         tags: target.tags,
         ..Record::new(target.n.0, outcome)
     }
+}
+
+/// The record of a target that redirects led to `url`, where it ended.
+pub(crate) fn led_on(mut record: Record, chain: Vec<ChainLink>, url: Option<&Url>) -> Record {
+    record.chain = chain;
+    record.final_url = url.map(|url| redact::url(url).into_owned().into());
+    record
 }
 
 /// The record of an input that is no target.

@@ -24,7 +24,7 @@ impl Shard {
         if got > 0 {
             self.set_held(self.held.get() + got);
         }
-        self.want(if got > 0 { 0 } else { fair.saturating_sub(self.held.get()) });
+        self.want(if got > 0 { 0 } else { fair.max(1).saturating_sub(self.held.get()) });
         got > 0
     }
 

@@ -1,7 +1,7 @@
 //! A run over a list, from start to summary, for programs that are not async themselves.
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use crate::live::Live;
 use crate::pending::Pending;
 use crate::platform::Descriptors;
 use crate::report::ShardReport;
+use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::Shared;
 use crate::source::intake::{self, IntakeConfig};
@@ -100,13 +101,18 @@ impl Run {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_from(source: Box<dyn Source>, options: RunOptions) -> Result<Self, RunError> {
-        let RunOptions { config, mut client, outputs, bodies, on_record, mut on_note, .. } =
+        let RunOptions { mut config, mut client, outputs, bodies, on_record, mut on_note, .. } =
             options;
         let fit = Fit::new(&config, options.descriptors, options.shards);
         if let (Some(note), Some(on_note)) = (fit.note(), &mut on_note) {
             on_note(&note);
         }
         fit::apply(&config, &fit, &mut client);
+        let tls = TlsConfigs::new(&client.net.tls, client.net.http);
+        let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
+        // An option that no request can be made with is told before anything is opened.
+        Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
+        let credentials = Credentials::of(&client);
         let bodies = match bodies {
             Some(dir) => {
                 client.keep.body = KeepBody::All;
@@ -116,8 +122,10 @@ impl Run {
         };
         let outlets = open_outlets(outputs)?;
         let stop = Stop::default();
-        let asked = config.concurrency.get();
-        let shared = Arc::new(Shared::new(config, stop.clone(), fit.allowed, fit.shards));
+        let asked = config.concurrency;
+        config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
+        let shared =
+            Arc::new(Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards));
         let written = Arc::new(Written::new(fit.shards));
         let (batches, received) = mpsc::channel(BATCHES_MAX);
         let writer = Writer {
@@ -137,8 +145,6 @@ impl Run {
         let (inboxes, waiting): (Vec<_>, Vec<_>) =
             (0..fit.shards).map(|_| mpsc::channel(INBOX_TARGETS_MAX)).unzip();
         let reports: Vec<_> = (0..fit.shards).map(|_| Arc::default()).collect();
-        let tls = TlsConfigs::new(&client.net.tls, client.net.http);
-        let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
         let mut shards = Vec::with_capacity(fit.shards);
         for (index, (port, inbox)) in ports.into_iter().zip(waiting).enumerate() {
             let parts = ShardParts {
@@ -162,7 +168,7 @@ impl Run {
             shards,
             writer: Some(writer),
             _inboxes: inboxes,
-            asked,
+            asked: asked.get(),
         })
     }
 
@@ -272,7 +278,6 @@ pub(crate) fn start_shard(
         Ok(())
     })
 }
-
 
 fn spawn<T: Send + 'static>(
     name: &str,

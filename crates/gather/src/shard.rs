@@ -33,6 +33,8 @@ use crate::writer::{Batch, Written};
 const LOOKUPS_MAX: u32 = 256;
 /// Slots seated in one turn of the loop: more would hold up the tries already in flight.
 const SEATS_PER_TURN: u32 = 256;
+/// Targets on their way to shards that are busy; beyond this nothing is started.
+const LEAVING_TARGETS_MAX: usize = 1024;
 /// How long nothing is started after the system refused a descriptor or a port.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 /// Beats between two reports for progress.
@@ -184,7 +186,8 @@ impl Shard {
     /// The next target to fetch, unless nothing may be fetched now; then the loop is told when to
     /// look again.
     pub(crate) fn next_lease(&self) -> Option<Lease<Pending>> {
-        if self.outbox.is_behind() || self.run.stop.cause().is_some() {
+        let leaving_full = self.leaving.borrow().len() >= LEAVING_TARGETS_MAX;
+        if self.outbox.is_behind() || leaving_full || self.run.stop.cause().is_some() {
             return None;
         }
         let now = self.run.clock.now();

@@ -88,17 +88,20 @@ impl Shard {
             return;
         }
         let finishing = self.frontier.borrow_mut().release(lease, Signal::Nothing, now);
-        let ending = self.ending(&finishing);
+        let attempts = finishing.payload().tries(finishing.attempts());
+        let ending = Ending { attempts, ..self.ending(&finishing) };
         let (pending, finishing) = finishing.split();
         let record = finish::untried(pending.target, ending, cancelled(cause));
         self.deliver(record, pending.reply, finishing);
     }
 
-    /// What is known of a target that ends now.
+    /// What is known of a target that ends while it waits.
     pub(crate) fn ending(&self, finishing: &Finishing<Pending>) -> Ending {
+        let pending = finishing.payload();
+        let admitted_at = pending.admitted_at(finishing.admitted_at());
         Ending {
-            attempts: finishing.payload().tries(finishing.attempts()),
-            queued: self.run.clock.now().since(finishing.admitted_at()),
+            attempts: pending.tries_waiting(finishing.attempts()),
+            queued: self.run.clock.now().since(admitted_at),
         }
     }
 }

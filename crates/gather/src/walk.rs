@@ -69,7 +69,7 @@ impl Shard {
 
     /// Classifies the attempt and sends the target where the verdict says.
     fn conclude(&self, mut lease: Lease<Pending>, attempt: Attempt, started: Time, now: Time) {
-        if let Some(plain) = Self::falls_back(&lease, &attempt) {
+        if let Some(plain) = self.falls_back(&lease, &attempt) {
             return self.fall_back(lease, plain, now);
         }
         let verdict = {
@@ -101,7 +101,10 @@ impl Shard {
                 if let End::Failed(failure) = &attempt.end {
                     lease.remember(failure.clone());
                 }
-                lease.payload_mut().past.get_or_insert_default().last = Some(attempt);
+                let past = lease.payload_mut().past.get_or_insert_default();
+                // The next try has its whole time again.
+                (past.is_between, past.time_left) = (false, None);
+                past.last = Some(attempt.without_body());
                 self.frontier.borrow_mut().retry(lease, verdict.signal, at, spends, now);
             }
         }
@@ -119,7 +122,7 @@ impl Shard {
         let finishing = self.frontier.borrow_mut().release(lease, signal, now);
         let ending = Ending {
             attempts: finishing.payload().tries(finishing.attempts()),
-            queued: started.since(finishing.admitted_at()),
+            queued: started.since(finishing.payload().admitted_at(finishing.admitted_at())),
         };
         if self.frontier.borrow().host_waiting(finishing.host()) == 0 && self.closes_idle() {
             self.client.close_idle(finishing.host());
