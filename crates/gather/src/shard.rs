@@ -82,6 +82,8 @@ pub(crate) struct Shard {
     paused_until: Cell<Time>,
     /// When the loop has to look again, whatever happens.
     due: Cell<Time>,
+    /// Whether it is the loop that looks, and not a slot while the loop sleeps.
+    turning: Cell<bool>,
 }
 
 impl Shard {
@@ -121,6 +123,7 @@ impl Shard {
             lookups: Cell::new(0),
             paused_until: Cell::new(Time::ZERO),
             due: Cell::new(Time::NEVER),
+            turning: Cell::new(false),
             run,
         }
     }
@@ -134,14 +137,13 @@ impl Shard {
         loop {
             let mut stop_changed = std::pin::pin!(self.run.stop.changed());
             stop_changed.as_mut().enable();
-            // Kept until it has come: set anew in every turn, it would ring the bell in every turn.
-            if self.due.get() <= self.run.clock.now() {
-                self.due.set(Time::NEVER);
-            }
+            self.due.set(Time::NEVER);
+            self.turning.set(true);
             if self.follow_stop(&mut stopping) == Turn::Leave {
                 break;
             }
             self.turn();
+            self.turning.set(false);
             if self.run.is_done() && self.outbox.is_empty() {
                 break;
             }
@@ -151,7 +153,8 @@ impl Shard {
                 () = &mut stop_changed => {}
                 () = self.outbox.send(), if self.outbox.is_behind() => {}
                 fed = self.feed.next(), if self.admits() => self.admit(fed),
-                () = self.bell.notified() => {}
+                // Whoever rang wants the loop to look again, but the tries come first.
+                () = self.bell.notified() => tokio::task::yield_now().await,
                 () = self.run.wake(self.index).notified() => {}
                 () = tokio::time::sleep_until(self.run.clock.instant(self.due.get())),
                     if self.due.get() < Time::NEVER => {}
@@ -176,11 +179,22 @@ impl Shard {
             return;
         }
         self.look_up_names();
+        self.give_up_for_others();
         for _ in 0..SEATS_PER_TURN {
             let Some(lease) = self.next_lease() else { return self.end_refused() };
             spawn_local(Rc::clone(self).slot(lease));
         }
         self.bell.notify_one();
+    }
+
+    /// Withdraws tries of silent hosts where others have more use for their permits.
+    fn give_up_for_others(&self) {
+        let now = self.run.clock.now();
+        loop {
+            let given_up = self.frontier.borrow_mut().give_up(now);
+            let Some(lease) = given_up else { return };
+            self.seats.interrupt(lease, Interrupt::Withdraw);
+        }
     }
 
     /// The next target to fetch, unless nothing may be fetched now; then the loop is told when to
@@ -246,7 +260,10 @@ impl Shard {
     pub(crate) fn look_again_at(&self, at: Time) {
         if at < self.due.get() {
             self.due.set(at);
-            self.bell.notify_one();
+            // The loop itself looks at `due` before it sleeps: ringing would keep it awake.
+            if !self.turning.get() {
+                self.bell.notify_one();
+            }
         }
     }
 
@@ -347,15 +364,10 @@ impl Shard {
         self.outbox.flush();
         self.settle_committed();
         self.send_leaving();
-        let now = self.run.clock.now();
-        loop {
-            let given_up = self.frontier.borrow_mut().give_up(now);
-            let Some(lease) = given_up else { break };
-            self.seats.interrupt(lease, Interrupt::Withdraw);
-        }
         let elsewhere = self.run.hosts_elsewhere(self.index);
         self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);
-        if self.frontier.borrow().counts().waiting == 0 {
+        // What this turn left unused is idle: its hosts are closed or have all they may have.
+        if self.frontier.borrow().counts().waiting == 0 || self.run.permits.is_wanted() {
             self.give_idle_permits();
         }
         let idle = match self.in_use() < self.held.get() {

@@ -33,10 +33,10 @@ impl Shard {
     pub(crate) fn follow_stop(&self, stopping: &mut Stopping) -> Turn {
         let now = self.run.clock.now();
         if let Some(deadline) = self.run.config.deadline {
-            if now >= Time::ZERO + deadline {
-                self.run.stop.because(Cause::Deadline);
+            match now < Time::ZERO + deadline {
+                true => self.look_again_at(Time::ZERO + deadline),
+                false => self.run.stop.because(Cause::Deadline),
             }
-            self.look_again_at(Time::ZERO + deadline);
         }
         let Some(cause) = self.run.stop.cause() else { return Turn::On };
         let since = *stopping.since.get_or_insert_with(|| {

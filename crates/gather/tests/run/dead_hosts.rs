@@ -50,7 +50,7 @@ fn names_that_do_not_exist_or_time_out_hold_no_permit() {
     let server = Server::start(Site::default());
     let ip = server.addr().ip();
     let dns = Dns::start(move |query| match query.name.as_str() {
-        name if name.starts_with("good") => DnsAnswer::ip(ip, 60),
+        name if name.starts_with("good") => DnsAnswer::Addrs(vec![ip], 60),
         name if name.starts_with("mute") => DnsAnswer::Silent,
         _ => DnsAnswer::NxDomain,
     });

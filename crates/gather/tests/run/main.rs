@@ -2,5 +2,9 @@
 
 mod accounting;
 mod bed;
+mod dead_hosts;
+mod limits;
+mod reading;
 mod redirects;
 mod refusals;
+mod stops;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
+use gather::core::Method;
 use gather::core::config::StopRule;
 use gather::fetch::Sign;
 use gather::summary::Ended;
 use gather::{Run, RunError};
 use gather_testkit::{Server, Site};
+use http::HeaderMap;
+use url::Url;
 
-use crate::bed::{Pending, bed, kind, until, wait};
+use crate::bed::{Pending, bed, kind, until};
 
 #[test]
 fn too_many_failures_cancel_the_rest_and_record_it() {
@@ -154,8 +156,9 @@ fn a_dropped_run_lets_go_of_its_connections() {
 struct Panics(AtomicU64);
 
 impl Sign for Panics {
-    fn sign(&self, _: &mut http_parts::Parts, _: Option<&Bytes>) {
+    fn sign(&self, _: &Method, _: &Url, _: &mut HeaderMap, _: &[u8]) -> Result<(), String> {
         assert!(self.0.fetch_add(1, Ordering::Relaxed) < 20, "a defect of the caller");
+        Ok(())
     }
 }
 
@@ -197,5 +200,4 @@ fn a_run_of_one_or_nothing_ends_by_itself() {
         let done = bed(["http://["]).shards(shards).run().accounts_for(1, Pending::None);
         assert_eq!(kind(done.record(0)), "input.invalid");
     }
-    let _ = wait;
 }
