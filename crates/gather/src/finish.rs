@@ -1,7 +1,7 @@
 //! The end of a target's way: its record, from what is known of it.
 
 use gather_core::attempt::{ChainLink, Head};
-use gather_core::{Attempt, Duration, Failure, Outcome, Record, RecordError, Target};
+use gather_core::{Attempt, Duration, End, Failure, Outcome, Record, RecordError, Target};
 
 use url::Url;
 
@@ -30,9 +30,11 @@ pub(crate) fn tried(target: Target, attempt: Attempt, ending: Ending, outcome: O
     }
     record.body_bytes = attempt.body.wire_bytes;
     record.content_length = attempt.body.decoded_bytes;
-    record.sha256 = attempt.body.sha256;
-    record.truncated = attempt.body.truncated;
+    // Of a body that broke off there is only the beginning, and its hash is that of nothing.
+    let broke_off = matches!(attempt.end, End::Failed(_));
+    record.sha256 = attempt.body.sha256.filter(|_| !broke_off);
     record.body = attempt.body.bytes;
+    record.truncated = attempt.body.truncated || (broke_off && record.body.is_some());
     record.timings = attempt.timings;
     record.chain = attempt.chain;
     let url = redact::url(&attempt.url);

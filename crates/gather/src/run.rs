@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
-use gather_fetch::{Client, ClientError, ClientOptions, KeepBody, TlsConfigs};
+use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, TlsConfigs};
 use gather_store::{BodyStore, OutputSpec, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::account::Account;
 use crate::feed::Feed;
-use crate::fit::{self, Fit};
+use crate::fit::{self, Fit, StoreBodies};
 use crate::live::Live;
 use crate::pending::Pending;
 use crate::platform::Descriptors;
@@ -76,6 +76,7 @@ pub struct Run {
     live: Live,
     shared: Arc<Shared>,
     written: Arc<Written>,
+    memory: Option<Arc<MemoryBudget>>,
     reports: Vec<Arc<ShardReport>>,
     shards: Vec<JoinHandle<Result<(), ClientError>>>,
     writer: Option<JoinHandle<Result<(), SinkError>>>,
@@ -110,14 +111,13 @@ impl Run {
         fit::apply(&config, &fit, &mut client);
         let tls = TlsConfigs::new(&client.net.tls, client.net.http);
         let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
+        let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
+        fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
         // An option that no request can be made with is told before anything is opened.
         Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
         let credentials = Credentials::of(&client);
         let bodies = match bodies {
-            Some(dir) => {
-                client.keep.body = KeepBody::All;
-                Some(BodyStore::open(&dir).map_err(RunError::Output)?)
-            }
+            Some(dir) => Some(BodyStore::open(&dir).map_err(RunError::Output)?),
             None => None,
         };
         let outlets = open_outlets(outputs)?;
@@ -164,6 +164,7 @@ impl Run {
             live,
             shared,
             written,
+            memory: client.memory,
             reports,
             shards,
             writer: Some(writer),
@@ -209,7 +210,9 @@ impl Run {
         let account = self.written.account();
         self.check(&account)?;
         let facts: Vec<_> = self.reports.iter().map(|report| report.read()).collect();
-        Ok(tell::summary(&self.shared, &account, &facts, self.asked, self.ended()))
+        let summary = tell::summary(&self.shared, &account, &facts, self.asked, self.ended());
+        let bodies_bytes_max = self.memory.as_ref().map_or(0, |memory| memory.used_max());
+        Ok(Summary { bodies_bytes_max, ..summary })
     }
 
     fn ended(&self) -> Ended {

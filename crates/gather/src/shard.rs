@@ -90,9 +90,8 @@ impl Shard {
     /// To be made on the thread that runs it.
     pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
         let ShardParts { index, run, feed, batches, written, report, neighbours } = parts;
-        // With one shard the frontier keeps the global rate; with more, they share a gate.
-        let rate = run.config.rate.filter(|_| run.rate.is_none());
-        let mut frontier = Frontier::new(&Config { rate, ..run.config.clone() });
+        // The global rate has a gate of its own, which the shards share.
+        let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
         frontier.set_withdraw(|pending: &Pending| match pending.target.method().is_safe() {
             true => Withdraw::Allowed,
             false => Withdraw::Never,
@@ -367,8 +366,10 @@ impl Shard {
         let elsewhere = self.run.hosts_elsewhere(self.index);
         self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);
         // What this turn left unused is idle: its hosts are closed or have all they may have.
-        if self.frontier.borrow().counts().waiting == 0 || self.run.permits.is_wanted() {
+        if self.frontier.borrow().counts().waiting == 0 {
             self.give_idle_permits();
+        } else if self.run.permits.is_wanted() {
+            self.give_permits(u32::MAX);
         }
         let idle = match self.in_use() < self.held.get() {
             true => Idle::Yes,

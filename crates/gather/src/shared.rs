@@ -53,7 +53,7 @@ impl Shared {
             stop,
             credentials,
             permits: Permits::new(permits, u32::try_from(shards).unwrap_or(u32::MAX)),
-            rate: config.rate.filter(|_| shards > 1).map(RateGate::new),
+            rate: config.rate.map(RateGate::new),
             unfinished: AtomicU64::new(0),
             hosts: (0..shards).map(|_| AtomicU32::new(0)).collect(),
             inputs: AtomicU64::new(0),

@@ -66,10 +66,10 @@ fn every_way_to_end_is_told_as_what_it_is() {
     let (refusing, unreachable) = (Refusing::start(), Unreachable::start());
     let urls = PATHS.iter().enumerate().map(|(host, (path, _))| server.url_on(host, path));
     let dead = [refusing.addr(), unreachable.addr()].map(|addr| format!("http://{addr}/"));
-    let expected = PATHS.iter().map(|(_, expected)| *expected).chain([
-        ("connect.refused", 0, 2, 0),
-        ("timeout.connect", 0, 2, 0),
-    ]);
+    let expected = PATHS
+        .iter()
+        .map(|(_, expected)| *expected)
+        .chain([("connect.refused", 0, 2, 0), ("timeout.connect", 0, 2, 0)]);
     let done = bed(urls.chain(dead)).config(impatient).run();
     let done = done.accounts_for(PATHS.len() + 2, Pending::None);
     let mut wrong = Vec::new();
@@ -99,7 +99,8 @@ fn broken_lines_are_skipped_where_they_stand_and_the_rest_goes_on() {
     let server = Server::start(Site::default());
     let good = server.url("/ok");
     let long = format!("http://a.example/{}", "x".repeat(100_000));
-    let mut bytes = format!("# a comment\n{good}\nhttp://[\n\n{long}\nftp://a.example/\n").into_bytes();
+    let mut bytes =
+        format!("# a comment\n{good}\nhttp://[\n\n{long}\nftp://a.example/\n").into_bytes();
     bytes.extend_from_slice(b"http://a\xff.example/\nhttp://a\0.example/\n");
     bytes.extend_from_slice(good.as_bytes());
     let cases = [

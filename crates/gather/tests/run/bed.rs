@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use gather::core::config::{HostConcurrency, Rate};
 use gather::core::{Config, Outcome, Record};
-use gather::source::{Format, InputFile, InputPath, SourceSpec};
+use gather::source::{Format, InputFile, InputPath};
 use gather::store::{Durability, Existing, Fields, OutputSpec, OutputTarget};
-use gather::{Output, Run, RunError, RunOptions, Stop, Summary};
+use gather::{Output, Run, RunError, RunOptions, Summary};
 use tempfile::NamedTempFile;
 
 /// A run that takes longer hangs.
@@ -137,7 +137,11 @@ impl Done {
         let Self { records, summary } = &self;
         let mut numbers: Vec<u64> = records.iter().map(|record| record.n).collect();
         numbers.sort_unstable();
-        let distinct = { let mut n = numbers.clone(); n.dedup(); n.len() };
+        let distinct = {
+            let mut n = numbers.clone();
+            n.dedup();
+            n.len()
+        };
         assert_eq!(distinct, numbers.len(), "an input has two records");
         assert!(numbers.last().is_none_or(|last| *last < inputs as u64), "{numbers:?}");
         let written = records.len() as u64;

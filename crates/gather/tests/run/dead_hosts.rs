@@ -15,7 +15,8 @@ fn dead_hosts_listed_first_do_not_hold_up_the_good_ones() {
         let server = Server::start(Site::default().on_hosts(30));
         let dead = mute.iter().map(Mute::addr).chain(refusing.iter().map(Refusing::addr));
         let dead: Vec<SocketAddr> = dead.collect();
-        let dead_urls = dead.iter().flat_map(|addr| (0..10).map(move |n| format!("http://{addr}/{n}")));
+        let dead_urls =
+            dead.iter().flat_map(|addr| (0..10).map(move |n| format!("http://{addr}/{n}")));
         let good_urls = (0..600).map(|n| server.url_on(n % 30, &format!("/ok?n={n}")));
         let done = bed(dead_urls.chain(good_urls))
             .concurrency(16)
@@ -55,7 +56,8 @@ fn names_that_do_not_exist_or_time_out_hold_no_permit() {
         _ => DnsAnswer::NxDomain,
     });
     let port = server.addr().port();
-    let names = |name: &'static str| (0..20).map(move |n| format!("http://{name}{n}.test:{port}/ok"));
+    let names =
+        |name: &'static str| (0..20).map(move |n| format!("http://{name}{n}.test:{port}/ok"));
     let urls = names("mute").chain(names("none")).chain(names("good"));
     let mut bed = bed(urls).concurrency(2).config(|config| config.retry.retries = 0);
     bed.options.client.net.dns_servers = vec![dns.addr()];

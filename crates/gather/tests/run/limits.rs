@@ -38,7 +38,8 @@ fn permits_that_a_shard_cannot_use_go_to_the_others() {
     let server = Server::start(Site::default().on_hosts(24));
     let slow = (0..12).flat_map(|host| (0..3).map(move |n| (host, n)));
     let quick = (12..24).flat_map(|host| (0..40).map(move |n| (host, n)));
-    let urls = slow.chain(quick).map(|(host, n)| server.url_on(host, &format!("/delay/50ms?n={n}")));
+    let urls =
+        slow.chain(quick).map(|(host, n)| server.url_on(host, &format!("/delay/50ms?n={n}")));
     let mut bed = bed(urls).concurrency(24).shards(3);
     for host in 0..12 {
         let name = format!("{}", server.addrs()[host]);

@@ -4,6 +4,8 @@ mod accounting;
 mod bed;
 mod dead_hosts;
 mod limits;
+mod memory;
+mod outputs;
 mod reading;
 mod redirects;
 mod refusals;

@@ -101,7 +101,8 @@ fn credentials_are_not_sent_on_and_come_back_where_they_belong() {
         bed.options.client.basic_auth = Some(Secret::new("ann:secret"));
         bed.options.client.cookies = Some(Secret::new("id=secret"));
         bed.options.client.headers = vec![("X-Api-Key".into(), "secret".into())];
-        let request = RequestSpec { headers: vec![("X-Own".into(), "secret".into())], ..<_>::default() };
+        let request =
+            RequestSpec { headers: vec![("X-Own".into(), "secret".into())], ..<_>::default() };
         bed.options.source.default_request = Some(Arc::new(request));
         bed.run().all_ok(6);
         let requests = server.requests();
@@ -187,7 +188,8 @@ fn credentials_never_go_where_a_guess_leads() {
         assert_eq!(done.count("ok"), if falls_back { 10 } else { 0 }, "{what}: {:?}", done.records);
         assert_eq!(server.hits() - before, if falls_back { 10 } else { 0 }, "{what}");
     }
-    let done = bed([format!("ann:secret@{host}/ok")]).config(soon).run().accounts_for(1, Pending::None);
+    let done =
+        bed([format!("ann:secret@{host}/ok")]).config(soon).run().accounts_for(1, Pending::None);
     assert_ne!(kind(done.record(0)), "ok", "{:?}", done.records);
 }
 

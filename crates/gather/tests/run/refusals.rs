@@ -11,7 +11,8 @@ use crate::bed::{Pending, bed, kind};
 #[test]
 fn a_host_with_a_rate_is_obeyed_and_all_its_targets_arrive() {
     for (path, shards) in [("/limited", 1), ("/limited", 3), ("/window", 1)] {
-        let site = Site { rate_per_s: 100.0, burst: 20, window_requests_max: 100, ..Site::default() };
+        let site =
+            Site { rate_per_s: 100.0, burst: 20, window_requests_max: 100, ..Site::default() };
         let server = Server::start(site);
         let urls = (0..200).map(|n| server.url(&format!("{path}?n={n}")));
         let done = bed(urls).concurrency(30).shards(shards).run().all_ok(200);
