@@ -24,6 +24,7 @@ use crate::report::{Brake, Brakes, ShardReport};
 use crate::seat::{Interrupt, Seats};
 use crate::shared::{Failed, Shared};
 use crate::stall::{BEAT, Heartbeat};
+use crate::stop::StopOnPanic;
 use crate::stopping::{Stopping, Turn};
 use crate::tally::{Tally, Troubles, add};
 use crate::writer::{Batch, Written};
@@ -36,7 +37,9 @@ const SEATS_PER_TURN: u32 = 256;
 const OPENING_TARGETS: u64 = 4096;
 const OPENING_TIME: Duration = Duration::from_millis(10);
 /// Messages of the feed taken in before anything is leased.
-const FED_PER_TURN: usize = 16;
+const FED_PER_TURN: usize = 64;
+/// Targets on their way to shards that are busy; beyond this nothing is started.
+const LEAVING_TARGETS_MAX: usize = 1024;
 /// How long nothing is started after the system refused a descriptor or a port.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 /// The resolution of the runtime's timers.
@@ -88,15 +91,16 @@ pub(crate) struct Shard {
     paused_until: Cell<Time>,
     /// When the loop has to look again, whatever happens.
     due: Cell<Time>,
+    /// Whether it is the loop that looks, and not a slot while the loop sleeps.
+    turning: Cell<bool>,
 }
 
 impl Shard {
     /// To be made on the thread that runs it.
     pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
         let ShardParts { index, run, feed, batches, written, report, neighbours } = parts;
-        // With one shard the frontier keeps the global rate; with more, they share a gate.
-        let rate = run.config.rate.filter(|_| run.rate.is_none());
-        let mut frontier = Frontier::new(&Config { rate, ..run.config.clone() });
+        // The global rate has a gate of its own, which the shards share.
+        let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
         frontier.set_withdraw(|pending: &Pending| match pending.target.method().is_safe() {
             true => Withdraw::Allowed,
             false => Withdraw::Never,
@@ -128,6 +132,7 @@ impl Shard {
             opens_at: Cell::new(Some(run.clock.now() + OPENING_TIME)),
             paused_until: Cell::new(Time::ZERO),
             due: Cell::new(Time::NEVER),
+            turning: Cell::new(false),
             run,
         }
     }
@@ -141,14 +146,13 @@ impl Shard {
         loop {
             let mut stop_changed = std::pin::pin!(self.run.stop.changed());
             stop_changed.as_mut().enable();
-            // Kept until it has come: set anew in every turn, it would ring the bell in every turn.
-            if self.due.get() <= self.run.clock.now() {
-                self.due.set(Time::NEVER);
-            }
+            self.due.set(Time::NEVER);
+            self.turning.set(true);
             if self.follow_stop(&mut stopping) == Turn::Leave {
                 break;
             }
             self.turn();
+            self.turning.set(false);
             if self.run.is_done() && self.outbox.is_empty() {
                 break;
             }
@@ -158,7 +162,8 @@ impl Shard {
                 () = &mut stop_changed => {}
                 () = self.outbox.send(), if self.outbox.is_behind() => {}
                 fed = self.feed.next(), if self.admits() => self.admit_all(fed),
-                () = self.bell.notified() => {}
+                // Whoever rang wants the loop to look again, but the tries come first.
+                () = self.bell.notified() => tokio::task::yield_now().await,
                 () = self.run.wake(self.index).notified() => {}
                 () = tokio::time::sleep_until(self.run.clock.instant(self.due.get())),
                     if self.due.get() < Time::NEVER => {}
@@ -222,7 +227,8 @@ impl Shard {
     /// The next target to fetch, unless nothing may be fetched now; then the loop is told when to
     /// look again.
     pub(crate) fn next_lease(&self) -> Option<Lease<Pending>> {
-        if self.outbox.is_behind() || self.run.stop.cause().is_some() {
+        let leaving_full = self.leaving.borrow().len() >= LEAVING_TARGETS_MAX;
+        if self.outbox.is_behind() || leaving_full || self.run.stop.cause().is_some() {
             return None;
         }
         let now = self.run.clock.now();
@@ -255,7 +261,7 @@ impl Shard {
 
     /// Whether the frontier is to be asked again at once, since more permits could be had.
     fn goes_on_after(&self, next: &Next<Pending>) -> bool {
-        let has_permits = self.tally.in_flight.get() < self.held.get();
+        let has_permits = self.in_use() < self.held.get();
         if !has_permits && !matches!(next, Next::Empty) {
             self.brakes.note(Brake::Concurrency);
             if self.borrow_permits() {
@@ -283,7 +289,10 @@ impl Shard {
         let at = at.max(self.run.clock.now() + TIMER_STEP);
         if at < self.due.get() {
             self.due.set(at);
-            self.bell.notify_one();
+            // The loop itself looks at `due` before it sleeps: ringing would keep it awake.
+            if !self.turning.get() {
+                self.bell.notify_one();
+            }
         }
     }
 
@@ -363,6 +372,7 @@ impl Shard {
     }
 
     async fn look_up(self: Rc<Self>, host: HostKey) {
+        let _stop = StopOnPanic(self.run.stop.clone());
         let looked_up = loop {
             match self.client.resolve(&host).await {
                 Ok(_) => break Ok(()),
@@ -390,7 +400,7 @@ impl Shard {
         self.paused_until.set(until);
         self.look_again_at(until);
         if shortage == LocalShortage::Descriptors {
-            self.shrink_to(self.tally.in_flight.get().max(1));
+            self.shrink_to(self.in_use().max(1));
         }
     }
 
@@ -403,10 +413,13 @@ impl Shard {
         self.send_leaving();
         let elsewhere = self.run.hosts_elsewhere(self.index);
         self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);
+        // What this turn left unused is idle: its hosts are closed or have all they may have.
         if self.frontier.borrow().counts().waiting == 0 {
             self.give_idle_permits();
+        } else if self.run.permits.is_wanted() {
+            self.give_permits(u32::MAX);
         }
-        let idle = match self.tally.in_flight.get() < self.held.get() {
+        let idle = match self.in_use() < self.held.get() {
             true => Idle::Yes,
             false => Idle::No,
         };
