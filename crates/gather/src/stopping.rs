@@ -73,7 +73,7 @@ impl Shard {
             let ending = self.ending(&finishing);
             let (pending, finishing) = finishing.split();
             let record = finish::untried(pending.target, ending, cancelled(cause));
-            self.deliver(record, pending.reply, finishing);
+            self.deliver(record, pending.asker, finishing);
         }
         self.bell.notify_one();
     }
@@ -90,7 +90,7 @@ impl Shard {
         let ending = self.ending(&finishing);
         let (pending, finishing) = finishing.split();
         let record = finish::untried(pending.target, ending, cancelled(cause));
-        self.deliver(record, pending.reply, finishing);
+        self.deliver(record, pending.asker, finishing);
     }
 
     /// What is known of a target that ends now.
