@@ -3,6 +3,13 @@
 use crate::shard::Shard;
 
 impl Shard {
+    /// Permits held that no lease has. A lease counts from when it is handed out, even if its slot
+    /// has not started yet.
+    pub(crate) fn unused_permits(&self) -> u32 {
+        let leased = u32::try_from(self.frontier.borrow().counts().leased);
+        self.held.get().saturating_sub(leased.expect("at most the permits, which are u32"))
+    }
+
     pub(crate) fn set_held(&self, held: u32) {
         self.held.set(held);
         self.frontier.borrow_mut().set_permits(held);
@@ -10,7 +17,7 @@ impl Shard {
 
     /// Takes free permits for work that waits; asks for its fair share if there are none.
     pub(crate) fn borrow_permits(&self) -> bool {
-        if self.tally.in_flight.get() < self.held.get() {
+        if self.unused_permits() > 0 {
             return false;
         }
         let fair = self.run.permits.fair_share();
@@ -36,7 +43,7 @@ impl Shard {
     }
 
     pub(crate) fn give_permits(&self, most: u32) {
-        let unused = self.held.get().saturating_sub(self.tally.in_flight.get()).min(most);
+        let unused = self.unused_permits().min(most);
         if unused > 0 {
             self.set_held(self.held.get() - unused);
             self.run.permits.give(unused);

@@ -86,6 +86,8 @@ pub(crate) struct Shard {
     paused_until: Cell<Time>,
     /// When the loop has to look again, whatever happens.
     due: Cell<Time>,
+    /// Whether the loop is deciding, so that it sees a change of `due` by itself.
+    turning: Cell<bool>,
 }
 
 impl Shard {
@@ -130,6 +132,7 @@ impl Shard {
             lookups: Cell::new(0),
             paused_until: Cell::new(Time::ZERO),
             due: Cell::new(Time::NEVER),
+            turning: Cell::new(false),
             run,
         }
     }
@@ -146,10 +149,12 @@ impl Shard {
             let mut stop_changed = std::pin::pin!(self.run.stop.changed());
             stop_changed.as_mut().enable();
             self.due.set(Time::NEVER);
+            self.turning.set(true);
             if self.follow_stop(&mut stopping) == Turn::Leave {
                 break;
             }
             self.turn();
+            self.turning.set(false);
             if self.run.is_done() && self.outbox.is_empty() {
                 break;
             }
@@ -264,7 +269,7 @@ impl Shard {
 
     /// Whether the frontier is to be asked again at once, since more permits could be had.
     fn goes_on_after(&self, next: &Next<Pending>) -> bool {
-        let has_permits = self.tally.in_flight.get() < self.held.get();
+        let has_permits = self.unused_permits() > 0;
         if !has_permits && !matches!(next, Next::Empty) {
             self.brakes.note(Brake::Concurrency);
             if self.borrow_permits() {
@@ -290,7 +295,10 @@ impl Shard {
     pub(crate) fn look_again_at(&self, at: Time) {
         if at < self.due.get() {
             self.due.set(at);
-            self.bell.notify_one();
+            // The loop itself is about to wait until then.
+            if !self.turning.get() {
+                self.bell.notify_one();
+            }
         }
     }
 
@@ -401,7 +409,7 @@ impl Shard {
         if self.frontier.borrow().counts().waiting == 0 {
             self.give_idle_permits();
         }
-        let idle = match self.tally.in_flight.get() < self.held.get() {
+        let idle = match self.unused_permits() > 0 {
             true => Idle::Yes,
             false => Idle::No,
         };
