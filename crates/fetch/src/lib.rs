@@ -23,6 +23,9 @@ pub mod stream;
 pub mod tls;
 mod tunnel;
 
+/// The crate whose `HeaderMap` a [`Sign`] changes.
+pub use http;
+
 pub use body::{BodyWriter, Keep, KeepBody, KeepHeaders, KeepSha256};
 pub use client::{Client, ClientError, ClientOptions, TryState};
 pub use dial::{Connected, DialError, DialFailure, DialTimings, Dialer, LocalShortage, Protocol};

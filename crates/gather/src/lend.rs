@@ -9,6 +9,11 @@ impl Shard {
         u32::try_from(leased).expect("at most the permits, which are u32")
     }
 
+    /// Permits held that no lease has.
+    pub(crate) fn unused_permits(&self) -> u32 {
+        self.held.get().saturating_sub(self.in_use())
+    }
+
     pub(crate) fn set_held(&self, held: u32) {
         self.held.set(held);
         self.frontier.borrow_mut().set_permits(held);
@@ -16,7 +21,7 @@ impl Shard {
 
     /// Takes free permits for work that waits; asks for its fair share if there are none.
     pub(crate) fn borrow_permits(&self) -> bool {
-        if self.in_use() < self.held.get() {
+        if self.unused_permits() > 0 {
             return false;
         }
         let fair = self.run.permits.fair_share();
@@ -42,7 +47,7 @@ impl Shard {
     }
 
     pub(crate) fn give_permits(&self, most: u32) {
-        let unused = self.held.get().saturating_sub(self.in_use()).min(most);
+        let unused = self.unused_permits().min(most);
         if unused > 0 {
             self.set_held(self.held.get() - unused);
             self.run.permits.give(unused);

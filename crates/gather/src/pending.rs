@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use gather_core::attempt::ChainLink;
-use gather_core::{Attempt, Duration, Record, Target, Time};
+use gather_core::{Attempt, Duration, Target, Time};
 use gather_fetch::{Progress, TryState};
-use tokio::sync::oneshot;
 use url::Url;
+
+use crate::asker::Asker;
 
 /// The frontier's payload.
 pub(crate) struct Pending {
@@ -14,7 +15,7 @@ pub(crate) struct Pending {
     /// What a first try or a hop left behind; most targets never have it.
     pub(crate) past: Option<Box<Past>>,
     /// Who waits for the result; nobody for a target of a list.
-    pub(crate) reply: Option<oneshot::Sender<Record>>,
+    pub(crate) asker: Option<Box<Asker>>,
     /// Whether the intake counts it as outstanding.
     pub(crate) credit: Credit,
 }
@@ -50,12 +51,17 @@ pub(crate) struct Past {
 impl Pending {
     /// A target of a list.
     pub(crate) fn listed(target: Target) -> Self {
-        Self { target, past: None, reply: None, credit: Credit::Owed }
+        Self { target, past: None, asker: None, credit: Credit::Owed }
     }
 
     /// A target that somebody waits for.
-    pub(crate) fn asked(target: Target, reply: oneshot::Sender<Record>) -> Self {
-        Self { target, past: None, reply: Some(reply), credit: Credit::None }
+    pub(crate) fn asked(target: Target, asker: Asker) -> Self {
+        Self { target, past: None, asker: Some(Box::new(asker)), credit: Credit::None }
+    }
+
+    /// Whether whoever asked for it has stopped waiting.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.asker.as_ref().is_some_and(|asker| asker.is_gone())
     }
 
     /// Tries made by a target that is in flight or has come to its end, when this shard's frontier

@@ -28,10 +28,11 @@ use crate::source::{self, Source, SourceError, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
-use crate::writer::{BATCHES_MAX, OnRecord, Outlet, View, Writer, Written};
+use crate::writer::{BATCHES_MAX, Outlet, Writer, Written};
+pub use crate::writer::{OnRecord, View};
 
-/// Targets on their way from other shards, or from callers, to one shard.
-const INBOX_TARGETS_MAX: usize = 1024;
+/// Targets on their way from other shards to one shard.
+pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
 
 /// One output of a run.
 pub struct Output {
@@ -154,6 +155,7 @@ impl Run {
                 batches: batches.clone(),
                 written: Arc::clone(&written),
                 report: Arc::clone(&reports[index]),
+                ready: None,
                 neighbours: inboxes.iter().map(mpsc::Sender::downgrade).collect(),
             };
             shards.push(start_shard(parts, client.clone(), Arc::clone(&tls))?);

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 
 use gather_core::frontier::{Finishing, Frontier, Lease, NameNeeded, Next, Reading, Withdraw};
 use gather_core::{Config, Duration, HostKey, Time};
@@ -44,6 +45,8 @@ const LEAVING_TARGETS_MAX: usize = 1024;
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 /// The resolution of the runtime's timers.
 const TIMER_STEP: Duration = Duration::from_millis(1);
+/// How often a shard without work looks after its idle connections.
+const REST: Duration = Duration::from_secs(1);
 /// Beats between two reports for progress.
 const REPORT_BEATS: u32 = 10;
 
@@ -55,6 +58,8 @@ pub(crate) struct ShardParts {
     pub(crate) batches: mpsc::Sender<Batch>,
     pub(crate) written: Arc<Written>,
     pub(crate) report: Arc<ShardReport>,
+    /// Told when the shard can work; dropped unsaid if it cannot.
+    pub(crate) ready: Option<SyncSender<()>>,
     /// The inboxes of all shards, this one's included.
     pub(crate) neighbours: Vec<mpsc::WeakSender<Pending>>,
 }
@@ -84,6 +89,8 @@ pub(crate) struct Shard {
     pub(crate) bell: Notify,
     pub(crate) report: Arc<ShardReport>,
     pub(crate) brakes: Brakes,
+    /// Abandoned targets when their queues were last looked through.
+    pub(crate) swept: Cell<u64>,
     lookups: Cell<u32>,
     /// When leasing begins at the latest; `None` once it has begun.
     opens_at: Cell<Option<Time>>,
@@ -98,7 +105,11 @@ pub(crate) struct Shard {
 impl Shard {
     /// To be made on the thread that runs it.
     pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
-        let ShardParts { index, run, feed, batches, written, report, neighbours } = parts;
+        let ShardParts { index, run, feed, batches, written, report, ready, neighbours } = parts;
+        if let Some(ready) = ready {
+            // Whoever starts us waits for it, or has given up.
+            let _ = ready.send(());
+        }
         // The global rate has a gate of its own, which the shards share.
         let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
         frontier.set_withdraw(|pending: &Pending| match pending.target.method().is_safe() {
@@ -128,6 +139,7 @@ impl Shard {
             bell: Notify::new(),
             report,
             brakes: Brakes::default(),
+            swept: Cell::new(0),
             lookups: Cell::new(0),
             opens_at: Cell::new(Some(run.clock.now() + OPENING_TIME)),
             paused_until: Cell::new(Time::ZERO),
@@ -143,6 +155,8 @@ impl Shard {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stopping = Stopping::default();
+        // A shard without work does not beat: an engine may wait for days.
+        let mut beats = true;
         loop {
             let mut stop_changed = std::pin::pin!(self.run.stop.changed());
             stop_changed.as_mut().enable();
@@ -156,9 +170,21 @@ impl Shard {
             if self.run.is_done() && self.outbox.is_empty() {
                 break;
             }
+            if !beats && self.has_work() {
+                beat.reset();
+                heartbeat.resume();
+                beats = true;
+            }
+            let rests = !beats && self.client.stats().idle > 0;
             tokio::select! {
                 biased;
-                _ = beat.tick() => self.beat(&mut heartbeat),
+                _ = beat.tick(), if beats => {
+                    self.beat(&mut heartbeat);
+                    beats = self.has_work();
+                    if !beats {
+                        self.publish(&heartbeat);
+                    }
+                }
                 () = &mut stop_changed => {}
                 () = self.outbox.send(), if self.outbox.is_behind() => {}
                 fed = self.feed.next(), if self.admits() => self.admit_all(fed),
@@ -167,7 +193,13 @@ impl Shard {
                 () = self.run.wake(self.index).notified() => {}
                 () = tokio::time::sleep_until(self.run.clock.instant(self.due.get())),
                     if self.due.get() < Time::NEVER => {}
+                () = tokio::time::sleep(REST), if rests => {
+                    self.client.tick(std::time::Instant::now());
+                }
             }
+        }
+        if !beats {
+            heartbeat.resume();
         }
         while !self.outbox.is_empty() {
             self.outbox.send().await;
@@ -176,6 +208,16 @@ impl Shard {
         self.troubles.borrow_mut().close(self.run.clock.now());
         heartbeat.beat();
         self.publish(&heartbeat);
+    }
+
+    /// Whether something is waiting, in flight, to be written or still to come from the intake.
+    fn has_work(&self) -> bool {
+        let counts = self.frontier.borrow().counts();
+        counts.admitted != counts.settled
+            || self.feed.has_intake()
+            || self.lookups.get() > 0
+            || !self.outbox.is_empty()
+            || !self.leaving.borrow().is_empty()
     }
 
     /// What the shard does whenever something has changed.
@@ -203,7 +245,7 @@ impl Shard {
     /// decided among many of them, not among those at the head of the list.
     fn still_opens(&self) -> bool {
         let Some(until) = self.opens_at.get() else { return false };
-        let is_open = self.feed.is_all_handed()
+        let is_open = !self.feed.has_intake()
             || self.frontier.borrow().counts().waiting >= OPENING_TARGETS
             || self.run.clock.now() >= until;
         if is_open {
@@ -247,21 +289,30 @@ impl Shard {
             }
             let next = self.frontier.borrow_mut().next(now);
             if let Next::Lease(mut lease) = next {
-                self.feed.took(lease.payload_mut());
-                return Some(lease);
+                if !lease.payload().is_unwanted() {
+                    self.feed.took(lease.payload_mut());
+                    return Some(lease);
+                }
+                self.untake_rate();
+                self.abandon(lease, now);
+                continue;
             }
-            if let Some(rate) = &self.run.rate {
-                rate.untake();
-            }
+            self.untake_rate();
             if !self.goes_on_after(&next) {
                 return None;
             }
         }
     }
 
+    fn untake_rate(&self) {
+        if let Some(rate) = &self.run.rate {
+            rate.untake();
+        }
+    }
+
     /// Whether the frontier is to be asked again at once, since more permits could be had.
     fn goes_on_after(&self, next: &Next<Pending>) -> bool {
-        let has_permits = self.in_use() < self.held.get();
+        let has_permits = self.unused_permits() > 0;
         if !has_permits && !matches!(next, Next::Empty) {
             self.brakes.note(Brake::Concurrency);
             if self.borrow_permits() {
@@ -419,7 +470,7 @@ impl Shard {
         } else if self.run.permits.is_wanted() {
             self.give_permits(u32::MAX);
         }
-        let idle = match self.in_use() < self.held.get() {
+        let idle = match self.unused_permits() > 0 {
             true => Idle::Yes,
             false => Idle::No,
         };
@@ -427,6 +478,7 @@ impl Shard {
         self.follow_reading();
         self.brakes.count(self.outbox.is_behind());
         if self.brakes.counted() % REPORT_BEATS == 0 {
+            self.forget_abandoned(self.run.clock.now());
             self.note_events();
             self.publish(heartbeat);
         }

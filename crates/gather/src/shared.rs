@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     feeding: AtomicUsize,
     finished: AtomicU64,
     failed: AtomicU64,
+    /// Targets whose askers stopped waiting.
+    abandoned: AtomicU64,
     wants_names: AtomicBool,
     source_error: Mutex<Option<SourceError>>,
     wakes: Vec<Notify>,
@@ -62,6 +64,7 @@ impl Shared {
             source_error: Mutex::new(None),
             finished: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
             wakes: (0..shards).map(|_| Notify::new()).collect(),
             config,
         }
@@ -142,6 +145,24 @@ impl Shared {
             let failures = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
             self.judge(failures, finished);
         }
+        if self.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.wake_all();
+        }
+    }
+
+    /// Whoever asked for `count` targets has stopped waiting for them.
+    pub(crate) fn count_abandoned(&self, count: usize) {
+        self.abandoned.fetch_add(count as u64, Ordering::Release);
+    }
+
+    /// Targets nobody waits for any more, the ones that are gone included.
+    pub(crate) fn abandoned(&self) -> u64 {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// A target left without a record, since nobody waits for it.
+    pub(crate) fn count_forgotten(&self) {
+        self.inputs.fetch_sub(1, Ordering::AcqRel);
         if self.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.wake_all();
         }

@@ -74,7 +74,7 @@ impl Shard {
             let ending = self.ending(&finishing);
             let (pending, finishing) = finishing.split();
             let record = finish::untried(pending.target, ending, cancelled(cause));
-            self.deliver(record, pending.reply, finishing);
+            self.deliver(record, pending.asker, finishing);
         }
         self.bell.notify_one();
     }
@@ -92,7 +92,7 @@ impl Shard {
         let ending = Ending { attempts, ..self.ending(&finishing) };
         let (pending, finishing) = finishing.split();
         let record = finish::untried(pending.target, ending, cancelled(cause));
-        self.deliver(record, pending.reply, finishing);
+        self.deliver(record, pending.asker, finishing);
     }
 
     /// What is known of a target that ends while it waits.

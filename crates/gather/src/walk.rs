@@ -1,5 +1,6 @@
 //! One target's walk through a slot: fetch, classify, and where it goes from there.
 
+use std::future::pending;
 use std::rc::Rc;
 
 use gather_core::classify::{self, Budget, Context, Step};
@@ -7,6 +8,7 @@ use gather_core::frontier::{Lease, Signal, Spends};
 use gather_core::{Attempt, End, Outcome, Time};
 use gather_fetch::{LocalShortage, TryState};
 
+use crate::asker::Asker;
 use crate::finish::{self, Ending};
 use crate::pending::Pending;
 use crate::seat::{Interrupt, Seat};
@@ -29,14 +31,16 @@ impl Shard {
     }
 
     /// One try, and what follows from it.
-    async fn walk(&self, lease: Lease<Pending>, seat: &Seat) {
+    async fn walk(&self, mut lease: Lease<Pending>, seat: &Seat) {
+        let mut asker = lease.payload_mut().asker.take();
         let started = self.run.clock.now();
         // Handed out before the stop, and not begun: no new requests now.
         if self.run.stop.cause().is_some() {
             return self.stop_lease(lease, started);
         }
         self.tally.start_try();
-        let tried = self.fetch(&lease, seat).await;
+        let tried = self.fetch(&lease, asker.as_deref_mut(), seat).await;
+        lease.payload_mut().asker = asker;
         let now = self.run.clock.now();
         self.tally.end_try(now.since(started));
         match tried {
@@ -49,6 +53,7 @@ impl Shard {
                 add(&self.tally.given_up, 1);
                 self.frontier.borrow_mut().put_back(lease, now);
             }
+            Err(Interrupt::Abandoned) => self.abandon(lease, now),
             Err(Interrupt::Stop) => self.stop_lease(lease, now),
         }
     }
@@ -56,15 +61,22 @@ impl Shard {
     async fn fetch(
         &self,
         lease: &Lease<Pending>,
+        asker: Option<&mut Asker>,
         seat: &Seat,
     ) -> Result<Result<Attempt, LocalShortage>, Interrupt> {
-        let pending = lease.payload();
-        let state = match &pending.past {
+        let target = lease.payload();
+        let state = match &target.past {
             Some(past) => past.state(&seat.progress),
             None => TryState { progress: Rc::clone(&seat.progress), ..TryState::default() },
         };
-        let try_ = self.client.fetch(&pending.target, &state, None);
-        seat.hold(lease.id(), lease.leased_at(), &pending.target, try_).await
+        let try_ = self.client.fetch(&target.target, &state, None);
+        let gone = async {
+            match asker {
+                Some(asker) => asker.gone().await,
+                None => pending().await,
+            }
+        };
+        seat.hold(lease.id(), lease.leased_at(), &target.target, try_, gone).await
     }
 
     /// Classifies the attempt and sends the target where the verdict says.
@@ -129,7 +141,7 @@ impl Shard {
         }
         let (pending, finishing) = finishing.split();
         let record = finish::tried(pending.target, attempt, ending, outcome);
-        self.deliver(record, pending.reply, finishing);
+        self.deliver(record, pending.asker, finishing);
     }
 
     /// Whether connections of a host without work are closed at once: once nothing more of it can
