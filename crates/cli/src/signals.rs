@@ -49,10 +49,7 @@ impl Signals {
                 }
             }
         };
-        std::thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(wait)
-            .map_err(fault)?;
+        std::thread::Builder::new().name("signals".to_owned()).spawn(wait).map_err(fault)?;
         Ok(signals)
     }
 

@@ -32,8 +32,15 @@ use crate::writer::{Batch, Written};
 const LOOKUPS_MAX: u32 = 256;
 /// Slots seated in one turn of the loop: more would hold up the tries already in flight.
 const SEATS_PER_TURN: u32 = 256;
+/// With so many targets in hand, or after so long, the first lease is handed out.
+const OPENING_TARGETS: u64 = 4096;
+const OPENING_TIME: Duration = Duration::from_millis(10);
+/// Messages of the feed taken in before anything is leased.
+const FED_PER_TURN: usize = 16;
 /// How long nothing is started after the system refused a descriptor or a port.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
+/// The resolution of the runtime's timers.
+const TIMER_STEP: Duration = Duration::from_millis(1);
 /// Beats between two reports for progress.
 const REPORT_BEATS: u32 = 10;
 
@@ -75,6 +82,8 @@ pub(crate) struct Shard {
     pub(crate) report: Arc<ShardReport>,
     pub(crate) brakes: Brakes,
     lookups: Cell<u32>,
+    /// When leasing begins at the latest; `None` once it has begun.
+    opens_at: Cell<Option<Time>>,
     /// Nothing is started before this moment.
     paused_until: Cell<Time>,
     /// When the loop has to look again, whatever happens.
@@ -116,6 +125,7 @@ impl Shard {
             report,
             brakes: Brakes::default(),
             lookups: Cell::new(0),
+            opens_at: Cell::new(Some(run.clock.now() + OPENING_TIME)),
             paused_until: Cell::new(Time::ZERO),
             due: Cell::new(Time::NEVER),
             run,
@@ -147,7 +157,7 @@ impl Shard {
                 _ = beat.tick() => self.beat(&mut heartbeat),
                 () = &mut stop_changed => {}
                 () = self.outbox.send(), if self.outbox.is_behind() => {}
-                fed = self.feed.next(), if self.admits() => self.admit(fed),
+                fed = self.feed.next(), if self.admits() => self.admit_all(fed),
                 () = self.bell.notified() => {}
                 () = self.run.wake(self.index).notified() => {}
                 () = tokio::time::sleep_until(self.run.clock.instant(self.due.get())),
@@ -173,11 +183,40 @@ impl Shard {
             return;
         }
         self.look_up_names();
+        if self.still_opens() {
+            return;
+        }
+        self.give_up_probes();
         for _ in 0..SEATS_PER_TURN {
             let Some(lease) = self.next_lease() else { return self.end_refused() };
             spawn_local(Rc::clone(self).slot(lease));
         }
         self.bell.notify_one();
+    }
+
+    /// Whether the first lease should wait for more of the list: which hosts come first is to be
+    /// decided among many of them, not among those at the head of the list.
+    fn still_opens(&self) -> bool {
+        let Some(until) = self.opens_at.get() else { return false };
+        let is_open = self.feed.is_all_handed()
+            || self.frontier.borrow().counts().waiting >= OPENING_TARGETS
+            || self.run.clock.now() >= until;
+        if is_open {
+            self.opens_at.set(None);
+        } else {
+            self.look_again_at(until);
+        }
+        !is_open
+    }
+
+    /// Takes permits back from hosts that stay silent while others could use them.
+    fn give_up_probes(&self) {
+        let now = self.run.clock.now();
+        loop {
+            let given_up = self.frontier.borrow_mut().give_up(now);
+            let Some(lease) = given_up else { return };
+            self.seats.interrupt(lease, Interrupt::Withdraw);
+        }
     }
 
     /// The next target to fetch, unless nothing may be fetched now; then the loop is told when to
@@ -240,6 +279,8 @@ impl Shard {
 
     /// Has the loop look again at `at`, if it would not do so before.
     pub(crate) fn look_again_at(&self, at: Time) {
+        // No sooner than a timer can tell: what is due at once was just looked at.
+        let at = at.max(self.run.clock.now() + TIMER_STEP);
         if at < self.due.get() {
             self.due.set(at);
             self.bell.notify_one();
@@ -249,6 +290,31 @@ impl Shard {
     /// Whether more targets may be taken from the feed.
     fn admits(&self) -> bool {
         !self.outbox.is_behind() && self.run.stop.cause().is_none_or(|cause| cause.cancels())
+    }
+
+    /// Admits what came, and what else has come by now: what is leased first should be chosen
+    /// among all of it.
+    fn admit_all(&self, first: Fed) {
+        self.admit(first);
+        for _ in 1..FED_PER_TURN {
+            if !self.admits() {
+                break;
+            }
+            let Some(fed) = self.feed.try_next() else { break };
+            self.admit(fed);
+        }
+        self.follow_reading();
+        let hosts = self.frontier.borrow().hosts_with_work();
+        self.run.hosts[self.index].store(hosts, Ordering::Relaxed);
+    }
+
+    /// Tells the frontier whether hosts it has not seen may still come.
+    fn follow_reading(&self) {
+        let reading = match self.feed.knows_all_hosts() {
+            true => Reading::Done,
+            false => Reading::More,
+        };
+        self.frontier.borrow_mut().set_reading(reading);
     }
 
     fn admit(&self, fed: Fed) {
@@ -271,13 +337,6 @@ impl Shard {
             Fed::Failed(error) => self.run.fail_source(error),
             Fed::AllHanded => self.run.count_fed(),
         }
-        let reading = match self.feed.is_read_to_end() {
-            true => Reading::Done,
-            false => Reading::More,
-        };
-        let mut frontier = self.frontier.borrow_mut();
-        frontier.set_reading(reading);
-        self.run.hosts[self.index].store(frontier.hosts_with_work(), Ordering::Relaxed);
     }
 
     pub(crate) fn admit_one(&self, pending: Pending, now: Time) {
@@ -342,12 +401,6 @@ impl Shard {
         self.outbox.flush();
         self.settle_committed();
         self.send_leaving();
-        let now = self.run.clock.now();
-        loop {
-            let given_up = self.frontier.borrow_mut().give_up(now);
-            let Some(lease) = given_up else { break };
-            self.seats.interrupt(lease, Interrupt::Withdraw);
-        }
         let elsewhere = self.run.hosts_elsewhere(self.index);
         self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);
         if self.frontier.borrow().counts().waiting == 0 {
@@ -358,6 +411,7 @@ impl Shard {
             false => Idle::No,
         };
         self.feed.beat(idle);
+        self.follow_reading();
         self.brakes.count(self.outbox.is_behind());
         if self.brakes.counted() % REPORT_BEATS == 0 {
             self.note_events();

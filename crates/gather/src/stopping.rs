@@ -35,8 +35,9 @@ impl Shard {
         if let Some(deadline) = self.run.config.deadline {
             if now >= Time::ZERO + deadline {
                 self.run.stop.because(Cause::Deadline);
+            } else {
+                self.look_again_at(Time::ZERO + deadline);
             }
-            self.look_again_at(Time::ZERO + deadline);
         }
         let Some(cause) = self.run.stop.cause() else { return Turn::On };
         let since = *stopping.since.get_or_insert_with(|| {

@@ -48,8 +48,7 @@ pub(crate) fn compare(settings: &Settings) -> Result<(ExitCode, Option<String>),
         return Ok((ExitCode::from(signals.exit_code().unwrap_or_default()), None));
     };
     summary_file.write(&comparison)?;
-    let code =
-        outcome::exit_code(&comparison.concurrent, run.allow_failures, signals.exit_code());
+    let code = outcome::exit_code(&comparison.concurrent, run.allow_failures, signals.exit_code());
     Ok((ExitCode::from(code), Some(text(&comparison))))
 }
 
@@ -87,12 +86,16 @@ fn checked(settings: &Settings) -> Result<RunSettings, CliError> {
     let run = RunSettings::try_new(settings)?;
     let method = run.client.method.as_str();
     if !matches!(method, "GET" | "HEAD") {
-        let message = format!("compare sends every request twice, and {method} may change something");
+        let message =
+            format!("compare sends every request twice, and {method} may change something");
         return Err(CliError::usage(message, "compare with GET or HEAD (-I)"));
     }
     if run.source.files.iter().any(|file| file.path == InputPath::Stdin) {
         let hint = "save the list to a file, and name it with -i";
-        return Err(CliError::usage("compare reads its list twice, standard input only once", hint));
+        return Err(CliError::usage(
+            "compare reads its list twice, standard input only once",
+            hint,
+        ));
     }
     Ok(run)
 }
@@ -135,7 +138,12 @@ pub(crate) fn text(comparison: &Comparison) -> String {
         ],
         ["targets a second".into(), rate(serial_wall), rate(concurrent.wall), rate(ideal)],
         ["ok".into(), human::count(serial.ok), human::count(concurrent.ok), String::new()],
-        ["failed".into(), human::count(serial.failed), human::count(concurrent.failed), String::new()],
+        [
+            "failed".into(),
+            human::count(serial.failed),
+            human::count(concurrent.failed),
+            String::new(),
+        ],
         [
             "median answer".into(),
             seconds(serial.time_total.p50),

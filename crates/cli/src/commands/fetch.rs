@@ -41,7 +41,9 @@ pub(crate) fn fetch(settings: &Settings, notes: &[String]) -> Result<ExitCode, C
 pub(crate) fn headline(settings: &Settings, run: &RunSettings) -> String {
     let config = &run.config;
     let per_host = match config.host_concurrency {
-        HostConcurrency::Base => format!("{} per host", gather::core::config::HOST_CONCURRENCY_BASE),
+        HostConcurrency::Base => {
+            format!("{} per host", gather::core::config::HOST_CONCURRENCY_BASE)
+        }
         HostConcurrency::Share => "shared by its hosts".to_owned(),
         HostConcurrency::Fixed(cap) => format!("{cap} per host"),
     };

@@ -160,7 +160,9 @@ fn method(named: Option<&str>, head: bool, has_body: bool) -> Result<Method, Cli
 
 /// A header, or those of a file: a line each, blank lines and `#` left out.
 fn header_lines(header: &str) -> Result<Vec<(String, String)>, CliError> {
-    let Some(path) = header.strip_prefix('@') else { return one_header(header).map(|one| vec![one]) };
+    let Some(path) = header.strip_prefix('@') else {
+        return one_header(header).map(|one| vec![one]);
+    };
     let bytes = read("--header", Path::new(path))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| CliError::usage(format!("--header: {path} is not UTF-8"), ""))?;

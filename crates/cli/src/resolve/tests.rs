@@ -42,9 +42,10 @@ fn host_concurrency_is_shared_only_where_a_concurrency_was_given() {
         assert_eq!(settings(flags).config.host_concurrency, expected, "{flags}");
     }
     let share = settings("a.example -c 50").config;
-    assert_eq!([host_cap(&share, 1).get(), host_cap(&share, 5).get(), host_cap(&share, 100).get()], [
-        50, 10, 4
-    ]);
+    assert_eq!(
+        [host_cap(&share, 1).get(), host_cap(&share, 5).get(), host_cap(&share, 100).get()],
+        [50, 10, 4]
+    );
 }
 
 #[test]
@@ -115,7 +116,8 @@ fn what_is_sent() {
 
 #[test]
 fn columns_of_a_file_are_kept_apart_from_what_is_the_same_for_all() {
-    let run = settings("-i rows.csv https://a.example/{sku} -H X-Sku:{sku} -H A:1 -d {\"s\":\"{sku}\"}");
+    let run =
+        settings("-i rows.csv https://a.example/{sku} -H X-Sku:{sku} -H A:1 -d {\"s\":\"{sku}\"}");
     assert_eq!(run.source.template.as_deref(), Some("https://a.example/{sku}"));
     let filled = run.source.default_request.expect("a header with a column");
     assert_eq!(filled.headers, [("X-Sku".to_owned(), "{sku}".to_owned())]);
