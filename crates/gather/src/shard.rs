@@ -477,7 +477,7 @@ impl Shard {
         self.feed.beat(idle);
         self.follow_reading();
         self.brakes.count(self.outbox.is_behind());
-        if self.brakes.counted() % REPORT_BEATS == 0 {
+        if self.brakes.counted().is_multiple_of(REPORT_BEATS) {
             self.forget_abandoned(self.run.clock.now());
             self.note_events();
             self.publish(heartbeat);
