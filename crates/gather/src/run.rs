@@ -151,6 +151,7 @@ impl Run {
                 index,
                 run: Arc::clone(&shared),
                 feed: Feed::new(index, Some(port), inbox),
+                memory: client.memory.clone(),
                 batches: batches.clone(),
                 written: Arc::clone(&written),
                 report: Arc::clone(&reports[index]),

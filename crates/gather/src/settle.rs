@@ -56,7 +56,7 @@ impl Shard {
     /// Sends a record on its way; its target is settled once the record is committed.
     pub(crate) fn deliver(
         &self,
-        record: Record,
+        mut record: Record,
         reply: Option<oneshot::Sender<Record>>,
         finishing: Finishing<()>,
     ) {
@@ -67,6 +67,7 @@ impl Shard {
         match reply {
             // Whoever asked may have stopped waiting.
             Some(reply) => {
+                record.hold = None;
                 let _ = reply.send(record);
                 self.frontier.borrow_mut().settle(finishing);
             }

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use gather_core::frontier::{Finishing, Frontier, Lease, NameNeeded, Next, Reading, Withdraw};
 use gather_core::{Config, Duration, HostKey, Time};
-use gather_fetch::{Client, DialError, LocalShortage};
+use gather_fetch::{Client, DialError, LocalShortage, MemoryBudget};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_local;
 
@@ -45,6 +45,7 @@ pub(crate) struct ShardParts {
     pub(crate) index: usize,
     pub(crate) run: Arc<Shared>,
     pub(crate) feed: Feed,
+    pub(crate) memory: Option<Arc<MemoryBudget>>,
     pub(crate) batches: mpsc::Sender<Batch>,
     pub(crate) written: Arc<Written>,
     pub(crate) report: Arc<ShardReport>,
@@ -57,6 +58,8 @@ pub(crate) struct Shard {
     pub(crate) run: Arc<Shared>,
     pub(crate) frontier: RefCell<Frontier<Pending>>,
     pub(crate) client: Client,
+    /// The memory for bodies, which all shards share.
+    memory: Option<Arc<MemoryBudget>>,
     pub(crate) feed: Feed,
     pub(crate) seats: Seats,
     pub(crate) tally: Tally,
@@ -89,7 +92,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// To be made on the thread that runs it.
     pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
-        let ShardParts { index, run, feed, batches, written, report, neighbours } = parts;
+        let ShardParts { index, run, feed, memory, batches, written, report, neighbours } = parts;
         // The global rate has a gate of its own, which the shards share.
         let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
         frontier.set_withdraw(|pending: &Pending| match pending.target.method().is_safe() {
@@ -103,6 +106,7 @@ impl Shard {
             index,
             frontier: RefCell::new(frontier),
             client,
+            memory,
             feed,
             seats: Seats::default(),
             tally: Tally::default(),
@@ -206,6 +210,11 @@ impl Shard {
         let now = self.run.clock.now();
         if now < self.paused_until.get() {
             self.look_again_at(self.paused_until.get());
+            return None;
+        }
+        if self.memory.as_ref().is_some_and(|memory| memory.is_full()) {
+            self.brakes.note(Brake::Output);
+            self.look_again_at(now + BEAT);
             return None;
         }
         self.lend_permits();
