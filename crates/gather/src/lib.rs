@@ -36,7 +36,7 @@ pub use gather_fetch as fetch;
 pub use gather_store as store;
 
 pub use platform::Descriptors;
-pub use run::{Output, Run, RunError, RunOptions};
+pub use run::{OnNote, Output, Run, RunError, RunOptions};
 pub use stop::Stop;
 pub use summary::Summary;
 pub use writer::{OnRecord, View};

@@ -33,6 +33,9 @@ use crate::writer::{BATCHES_MAX, OnRecord, Outlet, View, Writer, Written};
 /// Targets on their way from other shards, or from callers, to one shard.
 const INBOX_TARGETS_MAX: usize = 1024;
 
+/// Is told what the operator should know.
+pub type OnNote = Box<dyn FnMut(&str) + Send>;
+
 /// One output of a run.
 pub struct Output {
     /// Where to, in which form.
@@ -63,7 +66,7 @@ pub struct RunOptions {
     /// Is shown every record as it is written, on the writer's thread.
     pub on_record: Option<OnRecord>,
     /// Is told what the operator should know: that concurrency was lowered, and why.
-    pub on_note: Option<Box<dyn FnMut(&str) + Send>>,
+    pub on_note: Option<OnNote>,
     /// Whether the descriptor limit of the process may be raised.
     pub descriptors: Descriptors,
     /// Event loops; chosen by concurrency and processors if `None`.

@@ -386,7 +386,7 @@ impl Shard {
         };
         self.feed.beat(idle);
         self.brakes.count(self.outbox.is_behind());
-        if self.brakes.counted() % REPORT_BEATS == 0 {
+        if self.brakes.counted().is_multiple_of(REPORT_BEATS) {
             self.note_events();
             self.publish(heartbeat);
         }
