@@ -195,6 +195,7 @@ impl Engine {
                 batches,
                 written: Arc::clone(&written),
                 report: Arc::default(),
+                memory: client.memory.clone(),
                 ready: Some(ready),
                 neighbours: engine.0.entrance.inboxes().to_vec(),
             };

@@ -42,7 +42,7 @@ pub use url::Url;
 
 pub use engine::{Engine, EngineOptions};
 pub use platform::Descriptors;
-pub use run::{Output, Run, RunError, RunOptions};
+pub use run::{OnNote, Output, Run, RunError, RunOptions};
 pub use stop::Stop;
 pub use summary::Summary;
 pub use writer::{OnRecord, View};

@@ -34,10 +34,10 @@ pub use crate::writer::{OnRecord, View};
 /// Targets on their way from other shards to one shard.
 pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
 
+type WriterThread = JoinHandle<Result<(), SinkError>>;
+
 /// Is told what the operator should know.
 pub type OnNote = Box<dyn FnMut(&str) + Send>;
-
-type WriterThread = JoinHandle<Result<(), SinkError>>;
 
 /// One output of a run.
 pub struct Output {
@@ -153,6 +153,7 @@ impl Run {
                 index,
                 run: Arc::clone(&shared),
                 feed: Feed::new(index, Some(port), inbox),
+                memory: client.memory.clone(),
                 batches: batches.clone(),
                 written: Arc::clone(&written),
                 report: Arc::clone(&reports[index]),

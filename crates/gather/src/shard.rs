@@ -13,7 +13,7 @@ use std::sync::mpsc::SyncSender;
 
 use gather_core::frontier::{Finishing, Frontier, Lease, NameNeeded, Next, Reading, Withdraw};
 use gather_core::{Config, Duration, HostKey, Time};
-use gather_fetch::{Client, DialError, LocalShortage};
+use gather_fetch::{Client, DialError, LocalShortage, MemoryBudget};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_local;
 
@@ -55,6 +55,7 @@ pub(crate) struct ShardParts {
     pub(crate) index: usize,
     pub(crate) run: Arc<Shared>,
     pub(crate) feed: Feed,
+    pub(crate) memory: Option<Arc<MemoryBudget>>,
     pub(crate) batches: mpsc::Sender<Batch>,
     pub(crate) written: Arc<Written>,
     pub(crate) report: Arc<ShardReport>,
@@ -69,6 +70,8 @@ pub(crate) struct Shard {
     pub(crate) run: Arc<Shared>,
     pub(crate) frontier: RefCell<Frontier<Pending>>,
     pub(crate) client: Client,
+    /// The memory for bodies, which all shards share.
+    memory: Option<Arc<MemoryBudget>>,
     pub(crate) feed: Feed,
     pub(crate) seats: Seats,
     pub(crate) tally: Tally,
@@ -105,7 +108,8 @@ pub(crate) struct Shard {
 impl Shard {
     /// To be made on the thread that runs it.
     pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
-        let ShardParts { index, run, feed, batches, written, report, ready, neighbours } = parts;
+        let ShardParts { index, run, feed, memory, batches, written, report, ready, neighbours } =
+            parts;
         if let Some(ready) = ready {
             // Whoever starts us waits for it, or has given up.
             let _ = ready.send(());
@@ -123,6 +127,7 @@ impl Shard {
             index,
             frontier: RefCell::new(frontier),
             client,
+            memory,
             feed,
             seats: Seats::default(),
             tally: Tally::default(),
@@ -276,6 +281,11 @@ impl Shard {
         let now = self.run.clock.now();
         if now < self.paused_until.get() {
             self.look_again_at(self.paused_until.get());
+            return None;
+        }
+        if self.memory.as_ref().is_some_and(|memory| memory.is_full()) {
+            self.brakes.note(Brake::Output);
+            self.look_again_at(now + BEAT);
             return None;
         }
         self.lend_permits();
