@@ -258,10 +258,11 @@ fn seed() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
+/// Names and values, in order.
+type Headers = Vec<(String, String)>;
+
 /// Headers of single hosts, references resolved.
-pub(crate) fn host_headers(
-    settings: &Settings,
-) -> Result<Vec<(String, Vec<(String, String)>)>, CliError> {
+pub(crate) fn host_headers(settings: &Settings) -> Result<Vec<(String, Headers)>, CliError> {
     let Some(file) = &settings.file else { return Ok(Vec::new()) };
     let resolve = |host: &crate::config_file::HostEntry| {
         let headers: Result<Vec<(String, String)>, CliError> = host

@@ -329,7 +329,7 @@ fn setting(key: &Key, leaf: &ArgMatches, lower: &[Layered]) -> Setting {
         (below.collect(), highest.origin.clone())
     } else {
         (
-            key.default.iter().cloned().filter(|_| key.takes != Takes::Nothing).collect(),
+            key.default.iter().filter(|_| key.takes != Takes::Nothing).cloned().collect(),
             Origin::Default,
         )
     };

@@ -27,7 +27,7 @@ pub(crate) fn table(parts: &[&str]) -> String {
     };
     let parts: Vec<String> = parts
         .iter()
-        .map(|part| if is_bare(&part) { (*part).to_owned() } else { quoted(part) })
+        .map(|part| if is_bare(part) { (*part).to_owned() } else { quoted(part) })
         .collect();
     format!("[{}]", parts.join("."))
 }

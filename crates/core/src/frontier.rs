@@ -433,10 +433,12 @@ impl<P> Frontier<P> {
     }
 
     fn enter(&mut self, key: &HostKey, name: NameNeeded) -> u32 {
-        let own = self
-            .overrides
-            .get(key.host())
-            .or_else(|| self.overrides.get(&format!("{}:{}", key.host(), key.port())));
+        let own = if self.overrides.is_empty() {
+            None
+        } else {
+            let with_port = self.overrides.get(&format!("{}:{}", key.host(), key.port()));
+            with_port.or_else(|| self.overrides.get(key.host()))
+        };
         let rate = own.and_then(|own| own.rate);
         let interval = rate.map_or(self.host_interval, |rate| rate.interval());
         let mut host = Host::new(key.clone(), interval, own.and_then(|own| own.concurrency));

@@ -151,13 +151,14 @@ impl Gate {
         (self.rate > 0.0).then_some(self.rate)
     }
 
-    /// How many requests may be in flight, if that is limited.
-    pub(crate) fn limit(&self) -> Option<u32> {
-        match self.phase {
-            Phase::Closed if self.rate == 0.0 => Some(1),
-            Phase::Probe => Some(1),
-            Phase::Closed | Phase::Ramp { .. } | Phase::Paced | Phase::Free => None,
-        }
+    /// Whether one request is out, and nothing else may go before it is back.
+    pub(crate) fn is_probing(&self) -> bool {
+        self.phase == Phase::Probe
+    }
+
+    /// Whether a request sent at `sent` went out before the last closure.
+    pub(crate) fn is_late(&self, sent: Time) -> bool {
+        sent <= self.closed_at
     }
 
     /// A request goes out at `now`: the time until the next one. True if this reopens the host.

@@ -1,4 +1,9 @@
 //! Sends many requests to one URL and says what each cost: `requests URL COUNT IN_FLIGHT`.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a program for the terminal, whose loop has ended when it reads and prints"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -7,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gather_core::{End, Target, TargetNo};
-use gather_fetch::{Client, ClientOptions, TryState};
+use gather_fetch::{Client, ClientOptions, TlsConfigs, TryState};
 use url::Url;
 
 fn main() {
@@ -25,8 +30,9 @@ fn main() {
 }
 
 async fn send(url: Url, count: u64, in_flight: u64) {
-    let client = Client::new(ClientOptions::default(), Arc::default()).expect("the defaults");
-    let client = Rc::new(client);
+    let options = ClientOptions::default();
+    let tls = TlsConfigs::new(&options.net.tls, options.net.http).expect("the defaults");
+    let client = Rc::new(Client::new(options, Arc::new(tls)).expect("the defaults"));
     let next = Rc::new(Cell::new(0));
     let endings: Rc<RefCell<BTreeMap<String, u64>>> = Rc::default();
     let start = Instant::now();

@@ -6,7 +6,7 @@ use std::time::Instant;
 use gather_core::attempt::{
     BodySummary, ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter,
 };
-use gather_core::{Attempt, Duration, End, Failure, HostKey, Sent, Target, Timings};
+use gather_core::{Attempt, Duration, End, Failure, HostKey, Sent, Target, Timings, retry_after};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use hyper::body::{Body as _, Incoming};
@@ -19,6 +19,7 @@ use crate::deadline::Watch;
 use crate::decode::Decoder;
 use crate::dial::{DialError, DialFailure, Protocol};
 use crate::failure;
+use crate::memory::Share;
 use crate::pool::{Freshness, Held, HeldKind, Origin};
 use crate::progress::{Phase, Progress};
 use crate::redirect::{self, Next};
@@ -94,6 +95,11 @@ impl Report<'_> {
             self.connection = failed.connection;
         }
         failed.failure
+    }
+
+    /// The wall clock when the last head was read, since 1970.
+    fn now_unix(&self) -> Duration {
+        Duration::from_micros(self.timings.started_unix_us) + self.timings.starttransfer
     }
 
     /// Whether a server may have seen a request of this try.
@@ -253,7 +259,7 @@ impl Try<'_> {
             content_type: content_type.map(|value| self.shard.intern(value.as_bytes())),
             retry_after: retry_after
                 .and_then(|value| value.to_str().ok())
-                .and_then(|text| retry_after_delay(text, report.timings.started_unix_us))
+                .and_then(|text| retry_after::parse(text, report.now_unix()))
                 .map(|delay| RetryAfter { delay }),
             headers: keeps_headers.then(|| Box::new(kept(headers))),
         });
@@ -278,12 +284,20 @@ impl Try<'_> {
             true => None,
             false => Decoder::of(&head.headers, caps.encodings_max)?,
         };
-        let reader = BodyReader::new(&caps, self.shard.keep, decoder, writer);
+        let share = self.shard.memory.as_ref().map(Share::new);
+        let reader = BodyReader::new(&caps, self.shard.keep, decoder, share, writer);
         let reader = report.body.insert(reader);
-        reader.announced(body.size_hint().exact())?;
+        let announced = body.size_hint().exact();
+        reader.announced(announced)?;
         if !body.is_end_stream() {
             self.watch.body_begins();
-            while let Some(frame) = held.next_frame(&mut body).await {
+            loop {
+                if let Some(no_room) = reader.make_room(announced) {
+                    self.watch.pause();
+                    no_room.wait().await;
+                    self.watch.resume();
+                }
+                let Some(frame) = held.next_frame(&mut body).await else { break };
                 let frame = frame.map_err(|error| failure::of_body(&error))?;
                 let Ok(chunk) = frame.into_data() else { continue };
                 self.watch.body_came(chunk.len() as u64);
@@ -330,15 +344,4 @@ fn kept(headers: &HeaderMap) -> Headers {
         .iter()
         .map(|(name, value)| (text(name.as_str().as_bytes()), text(value.as_bytes())))
         .collect()
-}
-
-/// RFC 9110 section 10.2.3: seconds, or a date, which may be past.
-fn retry_after_delay(value: &str, now_unix_us: u64) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    let now = std::time::UNIX_EPOCH + Duration::from_micros(now_unix_us);
-    Some(date.duration_since(now).unwrap_or_default())
 }

@@ -12,6 +12,7 @@ use gather_fetch::{DialError, Dialer, LocalShortage, NetOptions, Progress, TlsCo
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the file is only there to take a descriptor")]
 fn a_lack_of_descriptors_is_told_apart() {
     let name_server = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let hosts = tempfile::NamedTempFile::new().expect("a file");

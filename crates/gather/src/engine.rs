@@ -78,6 +78,7 @@ use crate::feed::Feed;
 use crate::fit::{self, Fit};
 use crate::pending::Pending;
 use crate::platform::Descriptors;
+use crate::reroute::Credentials;
 use crate::run::{RunError, start_shard};
 use crate::shard::ShardParts;
 use crate::shared::Shared;
@@ -169,7 +170,10 @@ impl Engine {
         let read_ahead = options.read_ahead.map_or(at_least(READ_AHEAD, 4), NonZeroUsize::get);
         let tls = TlsConfigs::new(&client.net.tls, client.net.http);
         let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
-        let shared = Arc::new(Shared::new(config, Stop::default(), fit.allowed, fit.shards));
+        let credentials = Credentials::of(&client);
+        let stop = Stop::default();
+        let shared = Shared::new(config, credentials, stop, fit.allowed, fit.shards);
+        let shared = Arc::new(shared);
         // Each target in an inbox holds a place, so none of them is ever full.
         let (inboxes, waiting): (Vec<_>, Vec<_>) =
             (0..fit.shards).map(|_| mpsc::channel(outstanding)).unzip();

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use gather_core::{HostKey, Target};
 use tokio::sync::mpsc;
@@ -44,6 +44,10 @@ pub(crate) struct Feed {
     /// What did not fit into the channel.
     unsaid: RefCell<VecDeque<FromShard>>,
     was_handed: Cell<bool>,
+    /// Whether a beat found the source read to its end and the channel empty.
+    was_read_to_end: Cell<bool>,
+    /// Whether the beat before did.
+    seemed_read_to_end: Cell<bool>,
 }
 
 impl Feed {
@@ -57,6 +61,7 @@ impl Feed {
             Some(port) => (Some(port.from_intake), Some(port.to_intake), port.read_to_end),
             None => (None, None, Arc::new(AtomicBool::new(true))),
         };
+        let is_only_asked = to_intake.is_none();
         Self {
             index,
             intake: RefCell::new(intake),
@@ -66,12 +71,15 @@ impl Feed {
             took: RefCell::default(),
             unsaid: RefCell::default(),
             was_handed: Cell::new(false),
+            was_read_to_end: Cell::new(is_only_asked),
+            seemed_read_to_end: Cell::new(false),
         }
     }
 
-    /// Whether the source was read to its end, even if some of it is still held back.
-    pub(crate) fn is_read_to_end(&self) -> bool {
-        self.read_to_end.load(Ordering::Acquire)
+    /// Whether no host can come that was not seen: everything was handed over, or the source was
+    /// read to its end a beat ago and what is held back is of hosts that have their fill.
+    pub(crate) fn knows_all_hosts(&self) -> bool {
+        self.was_handed.get() || self.was_read_to_end.get()
     }
 
     /// Whether an intake may still give something.
@@ -91,6 +99,15 @@ impl Feed {
             Poll::Pending => self.poll_inbox(context),
         })
         .await
+    }
+
+    /// What has come by now.
+    pub(crate) fn try_next(&self) -> Option<Fed> {
+        let mut context = Context::from_waker(Waker::noop());
+        match self.poll_intake(&mut context) {
+            Poll::Ready(fed) => Some(fed),
+            Poll::Pending => None,
+        }
     }
 
     fn poll_intake(&self, context: &mut Context<'_>) -> Poll<Fed> {
@@ -151,9 +168,17 @@ impl Feed {
         for (host, count) in took.into_iter().filter(|(_, count)| *count > 0) {
             self.say(FromShard::Took { host, count });
         }
+        self.note_reading();
         if permits == Idle::Yes {
             self.say(FromShard::Hungry { shard: self.index });
         }
+    }
+
+    fn note_reading(&self) {
+        let is_empty = self.intake.borrow().as_ref().is_none_or(mpsc::Receiver::is_empty);
+        let seems = is_empty && self.read_to_end.load(Ordering::Acquire);
+        // Once may be between two messages.
+        self.was_read_to_end.set(seems && self.seemed_read_to_end.replace(seems));
     }
 
     /// The intake is to end.

@@ -3,11 +3,15 @@
 use crate::shard::Shard;
 
 impl Shard {
-    /// Permits held that no lease has. A lease counts from when it is handed out, even if its slot
-    /// has not started yet.
+    /// Permits in use: leases handed out, whether their tries have begun or not.
+    pub(crate) fn in_use(&self) -> u32 {
+        let leased = self.frontier.borrow().counts().leased;
+        u32::try_from(leased).expect("at most the permits, which are u32")
+    }
+
+    /// Permits held that no lease has.
     pub(crate) fn unused_permits(&self) -> u32 {
-        let leased = u32::try_from(self.frontier.borrow().counts().leased);
-        self.held.get().saturating_sub(leased.expect("at most the permits, which are u32"))
+        self.held.get().saturating_sub(self.in_use())
     }
 
     pub(crate) fn set_held(&self, held: u32) {
@@ -25,7 +29,7 @@ impl Shard {
         if got > 0 {
             self.set_held(self.held.get() + got);
         }
-        self.want(if got > 0 { 0 } else { fair.saturating_sub(self.held.get()) });
+        self.want(if got > 0 { 0 } else { fair.max(1).saturating_sub(self.held.get()) });
         got > 0
     }
 

@@ -99,3 +99,4 @@ pub use platform::Descriptors;
 pub use run::{Output, Run, RunError, RunOptions};
 pub use stop::Stop;
 pub use summary::Summary;
+pub use writer::{OnRecord, View};

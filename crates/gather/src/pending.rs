@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use gather_core::attempt::ChainLink;
-use gather_core::{Attempt, Duration, Target};
+use gather_core::{Attempt, Duration, Target, Time};
 use gather_fetch::{Progress, TryState};
 use url::Url;
 
@@ -40,8 +40,12 @@ pub(crate) struct Past {
     pub(crate) last: Option<Attempt>,
     /// Leases that were only a part of a try, because it went on at another host.
     pub(crate) hops: u32,
+    /// Whether it waits to go on with a try that began at another host.
+    pub(crate) is_between: bool,
     /// Leases in another shard.
     pub(crate) leases_elsewhere: u32,
+    /// When it came in, where that was in another shard.
+    pub(crate) admitted_at: Option<Time>,
 }
 
 impl Pending {
@@ -60,12 +64,24 @@ impl Pending {
         self.asker.as_ref().is_some_and(|asker| asker.is_gone())
     }
 
-    /// Tries made, when this shard's frontier counts so many leases.
+    /// Tries made by a target that is in flight or has come to its end, when this shard's frontier
+    /// counts so many leases.
     pub(crate) fn tries(&self, leases: u32) -> u32 {
         match &self.past {
             Some(past) => (leases + past.leases_elsewhere).saturating_sub(past.hops),
             None => leases,
         }
+    }
+
+    /// The same for a target that waits: the try that a redirect divided has begun, too.
+    pub(crate) fn tries_waiting(&self, leases: u32) -> u32 {
+        let is_between = self.past.as_ref().is_some_and(|past| past.is_between);
+        self.tries(leases) + u32::from(is_between)
+    }
+
+    /// When it came in; `here` is when it came into this shard.
+    pub(crate) fn admitted_at(&self, here: Time) -> Time {
+        self.past.as_ref().and_then(|past| past.admitted_at).unwrap_or(here)
     }
 }
 

@@ -32,17 +32,23 @@ impl Shard {
 
     fn end_untried(&self, mut finishing: Finishing<Pending>, failure: Failure) {
         self.feed.took(finishing.payload_mut());
-        if let Some(plain) = Self::plain_http(finishing.payload(), failure.kind) {
+        if let Some(plain) = self.plain_http(finishing.payload(), failure.kind) {
             return self.start_over(finishing, plain);
         }
         let ending = self.ending(&finishing);
         let (mut pending, finishing) = finishing.split();
-        let last = pending.past.as_mut().and_then(|past| past.last.take());
+        let past = pending.past.take().unwrap_or_default();
         let outcome = classify::conclude(failure);
-        // One that was tried tells of its last try.
-        let record = match last {
-            Some(attempt) => finish::tried(pending.target, attempt, ending, outcome),
-            None => finish::untried(pending.target, ending, outcome),
+        // One that was tried tells of its last try, or of the redirects that led to a dead end.
+        let record = match past.last {
+            Some(attempt) if !past.is_between => {
+                finish::tried(pending.target, attempt, ending, outcome)
+            }
+            _ => finish::led_on(
+                finish::untried(pending.target, ending, outcome),
+                past.chain,
+                past.url.as_ref(),
+            ),
         };
         self.deliver(record, pending.asker, finishing);
     }

@@ -25,6 +25,7 @@ use crate::report::{Brake, Brakes, ShardReport};
 use crate::seat::{Interrupt, Seats};
 use crate::shared::{Failed, Shared};
 use crate::stall::{BEAT, Heartbeat};
+use crate::stop::StopOnPanic;
 use crate::stopping::{Stopping, Turn};
 use crate::tally::{Tally, Troubles, add};
 use crate::writer::{Batch, Written};
@@ -33,8 +34,17 @@ use crate::writer::{Batch, Written};
 const LOOKUPS_MAX: u32 = 256;
 /// Slots seated in one turn of the loop: more would hold up the tries already in flight.
 const SEATS_PER_TURN: u32 = 256;
+/// With so many targets in hand, or after so long, the first lease is handed out.
+const OPENING_TARGETS: u64 = 4096;
+const OPENING_TIME: Duration = Duration::from_millis(10);
+/// Messages of the feed taken in before anything is leased.
+const FED_PER_TURN: usize = 64;
+/// Targets on their way to shards that are busy; beyond this nothing is started.
+const LEAVING_TARGETS_MAX: usize = 1024;
 /// How long nothing is started after the system refused a descriptor or a port.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
+/// The resolution of the runtime's timers.
+const TIMER_STEP: Duration = Duration::from_millis(1);
 /// How often a shard without work looks after its idle connections.
 const REST: Duration = Duration::from_secs(1);
 /// Beats between two reports for progress.
@@ -82,11 +92,13 @@ pub(crate) struct Shard {
     /// Abandoned targets when their queues were last looked through.
     pub(crate) swept: Cell<u64>,
     lookups: Cell<u32>,
+    /// When leasing begins at the latest; `None` once it has begun.
+    opens_at: Cell<Option<Time>>,
     /// Nothing is started before this moment.
     paused_until: Cell<Time>,
     /// When the loop has to look again, whatever happens.
     due: Cell<Time>,
-    /// Whether the loop is deciding, so that it sees a change of `due` by itself.
+    /// Whether it is the loop that looks, and not a slot while the loop sleeps.
     turning: Cell<bool>,
 }
 
@@ -98,9 +110,8 @@ impl Shard {
             // Whoever starts us waits for it, or has given up.
             let _ = ready.send(());
         }
-        // With one shard the frontier keeps the global rate; with more, they share a gate.
-        let rate = run.config.rate.filter(|_| run.rate.is_none());
-        let mut frontier = Frontier::new(&Config { rate, ..run.config.clone() });
+        // The global rate has a gate of its own, which the shards share.
+        let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
         frontier.set_withdraw(|pending: &Pending| match pending.target.method().is_safe() {
             true => Withdraw::Allowed,
             false => Withdraw::Never,
@@ -130,6 +141,7 @@ impl Shard {
             brakes: Brakes::default(),
             swept: Cell::new(0),
             lookups: Cell::new(0),
+            opens_at: Cell::new(Some(run.clock.now() + OPENING_TIME)),
             paused_until: Cell::new(Time::ZERO),
             due: Cell::new(Time::NEVER),
             turning: Cell::new(false),
@@ -175,8 +187,9 @@ impl Shard {
                 }
                 () = &mut stop_changed => {}
                 () = self.outbox.send(), if self.outbox.is_behind() => {}
-                fed = self.feed.next(), if self.admits() => self.admit(fed),
-                () = self.bell.notified() => {}
+                fed = self.feed.next(), if self.admits() => self.admit_all(fed),
+                // Whoever rang wants the loop to look again, but the tries come first.
+                () = self.bell.notified() => tokio::task::yield_now().await,
                 () = self.run.wake(self.index).notified() => {}
                 () = tokio::time::sleep_until(self.run.clock.instant(self.due.get())),
                     if self.due.get() < Time::NEVER => {}
@@ -217,6 +230,10 @@ impl Shard {
             return;
         }
         self.look_up_names();
+        if self.still_opens() {
+            return;
+        }
+        self.give_up_probes();
         for _ in 0..SEATS_PER_TURN {
             let Some(lease) = self.next_lease() else { return self.end_refused() };
             spawn_local(Rc::clone(self).slot(lease));
@@ -224,10 +241,36 @@ impl Shard {
         self.bell.notify_one();
     }
 
+    /// Whether the first lease should wait for more of the list: which hosts come first is to be
+    /// decided among many of them, not among those at the head of the list.
+    fn still_opens(&self) -> bool {
+        let Some(until) = self.opens_at.get() else { return false };
+        let is_open = !self.feed.has_intake()
+            || self.frontier.borrow().counts().waiting >= OPENING_TARGETS
+            || self.run.clock.now() >= until;
+        if is_open {
+            self.opens_at.set(None);
+        } else {
+            self.look_again_at(until);
+        }
+        !is_open
+    }
+
+    /// Takes permits back from hosts that stay silent while others could use them.
+    fn give_up_probes(&self) {
+        let now = self.run.clock.now();
+        loop {
+            let given_up = self.frontier.borrow_mut().give_up(now);
+            let Some(lease) = given_up else { return };
+            self.seats.interrupt(lease, Interrupt::Withdraw);
+        }
+    }
+
     /// The next target to fetch, unless nothing may be fetched now; then the loop is told when to
     /// look again.
     pub(crate) fn next_lease(&self) -> Option<Lease<Pending>> {
-        if self.outbox.is_behind() || self.run.stop.cause().is_some() {
+        let leaving_full = self.leaving.borrow().len() >= LEAVING_TARGETS_MAX;
+        if self.outbox.is_behind() || leaving_full || self.run.stop.cause().is_some() {
             return None;
         }
         let now = self.run.clock.now();
@@ -293,9 +336,11 @@ impl Shard {
 
     /// Has the loop look again at `at`, if it would not do so before.
     pub(crate) fn look_again_at(&self, at: Time) {
+        // No sooner than a timer can tell: what is due at once was just looked at.
+        let at = at.max(self.run.clock.now() + TIMER_STEP);
         if at < self.due.get() {
             self.due.set(at);
-            // The loop itself is about to wait until then.
+            // The loop itself looks at `due` before it sleeps: ringing would keep it awake.
             if !self.turning.get() {
                 self.bell.notify_one();
             }
@@ -305,6 +350,31 @@ impl Shard {
     /// Whether more targets may be taken from the feed.
     fn admits(&self) -> bool {
         !self.outbox.is_behind() && self.run.stop.cause().is_none_or(|cause| cause.cancels())
+    }
+
+    /// Admits what came, and what else has come by now: what is leased first should be chosen
+    /// among all of it.
+    fn admit_all(&self, first: Fed) {
+        self.admit(first);
+        for _ in 1..FED_PER_TURN {
+            if !self.admits() {
+                break;
+            }
+            let Some(fed) = self.feed.try_next() else { break };
+            self.admit(fed);
+        }
+        self.follow_reading();
+        let hosts = self.frontier.borrow().hosts_with_work();
+        self.run.hosts[self.index].store(hosts, Ordering::Relaxed);
+    }
+
+    /// Tells the frontier whether hosts it has not seen may still come.
+    fn follow_reading(&self) {
+        let reading = match self.feed.knows_all_hosts() {
+            true => Reading::Done,
+            false => Reading::More,
+        };
+        self.frontier.borrow_mut().set_reading(reading);
     }
 
     fn admit(&self, fed: Fed) {
@@ -327,13 +397,6 @@ impl Shard {
             Fed::Failed(error) => self.run.fail_source(error),
             Fed::AllHanded => self.run.count_fed(),
         }
-        let reading = match self.feed.is_read_to_end() {
-            true => Reading::Done,
-            false => Reading::More,
-        };
-        let mut frontier = self.frontier.borrow_mut();
-        frontier.set_reading(reading);
-        self.run.hosts[self.index].store(frontier.hosts_with_work(), Ordering::Relaxed);
     }
 
     pub(crate) fn admit_one(&self, pending: Pending, now: Time) {
@@ -360,6 +423,7 @@ impl Shard {
     }
 
     async fn look_up(self: Rc<Self>, host: HostKey) {
+        let _stop = StopOnPanic(self.run.stop.clone());
         let looked_up = loop {
             match self.client.resolve(&host).await {
                 Ok(_) => break Ok(()),
@@ -387,7 +451,7 @@ impl Shard {
         self.paused_until.set(until);
         self.look_again_at(until);
         if shortage == LocalShortage::Descriptors {
-            self.shrink_to(self.tally.in_flight.get().max(1));
+            self.shrink_to(self.in_use().max(1));
         }
     }
 
@@ -398,25 +462,23 @@ impl Shard {
         self.outbox.flush();
         self.settle_committed();
         self.send_leaving();
-        let now = self.run.clock.now();
-        loop {
-            let given_up = self.frontier.borrow_mut().give_up(now);
-            let Some(lease) = given_up else { break };
-            self.seats.interrupt(lease, Interrupt::Withdraw);
-        }
         let elsewhere = self.run.hosts_elsewhere(self.index);
         self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);
+        // What this turn left unused is idle: its hosts are closed or have all they may have.
         if self.frontier.borrow().counts().waiting == 0 {
             self.give_idle_permits();
+        } else if self.run.permits.is_wanted() {
+            self.give_permits(u32::MAX);
         }
         let idle = match self.unused_permits() > 0 {
             true => Idle::Yes,
             false => Idle::No,
         };
         self.feed.beat(idle);
+        self.follow_reading();
         self.brakes.count(self.outbox.is_behind());
         if self.brakes.counted() % REPORT_BEATS == 0 {
-            self.forget_abandoned(now);
+            self.forget_abandoned(self.run.clock.now());
             self.note_events();
             self.publish(heartbeat);
         }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::permits::Permits;
 use crate::rate::RateGate;
+use crate::reroute::Credentials;
 use crate::source::SourceError;
 use crate::stop::{Cause, Stop};
 
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) stop: Stop,
     pub(crate) permits: Permits,
     pub(crate) rate: Option<RateGate>,
+    /// Whether every request carries something that only its server may see.
+    pub(crate) credentials: Credentials,
     /// Handed to a shard, and without a record so far.
     pub(crate) unfinished: AtomicU64,
     /// Hosts with work, by shard.
@@ -40,12 +43,19 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, stop: Stop, permits: u32, shards: usize) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        credentials: Credentials,
+        stop: Stop,
+        permits: u32,
+        shards: usize,
+    ) -> Self {
         Self {
             clock: Clock::start(),
             stop,
+            credentials,
             permits: Permits::new(permits, u32::try_from(shards).unwrap_or(u32::MAX)),
-            rate: config.rate.filter(|_| shards > 1).map(RateGate::new),
+            rate: config.rate.map(RateGate::new),
             unfinished: AtomicU64::new(0),
             hosts: (0..shards).map(|_| AtomicU32::new(0)).collect(),
             inputs: AtomicU64::new(0),

@@ -13,11 +13,13 @@ use crate::finish::{self, Ending};
 use crate::pending::Pending;
 use crate::seat::{Interrupt, Seat};
 use crate::shard::Shard;
+use crate::stop::StopOnPanic;
 use crate::tally::add;
 
 impl Shard {
     /// Walks one lease after the other for as long as there is one to be had.
     pub(crate) async fn slot(self: Rc<Self>, first: Lease<Pending>) {
+        let _stop = StopOnPanic(self.run.stop.clone());
         let seat = self.seats.take();
         let mut next = Some(first);
         while let Some(lease) = next {
@@ -32,6 +34,10 @@ impl Shard {
     async fn walk(&self, mut lease: Lease<Pending>, seat: &Seat) {
         let mut asker = lease.payload_mut().asker.take();
         let started = self.run.clock.now();
+        // Handed out before the stop, and not begun: no new requests now.
+        if self.run.stop.cause().is_some() {
+            return self.stop_lease(lease, started);
+        }
         self.tally.start_try();
         let tried = self.fetch(&lease, asker.as_deref_mut(), seat).await;
         lease.payload_mut().asker = asker;
@@ -75,7 +81,7 @@ impl Shard {
 
     /// Classifies the attempt and sends the target where the verdict says.
     fn conclude(&self, mut lease: Lease<Pending>, attempt: Attempt, started: Time, now: Time) {
-        if let Some(plain) = Self::falls_back(&lease, &attempt) {
+        if let Some(plain) = self.falls_back(&lease, &attempt) {
             return self.fall_back(lease, plain, now);
         }
         let verdict = {
@@ -107,7 +113,10 @@ impl Shard {
                 if let End::Failed(failure) = &attempt.end {
                     lease.remember(failure.clone());
                 }
-                lease.payload_mut().past.get_or_insert_default().last = Some(attempt);
+                let past = lease.payload_mut().past.get_or_insert_default();
+                // The next try has its whole time again.
+                (past.is_between, past.time_left) = (false, None);
+                past.last = Some(attempt.without_body());
                 self.frontier.borrow_mut().retry(lease, verdict.signal, at, spends, now);
             }
         }
@@ -125,7 +134,7 @@ impl Shard {
         let finishing = self.frontier.borrow_mut().release(lease, signal, now);
         let ending = Ending {
             attempts: finishing.payload().tries(finishing.attempts()),
-            queued: started.since(finishing.admitted_at()),
+            queued: started.since(finishing.payload().admitted_at(finishing.admitted_at())),
         };
         if self.frontier.borrow().host_waiting(finishing.host()) == 0 && self.closes_idle() {
             self.client.close_idle(finishing.host());

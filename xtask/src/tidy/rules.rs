@@ -11,6 +11,7 @@ const FORBIDDEN: &[(&str, Where, &str)] = &[
     ("unimplemented!", Where::Nowhere, "finish it, or open an issue and leave it out"),
     (".unwrap()", Where::Tests, "return the error, or `expect` with the invariant that holds"),
     ("#[ignore", Where::Nowhere, "mend the test or delete it; none is skipped"),
+    ("println!", Where::TestsAndPrograms, "a library returns what it has to say"),
     ("unbounded_channel", Where::Nowhere, "give the channel a limit"),
 ];
 
@@ -18,6 +19,7 @@ const FORBIDDEN: &[(&str, Where, &str)] = &[
 enum Where {
     Nowhere,
     Tests,
+    TestsAndPrograms,
 }
 
 /// Checks one source file.
@@ -29,7 +31,11 @@ pub(super) fn check(source: &Source<'_>) -> Vec<Finding> {
     }
     for (at, line) in source.code.iter().enumerate() {
         for (words, permitted, remedy) in FORBIDDEN {
-            let is_permitted = *permitted == Where::Tests && source.is_test[at];
+            let is_permitted = match permitted {
+                Where::Nowhere => false,
+                Where::Tests => source.is_test[at],
+                Where::TestsAndPrograms => source.is_test[at] || is_program(source.path),
+            };
             if line.contains(words) && !is_permitted {
                 let message = format!("`{words}` is not for this house: {remedy}");
                 findings.push(Finding::new(source.path, at + 1, message));
@@ -37,6 +43,12 @@ pub(super) fn check(source: &Source<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether a file belongs to a program or to the tools, which talk to people.
+fn is_program(path: &str) -> bool {
+    ["crates/cli/", "crates/testkit/src/main.rs", "xtask/"].iter().any(|own| path.starts_with(own))
+        || path.ends_with("build.rs")
 }
 
 /// Finds paths that exist on this machine only.
@@ -76,6 +88,13 @@ mod tests {
             ("unwrap in tests/", "c/tests/a.rs", "//! A.\nfn f() { a.unwrap() }\n", vec![]),
             ("unwrap_or", "src/a.rs", "//! A.\nfn f() { a.unwrap_or(1) }\n", vec![]),
             ("ignored", "c/tests/a.rs", "//! A.\n#[ignore = \"slow\"]\nfn f() {}\n", vec![2]),
+            (
+                "a library prints",
+                "crates/gather/src/a.rs",
+                "//! A.\nfn f() { eprintln!() }\n",
+                vec![2],
+            ),
+            ("a program prints", "crates/cli/src/a.rs", "//! A.\nfn f() { println!() }\n", vec![]),
             ("no limit", "src/a.rs", "//! A.\nuse a::unbounded_channel;\n", vec![2]),
         ];
         for (case, path, text, want) in cases {

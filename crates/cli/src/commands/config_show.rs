@@ -8,7 +8,7 @@ use crate::settings::{Setting, Settings};
 use crate::to_toml;
 
 /// Values end at this column where they can, so that origins stand in one.
-const ORIGIN_COLUMN: usize = 44;
+const ORIGIN_COLUMN: usize = 43;
 
 /// The settings as a commented TOML table. Secrets are shown as references or `***`.
 pub(crate) fn text(settings: &Settings) -> String {
@@ -36,12 +36,12 @@ const TAKES_ALL: &str = "a string takes everything";
 fn line(setting: &Setting) -> String {
     if setting.values.is_empty() {
         let name = &setting.key.name;
-        return format!("{:ORIGIN_COLUMN$}# not set", format!("# {name} ="));
+        return format!("{:ORIGIN_COLUMN$} # not set", format!("# {name} ="));
     }
     let shown: Vec<String> =
         setting.values.iter().map(|value| redacted(&setting.key.name, value)).collect();
     let line = to_toml::line(&setting.key, &shown);
-    format!("{line:ORIGIN_COLUMN$}# {}", setting.origin)
+    format!("{line:ORIGIN_COLUMN$} # {}", setting.origin)
 }
 
 fn host_text(host: &HostEntry) -> String {

@@ -2,11 +2,13 @@
 
 use std::io::Write;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use gather::core::config::HostConcurrency;
 use gather::source::{InputFile, InputPath, SourceSpec};
+use gather::store::{Durability, Existing, Fields, Format, OutputSpec, OutputTarget};
 
 use crate::args::DemoArgs;
 use crate::commands::compare;
@@ -36,26 +38,26 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<(ExitCode, Option<String>), CliErr
     if args.serve {
         return serve(&site, &urls, &talk);
     }
-    let mut list = tempfile::Builder::new()
-        .prefix("gather-demo-")
-        .suffix(".txt")
-        .tempfile()
-        .map_err(|error| fault("cannot write the demo's list", error))?;
-    list.write_all(urls.join("\n").as_bytes())
-        .map_err(|error| fault("cannot write the demo's list", error))?;
+    let cannot = |error| fault("cannot write the demo's files", error);
+    let directory = tempfile::Builder::new().prefix("gather-demo-").tempdir().map_err(cannot)?;
+    let (list, results) =
+        (directory.path().join("urls.txt"), directory.path().join("results.jsonl"));
+    std::fs::write(&list, urls.join("\n")).map_err(cannot)?;
     talk.note(&format!("a site of loopback hosts, made for this:\n{}", site.describe().trim_end()));
-    let path = list.path().display().to_string();
-    talk.note(&format!("\n$ gather -i {path} -c {CONCURRENCY} -t 2s --retries 1"));
+    talk.note(&format!(
+        "\n$ gather -i urls.txt -c {CONCURRENCY} -t 2s --retries 1 -o results.jsonl"
+    ));
     let signals = Signals::watch(talk.clone())?;
-    let settings = settings(&path, resolve::talk_of(&args.talk));
+    let settings = settings(&list, &results, resolve::talk_of(&args.talk));
     let summary = run::to_end(&settings, &talk, &signals, Failures::Named)?;
     talk.summary(&summary);
+    talk.note(&format!("\n$ grep -m 1 … results.jsonl\n{}", samples(&results).map_err(cannot)?));
     if signals.exit_code().is_some() {
         let code = outcome::exit_code(&summary, None, signals.exit_code());
         return Ok((ExitCode::from(code), None));
     }
     let talk = Talk::new(&talk_settings);
-    talk.note(&format!("\n$ gather compare -i {path} -c {CONCURRENCY} --limit {COMPARED}"));
+    talk.note(&format!("\n$ gather compare -i urls.txt -c {CONCURRENCY} --limit {COMPARED}"));
     let mut compared = settings;
     compared.source.limit = Some(COMPARED);
     let comparison = compare::both(compared, &talk, &signals)?;
@@ -79,8 +81,16 @@ fn serve(
     Ok((ExitCode::SUCCESS, None))
 }
 
+/// A record of each outcome, as they stand in the file.
+fn samples(results: &Path) -> std::io::Result<String> {
+    let text = std::fs::read_to_string(results)?;
+    let first = |mark: &str| text.lines().find(|line| line.contains(mark));
+    let samples = [first("/price/"), first("\"chain\""), first("\"outcome\":\"failed\"")];
+    Ok(samples.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+}
+
 /// The main job: a list, 50 at once, every fault of the site met within seconds.
-fn settings(list: &str, talk: resolve::TalkSettings) -> RunSettings {
+fn settings(list: &Path, results: &Path, talk: resolve::TalkSettings) -> RunSettings {
     let mut settings = RunSettings::plain(talk);
     settings.source = SourceSpec {
         files: vec![InputFile {
@@ -89,6 +99,13 @@ fn settings(list: &str, talk: resolve::TalkSettings) -> RunSettings {
         }],
         ..SourceSpec::default()
     };
+    settings.outputs = vec![OutputSpec {
+        target: OutputTarget::File(results.to_owned()),
+        format: Format::Jsonl,
+        fields: Fields::default(),
+        existing: Existing::Refuse,
+        durability: Durability::System,
+    }];
     settings.config.concurrency = NonZeroU32::new(CONCURRENCY).expect("above zero");
     settings.config.host_concurrency = HostConcurrency::Share;
     settings.config.timeout = Duration::from_secs(2);

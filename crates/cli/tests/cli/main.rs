@@ -3,4 +3,5 @@
 mod bench;
 mod config;
 mod docs;
+mod fetch;
 mod usage;

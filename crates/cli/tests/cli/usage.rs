@@ -98,7 +98,7 @@ fn values_that_cannot_be_read_say_how_they_are_written() {
     refused(&[
         ("a.example -t soon", "--timeout: 'soon' is not a duration", duration),
         ("a.example -t 0", "--timeout: 0 would leave no time at all", duration),
-        ("a.example --backoff -1s", "--backoff: '-1s' is not a duration", duration),
+        ("a.example --backoff -1", "--backoff: '-1' is not a duration", duration),
         ("a.example -c 0", "--concurrency: '0' is not a number from 1", "write 1 or more"),
         ("a.example -c", "--concurrency needs a value", "write --concurrency <N>"),
         ("a.example -c 5 -c 6", "--concurrency is given twice", "give it once"),

@@ -15,6 +15,8 @@ const WITHDRAWALS_MAX: u8 = 2;
 const GRACE_FACTOR: f64 = 3.0;
 const GRACE_MIN: Duration = Duration::from_millis(10);
 const GRACE_MAX: Duration = Duration::from_secs(5);
+/// As long as nobody has answered, so long is waited for a first answer.
+const GRACE_UNKNOWN: Duration = Duration::from_secs(3);
 /// After so many hosts have answered it is known what is usual.
 const GRACE_HOSTS_MIN: u32 = 1;
 /// Entries looked at for the one that is to be given up next.
@@ -99,8 +101,11 @@ impl<P> Frontier<P> {
         }
         let proven = first(&mut ready.proven_breadth, hosts)
             .or_else(|| first(&mut ready.proven_depth, hosts));
-        if proven.or(fresh).is_some() {
-            return proven.or(fresh);
+        if proven.is_some() {
+            return proven;
+        }
+        if fresh.is_some() {
+            return fresh.filter(|_| self.strangers_may_have_more());
         }
         if !suspects_bounded && suspect.is_some() {
             return suspect;
@@ -108,6 +113,17 @@ impl<P> Frontier<P> {
         let depth = first(&mut ready.unproven_depth, hosts)?;
         let bounded = suspects_bounded && self.host(depth).standing == Standing::Suspect;
         (!bounded).then_some(depth)
+    }
+
+    /// Whether hosts of which nothing is known may take another permit. Until the first of all
+    /// has answered some permits are kept for hosts that are not read yet: those at the head of
+    /// the list may all be dead.
+    fn strangers_may_have_more(&self) -> bool {
+        let kept = match self.reading {
+            Reading::More if self.first_answer.hosts == 0 => self.permits.div_ceil(8),
+            Reading::More | Reading::Done => 0,
+        };
+        self.leased() < (self.permits - kept).max(1)
     }
 
     /// Permits that silent hosts may hold: not all, while others have work or may turn up.
@@ -181,7 +197,7 @@ impl<P> Frontier<P> {
 
     /// Whether work that is entitled to a permit cannot have one.
     fn others_wait(&mut self) -> bool {
-        if self.first_answer.hosts < GRACE_HOSTS_MIN || self.unproven.is_empty() {
+        if self.unproven.is_empty() {
             return false;
         }
         let quarter = (self.permits / 4).max(1);
@@ -233,6 +249,9 @@ impl<P> Frontier<P> {
     }
 
     fn grace(&self) -> Duration {
+        if self.first_answer.hosts < GRACE_HOSTS_MIN {
+            return GRACE_UNKNOWN;
+        }
         let usual_s = self.first_answer.mean_s + 2.0 * self.first_answer.deviation_s;
         Duration::from_secs_f64((GRACE_FACTOR * usual_s).min(GRACE_MAX.as_secs_f64()))
             .max(GRACE_MIN)

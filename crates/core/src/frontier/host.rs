@@ -101,7 +101,7 @@ impl<P> Ord for Delayed<P> {
     }
 }
 
-/// One host. About 200 bytes; what only a host in trouble needs is boxed.
+/// One host. At most 256 bytes; what only a host in trouble needs is boxed.
 #[derive(Debug)]
 pub(super) struct Host<P> {
     pub(super) key: HostKey,
@@ -231,5 +231,16 @@ impl<P> Host<P> {
         self.next_at <= now
             && self.until <= now
             && self.gate.as_ref().is_none_or(|gate| gate.forgettable(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_small() {
+        let bytes = size_of::<Host<u64>>();
+        assert!(bytes <= 256, "{bytes} bytes");
     }
 }

@@ -47,7 +47,8 @@ impl<P> Frontier<P> {
         if host.name != Name::Known {
             return Place::Unnamed;
         }
-        if host.in_flight >= self.limit(host) {
+        let probing = host.gate.as_ref().is_some_and(|gate| gate.is_probing());
+        if probing || host.in_flight >= self.limit(host) {
             return Place::Blocked;
         }
         let due = host.due();
@@ -64,13 +65,12 @@ impl<P> Frontier<P> {
             (None, HostConcurrency::Base) => HOST_CONCURRENCY_BASE,
             (None, HostConcurrency::Share) => self.share.max(HOST_CONCURRENCY_BASE),
         };
-        let gate = host.gate.as_ref().and_then(|gate| gate.limit()).unwrap_or(u32::MAX);
         let unread = match self.reading {
             // Some permits stay for hosts that are found behind a long run of this one.
             Reading::More => (self.permits - self.permits.div_ceil(8)).max(1),
             Reading::Done => u32::MAX,
         };
-        granted.min(gate).min(unread)
+        granted.min(unread)
     }
 
     /// Counts the host among those with work, by its standing.

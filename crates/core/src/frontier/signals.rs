@@ -28,44 +28,44 @@ impl<P> Frontier<P> {
         now: Time,
     ) {
         let host = self.host_mut(index);
-        // Sent before the host was closed or parked: it tells nothing that was not known then.
+        // Sent before the host was closed or parked: its silence is nothing new.
         let is_late = host.closed_at != Time::NEVER && sent <= host.closed_at;
         match signal {
             Signal::Answered => {
                 host.answers = host.answers.saturating_add(1);
                 host.unavailable = 0;
                 match &mut host.gate {
-                    Some(gate) if is_late => gate.answered_late(),
+                    Some(gate) if gate.is_late(sent) => gate.answered_late(),
                     Some(gate) => gate.answered(sent, now),
                     None => {}
                 }
                 self.prove(index, sent, now);
             }
             Signal::Broken => {
-                self.lose_probe(index, is_late);
+                self.lose_probe(index, sent);
                 self.prove(index, sent, now);
             }
             Signal::RateLimited { retry_after } => {
                 self.prove(index, sent, now);
-                self.close(index, CloseCause::RateLimited, retry_after, is_late, (sent, now));
+                self.close(index, CloseCause::RateLimited, retry_after, sent, now);
             }
             Signal::Unavailable { retry_after } => {
                 host.unavailable = host.unavailable.saturating_add(1);
                 let closes = retry_after.is_some() || host.unavailable >= UNAVAILABLE_MAX;
                 self.prove(index, sent, now);
                 if closes {
-                    self.close(index, CloseCause::Unavailable, retry_after, is_late, (sent, now));
+                    self.close(index, CloseCause::Unavailable, retry_after, sent, now);
                 } else {
-                    self.lose_probe(index, is_late);
+                    self.lose_probe(index, sent);
                 }
             }
             Signal::NoConnection | Signal::NoAnswer => {
-                self.lose_probe(index, is_late);
+                self.lose_probe(index, sent);
                 if self.trust == HostTrust::Earned && !is_late {
                     self.silence(index, signal, cause, now);
                 }
             }
-            Signal::Nothing => self.lose_probe(index, is_late),
+            Signal::Nothing => self.lose_probe(index, sent),
         }
     }
 
@@ -101,8 +101,10 @@ impl<P> Frontier<P> {
         }
     }
 
-    fn lose_probe(&mut self, index: u32, is_late: bool) {
-        if let (Some(gate), false) = (&mut self.host_mut(index).gate, is_late) {
+    fn lose_probe(&mut self, index: u32, sent: Time) {
+        if let Some(gate) = &mut self.host_mut(index).gate
+            && !gate.is_late(sent)
+        {
             gate.probe_lost();
         }
     }
@@ -113,12 +115,12 @@ impl<P> Frontier<P> {
         index: u32,
         cause: CloseCause,
         retry_after: Option<Duration>,
-        is_late: bool,
-        (sent, now): (Time, Time),
+        sent: Time,
+        now: Time,
     ) {
         let too_long = retry_after.is_some_and(|asked| asked > self.retry.retry_after_max);
         let host = self.hosts[index as usize].as_mut().expect("a host with work is in the slab");
-        if is_late {
+        if host.gate.as_ref().is_some_and(|gate| gate.is_late(sent)) {
             if let Some(asked) = retry_after {
                 host.until = host.until.max(now + asked);
             }
@@ -136,7 +138,7 @@ impl<P> Frontier<P> {
         }
         let host = self.host(index);
         let hopeless = host.gate.as_ref().is_some_and(|gate| gate.is_hopeless());
-        if too_long || hopeless {
+        if (too_long || hopeless) && host.ending.is_none() {
             let until = host.until.max(now + DEAD_FOR);
             let what = match (too_long, retry_after) {
                 (true, Some(asked)) => format!("asks to wait {} s", asked.as_secs()),

@@ -13,7 +13,7 @@ use crate::world::{Site, World};
 
 #[test]
 fn whatever_happens_every_target_ends_once() {
-    seeds(1500, |seed, rng| {
+    seeds(3000, |seed, rng| {
         let mut world = World::new(random_config(rng), seed);
         for _ in 0..rng.usize(1..30) {
             let mut site = Site::new(random_server(rng), 1.0);

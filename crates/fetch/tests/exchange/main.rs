@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gather_core::{Attempt, End, Method, RequestSpec, Target, TargetNo};
-use gather_fetch::{Client, ClientOptions, TryState};
+use gather_fetch::{Client, ClientOptions, TlsConfigs, TryState};
 use url::Url;
 
 /// Runs a test on one thread, as a shard does.
@@ -26,7 +26,8 @@ pub(crate) fn run<F: Future>(test: F) -> F::Output {
 
 /// A client that is ticked as a shard ticks it.
 pub(crate) fn client(options: ClientOptions) -> Rc<Client> {
-    let client = Rc::new(Client::new(options, Arc::default()).unwrap());
+    let tls = TlsConfigs::new(&options.net.tls, options.net.http).unwrap();
+    let client = Rc::new(Client::new(options, Arc::new(tls)).unwrap());
     let ticked = Rc::downgrade(&client);
     tokio::task::spawn_local(async move {
         while let Some(client) = ticked.upgrade() {

@@ -173,6 +173,7 @@ fn open_stdin() -> Box<dyn Read + Send> {
 }
 
 /// The stream of a file, and whether reading it may wait.
+#[expect(clippy::disallowed_methods, reason = "sources are read on a thread of their own")]
 fn open_path(path: &Path) -> io::Result<(Box<dyn Read + Send>, bool)> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;

@@ -1,0 +1,243 @@
+//! The frontier, one rule at a time.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use gather_core::config::{HostConcurrency, HostConfig, Rate};
+use gather_core::frontier::{
+    Finishing, HostEvent, Lease, NameNeeded, Next, Reading, Signal, Spends, Withdraw,
+};
+use gather_core::{Config, Duration, ErrorKind, Failure, Frontier, HostKey, Scheme, Time};
+
+fn at(ms: u64) -> Time {
+    Time::from_millis(ms)
+}
+
+fn key(name: &str) -> HostKey {
+    HostKey::new(Scheme::Http, name, 80)
+}
+
+fn config(concurrency: u32, host_concurrency: HostConcurrency) -> Config {
+    let concurrency = NonZeroU32::new(concurrency).expect("not zero");
+    Config { concurrency, host_concurrency, ..Config::default() }
+}
+
+/// A frontier with these hosts, each with so many targets.
+fn frontier(config: &Config, reading: Reading, hosts: &[(&str, u32)]) -> Frontier<u32> {
+    let mut frontier = Frontier::new(config);
+    frontier.set_withdraw(|_| Withdraw::Allowed);
+    frontier.set_reading(reading);
+    for (host, count) in hosts {
+        for n in 0..*count {
+            frontier.admit(&key(host), n, NameNeeded::No, Time::ZERO);
+        }
+    }
+    frontier
+}
+
+/// All leases to be had at once.
+fn leases(frontier: &mut Frontier<u32>, now: Time) -> Vec<Lease<u32>> {
+    let mut leases = Vec::new();
+    while let Next::Lease(lease) = frontier.next(now) {
+        leases.push(lease);
+    }
+    assert!(frontier.counts().balanced());
+    leases
+}
+
+/// How many leases each host gets at once.
+fn granted(frontier: &mut Frontier<u32>, now: Time) -> String {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    for lease in leases(frontier, now) {
+        *counts.entry(lease.host().host().to_owned()).or_default() += 1;
+    }
+    counts.iter().map(|(host, n)| format!("{host} {n}")).collect::<Vec<_>>().join(", ")
+}
+
+fn finish(frontier: &mut Frontier<u32>, lease: Lease<u32>, signal: Signal, now: Time) {
+    let finishing = frontier.release(lease, signal, now);
+    frontier.settle(finishing);
+}
+
+fn ended(frontier: &mut Frontier<u32>) -> Vec<(u32, ErrorKind)> {
+    let mut all = Vec::new();
+    while let Some((finishing, failure)) = frontier.next_ended() {
+        all.push((frontier.settle(finishing), failure.kind));
+    }
+    assert!(frontier.counts().balanced());
+    all
+}
+
+#[test]
+fn what_hosts_get_at_the_start() {
+    let check = |config: &Config, reading, hosts: &[(&str, u32)], expected: &str| {
+        let mut frontier = frontier(config, reading, hosts);
+        assert_eq!(granted(&mut frontier, Time::ZERO), expected, "{hosts:?}");
+    };
+    let (base, share) = (HostConcurrency::Base, HostConcurrency::Share);
+    let fixed = HostConcurrency::Fixed(NonZeroU32::new(2).expect("not zero"));
+    let (done, more) = (Reading::Done, Reading::More);
+    check(&config(50, base), done, &[("a", 100)], "a 4");
+    check(&config(50, fixed), done, &[("a", 100)], "a 2");
+    check(&config(50, share), done, &[("a", 100)], "a 50");
+    check(&config(50, share), more, &[("a", 100)], "a 43");
+    check(&config(1, share), more, &[("a", 100)], "a 1");
+    check(&config(50, share), done, &[("a", 100), ("b", 100)], "a 25, b 25");
+    check(&config(50, share), done, &[("a", 100), ("b", 3)], "a 25, b 3");
+    check(&config(3, share), done, &[("a", 9), ("b", 9), ("c", 9)], "a 1, b 1, c 1");
+    let mut own = config(50, share);
+    let cap = |n| HostConfig { concurrency: NonZeroU32::new(n), rate: None };
+    own.hosts.insert("a".to_owned(), cap(7));
+    own.hosts.insert("b".to_owned(), cap(9));
+    own.hosts.insert("b:80".to_owned(), cap(5));
+    check(&own, done, &[("a", 100), ("b", 100)], "a 7, b 5");
+}
+
+#[test]
+fn a_rate_spaces_requests_evenly() {
+    let mut config = config(50, HostConcurrency::Share);
+    config.host_rate = Rate::new(10.0, Duration::from_secs(1));
+    let mut frontier = frontier(&config, Reading::Done, &[("a", 9)]);
+    for n in 0..5 {
+        assert_eq!(granted(&mut frontier, at(100 * n)), "a 1", "at {n}");
+        let Next::At(next) = frontier.next(at(100 * n)) else { panic!("it has to wait") };
+        assert_eq!(next, at(100 * (n + 1)));
+    }
+}
+
+#[test]
+fn names_come_before_permits() {
+    let mut frontier: Frontier<u32> = Frontier::new(&config(50, HostConcurrency::Base));
+    for (n, host) in ["good", "gone", "later"].iter().enumerate() {
+        frontier.admit(&key(host), n as u32, NameNeeded::Yes, Time::ZERO);
+    }
+    assert!(matches!(frontier.next(Time::ZERO), Next::Full));
+    let asked: Vec<HostKey> = std::iter::from_fn(|| frontier.next_name(Time::ZERO)).collect();
+    assert_eq!(asked, [key("good"), key("gone"), key("later")]);
+    frontier.name_resolved(&key("good"), at(1));
+    assert_eq!(granted(&mut frontier, at(1)), "good 1");
+    frontier.name_failed(&key("gone"), Failure::new(ErrorKind::DnsNotFound, "no"), at(1));
+    assert_eq!(ended(&mut frontier), [(1, ErrorKind::DnsNotFound)]);
+    // One that may come back is asked for again, as often as `retries` says.
+    let mut now = at(1);
+    for _ in 0..2 {
+        frontier.name_failed(&key("later"), Failure::new(ErrorKind::TimeoutDns, "no"), now);
+        assert_eq!(frontier.next_name(now), None);
+        let Next::At(again) = frontier.next(now) else { panic!("its backoff ends") };
+        now = again;
+        assert_eq!(frontier.next_name(now), Some(key("later")));
+    }
+    frontier.name_failed(&key("later"), Failure::new(ErrorKind::TimeoutDns, "no"), now);
+    assert_eq!(ended(&mut frontier), [(2, ErrorKind::TimeoutDns)]);
+    // What comes for a failed name soon after ends at once.
+    frontier.admit(&key("gone"), 3, NameNeeded::Yes, now);
+    assert_eq!(ended(&mut frontier), [(3, ErrorKind::DnsNotFound)]);
+}
+
+#[test]
+fn a_refusal_closes_the_host_for_all_and_its_target_goes_first() {
+    let mut frontier = frontier(&config(2, HostConcurrency::Share), Reading::Done, &[("a", 5)]);
+    let mut out = leases(&mut frontier, Time::ZERO);
+    let late = out.pop().expect("two");
+    let first = out.pop().expect("two");
+    let refused = Signal::RateLimited { retry_after: Some(Duration::from_secs(2)) };
+    frontier.retry(first, refused, at(10), Spends::Nothing, at(10));
+    assert!(matches!(frontier.next(at(10)), Next::At(next) if next == at(2010)));
+    // The later deadline counts, but it is the same closure.
+    frontier.retry(late, refused, at(30), Spends::Nothing, at(30));
+    assert!(matches!(frontier.next(at(30)), Next::At(next) if next == at(2030)));
+    let events: Vec<HostEvent> = std::iter::from_fn(|| frontier.next_event()).collect();
+    assert_eq!(events.len(), 1, "{events:?}");
+    let probe = leases(&mut frontier, at(2030));
+    assert_eq!(probe.len(), 1);
+    assert_eq!((*probe[0].payload(), probe[0].attempts(), probe[0].retries_spent()), (1, 2, 0));
+}
+
+#[test]
+fn a_pause_that_is_too_long_ends_the_targets() {
+    let mut frontier = frontier(&config(1, HostConcurrency::Share), Reading::Done, &[("a", 3)]);
+    let lease = leases(&mut frontier, Time::ZERO).remove(0);
+    let refused = Signal::RateLimited { retry_after: Some(Duration::from_secs(301)) };
+    finish(&mut frontier, lease, refused, at(1));
+    let limited = ErrorKind::HttpRateLimited;
+    assert_eq!(ended(&mut frontier), [(1, limited), (2, limited)]);
+    assert!(matches!(frontier.next(at(2)), Next::Empty));
+}
+
+#[test]
+fn a_dead_host_is_given_up_and_each_target_keeps_its_own_reason() {
+    let mut frontier = frontier(&config(1, HostConcurrency::Share), Reading::Done, &[("a", 3)]);
+    let mut now = Time::ZERO;
+    while frontier.counts().waiting > 0 {
+        if let Some((finishing, failure)) = frontier.next_ended() {
+            let expected = if finishing.attempts() == 0 {
+                ErrorKind::HostParked
+            } else {
+                ErrorKind::ConnectRefused
+            };
+            assert_eq!(failure.kind, expected, "{}", failure.message);
+            frontier.settle(finishing);
+            continue;
+        }
+        match frontier.next(now) {
+            Next::Lease(mut lease) => {
+                lease.remember(Failure::new(ErrorKind::ConnectRefused, "nothing listens"));
+                let later = now + Duration::from_secs(100);
+                frontier.retry(lease, Signal::NoConnection, later, Spends::Retry, now);
+            }
+            Next::At(next) => now = next,
+            other => panic!("{other:?}"),
+        }
+        assert!(frontier.counts().balanced());
+    }
+    assert_eq!(frontier.counts().settled, 3);
+}
+
+#[test]
+fn hops_and_withdrawn_tries_are_not_lost() {
+    let mut frontier = frontier(&config(4, HostConcurrency::Base), Reading::Done, &[("a", 2)]);
+    let mut out = leases(&mut frontier, Time::ZERO);
+    frontier.put_back(out.pop().expect("two"), at(1));
+    frontier.hop(out.pop().expect("two"), Signal::Answered, &key("b"), NameNeeded::Yes, at(1));
+    assert_eq!((frontier.host_waiting(&key("a")), frontier.host_waiting(&key("b"))), (1, 1));
+    assert_eq!(frontier.next_name(at(1)), Some(key("b")));
+    frontier.name_resolved(&key("b"), at(2));
+    for lease in leases(&mut frontier, at(2)) {
+        let expected = if lease.host() == &key("b") { 2 } else { 1 };
+        assert_eq!(lease.attempts(), expected, "{}", lease.host());
+        finish(&mut frontier, lease, Signal::Answered, at(3));
+    }
+    assert_eq!(frontier.counts().settled, 2);
+}
+
+#[test]
+fn waiting_targets_can_be_cancelled_whatever_they_wait_for() {
+    let mut frontier =
+        frontier(&config(2, HostConcurrency::Base), Reading::More, &[("a", 3), ("b", 3)]);
+    frontier.admit(&key("c"), 7, NameNeeded::Yes, Time::ZERO);
+    for lease in leases(&mut frontier, Time::ZERO) {
+        frontier.retry(lease, Signal::NoAnswer, at(5000), Spends::Retry, at(1));
+    }
+    let all: Vec<Finishing<u32>> = std::iter::from_fn(|| frontier.cancel_waiting()).collect();
+    assert_eq!(all.len(), 7);
+    assert!(matches!(frontier.next(at(1)), Next::Empty));
+    for finishing in all {
+        frontier.settle(finishing);
+    }
+    assert!(frontier.counts().balanced() && frontier.counts().settled == 7);
+}
+
+#[test]
+fn the_retry_budget_of_a_host_is_twenty_and_a_tenth() {
+    let mut frontier = frontier(&config(1, HostConcurrency::Share), Reading::Done, &[("a", 50)]);
+    let mut spent = 0;
+    loop {
+        let lease = leases(&mut frontier, Time::ZERO).remove(0);
+        if !frontier.may_retry(&lease) {
+            break;
+        }
+        spent += 1;
+        frontier.retry(lease, Signal::Broken, Time::ZERO, Spends::Retry, Time::ZERO);
+    }
+    assert_eq!(spent, 25);
+}
