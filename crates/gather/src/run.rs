@@ -48,6 +48,9 @@ impl From<OutputSpec> for Output {
     }
 }
 
+/// Is told what the operator should know.
+pub type OnNote = Box<dyn FnMut(&str) + Send>;
+
 /// Everything a run needs to know before it starts.
 #[derive(Default)]
 pub struct RunOptions {
@@ -64,7 +67,7 @@ pub struct RunOptions {
     /// Is shown every record as it is written, on the writer's thread.
     pub on_record: Option<OnRecord>,
     /// Is told what the operator should know: that concurrency was lowered, and why.
-    pub on_note: Option<Box<dyn FnMut(&str) + Send>>,
+    pub on_note: Option<OnNote>,
     /// Whether the descriptor limit of the process may be raised.
     pub descriptors: Descriptors,
     /// Event loops; chosen by concurrency and processors if `None`.
@@ -155,7 +158,6 @@ impl Run {
                 batches: batches.clone(),
                 written: Arc::clone(&written),
                 report: Arc::clone(&reports[index]),
-                ready: None,
                 neighbours: inboxes.iter().map(mpsc::Sender::downgrade).collect(),
             };
             shards.push(start_shard(parts, client.clone(), Arc::clone(&tls))?);
