@@ -53,6 +53,9 @@ impl From<OutputSpec> for Output {
     }
 }
 
+/// Is told what the operator should know.
+pub type OnNote = Box<dyn FnMut(&str) + Send>;
+
 /// Everything a run needs to know before it starts.
 #[derive(Default)]
 pub struct RunOptions {
@@ -157,7 +160,6 @@ impl Run {
                 batches: batches.clone(),
                 written: Arc::clone(&written),
                 report: Arc::clone(&reports[index]),
-                ready: None,
                 neighbours: inboxes.iter().map(mpsc::Sender::downgrade).collect(),
             };
             shards.push(start_shard(parts, client.clone(), Arc::clone(&tls))?);

@@ -9,7 +9,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
 
 use gather_core::frontier::{Finishing, Frontier, Lease, NameNeeded, Next, Reading, Withdraw};
 use gather_core::{Config, Duration, HostKey, Time};
@@ -59,8 +58,6 @@ pub(crate) struct ShardParts {
     pub(crate) batches: mpsc::Sender<Batch>,
     pub(crate) written: Arc<Written>,
     pub(crate) report: Arc<ShardReport>,
-    /// Told when the shard can work; dropped unsaid if it cannot.
-    pub(crate) ready: Option<SyncSender<()>>,
     /// The inboxes of all shards, this one's included.
     pub(crate) neighbours: Vec<mpsc::WeakSender<Pending>>,
 }
@@ -108,12 +105,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// To be made on the thread that runs it.
     pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
-        let ShardParts { index, run, feed, memory, batches, written, report, ready, neighbours } =
-            parts;
-        if let Some(ready) = ready {
-            // Whoever starts us waits for it, or has given up.
-            let _ = ready.send(());
-        }
+        let ShardParts { index, run, feed, memory, batches, written, report, neighbours } = parts;
         // The global rate has a gate of its own, which the shards share.
         let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
         frontier.set_withdraw(|pending: &Pending| match pending.target.method().is_safe() {
