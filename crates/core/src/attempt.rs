@@ -30,6 +30,15 @@ pub struct Attempt {
     pub sent: Sent,
 }
 
+impl Attempt {
+    /// The same without the bytes of its body: what is kept of a try that is not the last.
+    #[must_use]
+    pub fn without_body(mut self) -> Self {
+        self.body.bytes = None;
+        self
+    }
+}
+
 /// How a try ended.
 #[derive(Debug)]
 pub enum End {

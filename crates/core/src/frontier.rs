@@ -336,6 +336,23 @@ impl<P> Frontier<P> {
         }
     }
 
+    /// Takes out every waiting target that `is_taken` says. O(waiting).
+    pub fn take_waiting(&mut self, is_taken: impl Fn(&P) -> bool, now: Time) -> Vec<Finishing<P>> {
+        let mut taken = Vec::new();
+        for index in 0..self.hosts.len() {
+            let Some(host) = self.hosts[index].as_mut() else { continue };
+            if host.waiting() == 0 {
+                continue;
+            }
+            let (jobs, key) = (host.take_waiting(&is_taken), host.key.clone());
+            self.counts.waiting -= jobs.len() as u64;
+            self.counts.finishing += jobs.len() as u64;
+            taken.extend(jobs.into_iter().map(|job| Finishing { job, host: key.clone() }));
+            self.place(u32::try_from(index).expect("fewer than 2^32 hosts at a time"), now);
+        }
+        taken
+    }
+
     /// What happened to the hosts, oldest first.
     pub fn next_event(&mut self) -> Option<HostEvent> {
         self.events.pop_front()

@@ -7,6 +7,7 @@ use gather_core::{ErrorKind, Failure};
 use sha2::{Digest as _, Sha256};
 
 use crate::decode::Decoder;
+use crate::memory::{Grown, Share};
 
 /// What is kept of a response beyond its summary.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,6 +72,8 @@ struct Content<'a> {
     decoded_bytes_max: u64,
     keep: KeepBody,
     kept: Kept,
+    /// The memory for what is kept, where it is limited.
+    share: Option<Share>,
     truncated: bool,
     sha256: Option<Sha256>,
     writer: Option<&'a mut dyn BodyWriter>,
@@ -90,6 +93,7 @@ impl<'a> BodyReader<'a> {
         caps: &Caps,
         keep: Keep,
         decoder: Option<Decoder>,
+        share: Option<Share>,
         writer: Option<&'a mut dyn BodyWriter>,
     ) -> Self {
         let content = Content {
@@ -97,6 +101,7 @@ impl<'a> BodyReader<'a> {
             decoded_bytes_max: caps.decoded_bytes_max,
             keep: keep.body,
             kept: Kept::Nothing,
+            share: share.filter(|_| keep.body != KeepBody::No),
             truncated: false,
             sha256: (keep.sha256 == KeepSha256::Yes).then(Sha256::new),
             writer,
@@ -109,6 +114,21 @@ impl<'a> BodyReader<'a> {
         match wire_bytes {
             Some(bytes) if bytes > self.wire_bytes_max => Err(self.too_large()),
             _ => Ok(()),
+        }
+    }
+
+    /// Asks for the memory that the next pieces need; `announced` is the length of the whole.
+    pub(crate) fn make_room(&mut self, announced: Option<u64>) -> Option<NoRoom<'_>> {
+        let share = self.content.share.as_mut()?;
+        let all = announced.filter(|_| self.decoder.is_none());
+        let wanted = all.unwrap_or(self.content.kept.len() + ROOM_BYTES);
+        let bytes = match self.content.keep {
+            KeepBody::UpTo(bytes_max) => wanted.min(bytes_max),
+            KeepBody::No | KeepBody::All => wanted,
+        };
+        match share.try_grow(bytes) {
+            Grown::Yes => None,
+            Grown::No => Some(NoRoom { share, bytes }),
         }
     }
 
@@ -134,11 +154,14 @@ impl<'a> BodyReader<'a> {
 
     /// What came; also of a body that broke off, whose hash nobody needs.
     pub(crate) fn summary(self) -> BodySummary {
-        let Content { decoded_bytes, keep, kept, truncated, sha256, .. } = self.content;
+        let Content { decoded_bytes, keep, kept, share, truncated, sha256, .. } = self.content;
         BodySummary {
             wire_bytes: self.wire_bytes,
             decoded_bytes,
-            bytes: (keep != KeepBody::No).then(|| kept.into_bytes()),
+            bytes: (keep != KeepBody::No).then(|| match share {
+                Some(share) => share.keep(kept.into_bytes()),
+                None => kept.into_bytes(),
+            }),
             sha256: sha256.map(|hash| hash.finalize().into()),
             truncated,
         }
@@ -158,13 +181,22 @@ impl Content<'_> {
         } else {
             self.kept.append(&chunk[..room]);
         }
+        self.hold();
         Ok(())
     }
 
     fn push(&mut self, chunk: &[u8]) -> Result<(), Failure> {
         let room = self.admit(chunk)?;
         self.kept.append(&chunk[..room]);
+        self.hold();
         Ok(())
+    }
+
+    /// What came is held, even if it was more than there was room for.
+    fn hold(&mut self) {
+        if let Some(share) = &mut self.share {
+            share.grow_anyway(self.kept.len());
+        }
     }
 
     /// Counts, hashes and writes `chunk`; answers how much of it is to be kept.
@@ -194,7 +226,31 @@ impl Content<'_> {
     }
 }
 
+/// A body that has to wait for memory.
+pub(crate) struct NoRoom<'r> {
+    share: &'r mut Share,
+    bytes: u64,
+}
+
+impl NoRoom<'_> {
+    /// Resolves when there is room for what comes next.
+    pub(crate) async fn wait(self) {
+        self.share.grow(self.bytes).await;
+    }
+}
+
+/// Asked for at a time, where the length of a body is not known.
+const ROOM_BYTES: u64 = 64 << 10;
+
 impl Kept {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::One(one) => one.len() as u64,
+            Self::Many(many) => many.len() as u64,
+        }
+    }
+
     fn append(&mut self, chunk: &[u8]) {
         if chunk.is_empty() {
             return;

@@ -13,11 +13,12 @@ use gather_core::config::{Caps, Config, MinSpeed, Redirects};
 use gather_core::{Attempt, End, ErrorKind, Failure, HostKey, Method, Sent, Target};
 use url::Url;
 
-use crate::body::{BodyWriter, Keep};
+use crate::body::{BodyWriter, Keep, KeepBody};
 use crate::deadline::Deadlines;
 use crate::dial::{DialError, Dialer, LocalShortage};
 use crate::exchange::{Report, Try};
 use crate::failure;
+use crate::memory::MemoryBudget;
 use crate::options::{NetOptions, OptionsError};
 use crate::pool::{Pool, PoolLimits, PoolStats};
 use crate::progress::{Phase, Progress};
@@ -54,6 +55,8 @@ pub struct ClientOptions {
     pub redirects: Redirects,
     /// What is kept of a response.
     pub keep: Keep,
+    /// The memory for all bodies that are kept, by all clients that share it.
+    pub memory: Option<Arc<MemoryBudget>>,
     /// Asked before each request is sent.
     pub signer: Option<Arc<dyn Sign>>,
     /// Connections that may lie idle at once, all hosts together; 0 uses each once.
@@ -79,6 +82,7 @@ impl Default for ClientOptions {
             caps,
             redirects,
             keep: Keep::default(),
+            memory: None,
             signer: None,
             idle_max: 1024,
             idle_age_max: Duration::from_secs(30),
@@ -154,6 +158,7 @@ pub(crate) struct Shard {
     pub(crate) caps: Caps,
     pub(crate) redirects: Redirects,
     pub(crate) keep: Keep,
+    pub(crate) memory: Option<Arc<MemoryBudget>>,
     content_types: RefCell<Vec<Arc<str>>>,
 }
 
@@ -188,6 +193,7 @@ impl Client {
             caps: options.caps,
             redirects: options.redirects,
             keep: options.keep,
+            memory: options.memory.filter(|_| options.keep.body != KeepBody::No),
             content_types: RefCell::default(),
         };
         Ok(Self { shard, timeout: options.timeout })

@@ -47,6 +47,8 @@ struct Slot {
     /// How long a body must have been silent for the deadline to be called its silence.
     silence: Duration,
     fired: Option<Expiry>,
+    /// Since when we are the ones who do not read on.
+    paused_at: Option<Instant>,
     waker: Option<Waker>,
     body: Option<BodyWatch>,
 }
@@ -59,6 +61,10 @@ struct BodyWatch {
 }
 
 impl Slot {
+    fn is_running(&self) -> bool {
+        self.live && self.fired.is_none() && self.paused_at.is_none()
+    }
+
     fn due(&self) -> Instant {
         let window_end = self.body.as_ref().and_then(|body| body.window_end);
         window_end.map_or(self.deadline, |end| end.min(self.deadline))
@@ -115,7 +121,7 @@ impl Deadlines {
         }
         let mut next_due: Option<Instant> = None;
         let mut slots = self.slots.borrow_mut();
-        for slot in slots.slots.iter_mut().filter(|slot| slot.live && slot.fired.is_none()) {
+        for slot in slots.slots.iter_mut().filter(|slot| slot.is_running()) {
             if now >= slot.due() {
                 slot.check(now, self.min_speed);
             }
@@ -137,6 +143,7 @@ impl Deadlines {
             deadline,
             silence: (time / 4).max(short),
             fired: None,
+            paused_at: None,
             waker: None,
             body: None,
         };
@@ -212,6 +219,30 @@ impl Watch {
     /// The body is over: only the deadline counts, until another begins.
     pub(crate) fn body_ends(&self) {
         self.with(|slot| slot.body = None);
+    }
+
+    /// We do not read on, for want of memory: no time passes for the try until `resume`.
+    pub(crate) fn pause(&self) {
+        let now = self.deadlines.now();
+        self.with(|slot| slot.paused_at = Some(now));
+    }
+
+    /// The try goes on; what the pause took is not its own.
+    pub(crate) fn resume(&self) {
+        let now = self.deadlines.now();
+        let due = self.with(|slot| {
+            let paused_at = slot.paused_at.take()?;
+            let pause = now.saturating_duration_since(paused_at);
+            slot.deadline += pause;
+            if let Some(body) = &mut slot.body {
+                body.last_byte += pause;
+                body.window_end = body.window_end.map(|end| end + pause);
+            }
+            Some(slot.due())
+        });
+        if let Some(due) = due {
+            self.deadlines.lower_next_due(due);
+        }
     }
 
     fn poll_expired(&self, cx: &mut Context<'_>) -> Poll<Expiry> {
@@ -296,6 +327,25 @@ mod tests {
         assert_eq!(check(9000, speed, Some(&[(10, 500), (1500, 7)])), Some((2000, Expiry::Slow)));
         assert_eq!(check(500, speed, Some(&[(490, 1)])), Some((500, Expiry::Deadline)));
         assert_eq!(check(9000, speed, None), Some((9000, Expiry::Deadline)));
+    }
+
+    #[test]
+    fn no_time_passes_in_a_pause() {
+        let start = Instant::now();
+        let speed = MinSpeed { bytes: 1, window: MS * 50 };
+        let deadlines = Rc::new(Deadlines::new(start, Some(speed)));
+        let watch = deadlines.watch(start, MS * 100);
+        watch.body_begins();
+        deadlines.tick(start + MS * 40);
+        watch.pause();
+        deadlines.tick(start + MS * 5000);
+        watch.resume();
+        let fired = |ms: u32| {
+            deadlines.tick(start + MS * ms);
+            watch.with(|slot| slot.fired)
+        };
+        assert_eq!((fired(5000), fired(5009)), (None, None));
+        assert_eq!(fired(5010), Some(Expiry::Stalled), "10 ms of its window were left");
     }
 
     #[test]

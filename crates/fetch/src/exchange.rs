@@ -19,6 +19,7 @@ use crate::deadline::Watch;
 use crate::decode::Decoder;
 use crate::dial::{DialError, DialFailure, Protocol};
 use crate::failure;
+use crate::memory::Share;
 use crate::pool::{Freshness, Held, HeldKind, Origin};
 use crate::progress::{Phase, Progress};
 use crate::redirect::{self, Next};
@@ -283,12 +284,20 @@ impl Try<'_> {
             true => None,
             false => Decoder::of(&head.headers, caps.encodings_max)?,
         };
-        let reader = BodyReader::new(&caps, self.shard.keep, decoder, writer);
+        let share = self.shard.memory.as_ref().map(Share::new);
+        let reader = BodyReader::new(&caps, self.shard.keep, decoder, share, writer);
         let reader = report.body.insert(reader);
-        reader.announced(body.size_hint().exact())?;
+        let announced = body.size_hint().exact();
+        reader.announced(announced)?;
         if !body.is_end_stream() {
             self.watch.body_begins();
-            while let Some(frame) = held.next_frame(&mut body).await {
+            loop {
+                if let Some(no_room) = reader.make_room(announced) {
+                    self.watch.pause();
+                    no_room.wait().await;
+                    self.watch.resume();
+                }
+                let Some(frame) = held.next_frame(&mut body).await else { break };
                 let frame = frame.map_err(|error| failure::of_body(&error))?;
                 let Ok(chunk) = frame.into_data() else { continue };
                 self.watch.body_came(chunk.len() as u64);

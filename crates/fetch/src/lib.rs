@@ -12,6 +12,7 @@ mod exchange;
 mod failure;
 mod happy;
 mod host_headers;
+mod memory;
 pub mod options;
 mod pool;
 pub mod progress;
@@ -22,10 +23,14 @@ pub mod stream;
 pub mod tls;
 mod tunnel;
 
+/// The crate whose `HeaderMap` a [`Sign`] changes.
+pub use http;
+
 pub use body::{BodyWriter, Keep, KeepBody, KeepHeaders, KeepSha256};
 pub use client::{Client, ClientError, ClientOptions, TryState};
 pub use dial::{Connected, DialError, DialFailure, DialTimings, Dialer, LocalShortage, Protocol};
 pub use host_headers::HostHeaders;
+pub use memory::MemoryBudget;
 pub use options::{
     ClientIdentity, ConnectTo, Family, HttpChoice, NetOptions, OptionsError, ResolveOverride,
     Roots, TlsOptions, Verify,

@@ -61,7 +61,7 @@ impl Feed {
             Some(port) => (Some(port.from_intake), Some(port.to_intake), port.read_to_end),
             None => (None, None, Arc::new(AtomicBool::new(true))),
         };
-        let to_intake_is_none = to_intake.is_none();
+        let is_only_asked = to_intake.is_none();
         Self {
             index,
             intake: RefCell::new(intake),
@@ -70,8 +70,8 @@ impl Feed {
             inbox: RefCell::new(Some(inbox)),
             took: RefCell::default(),
             unsaid: RefCell::default(),
-            was_handed: Cell::new(to_intake_is_none),
-            was_read_to_end: Cell::new(to_intake_is_none),
+            was_handed: Cell::new(false),
+            was_read_to_end: Cell::new(is_only_asked),
             seemed_read_to_end: Cell::new(false),
         }
     }
@@ -82,7 +82,12 @@ impl Feed {
         self.was_handed.get() || self.was_read_to_end.get()
     }
 
-    /// Whether the intake has nothing more to give.
+    /// Whether an intake may still give something.
+    pub(crate) fn has_intake(&self) -> bool {
+        self.intake.borrow().is_some()
+    }
+
+    /// Whether there was an intake that has nothing more to give. Callers may always ask for more.
     pub(crate) fn is_all_handed(&self) -> bool {
         self.was_handed.get()
     }

@@ -1,7 +1,9 @@
 //! The end of a target's way: its record, from what is known of it.
 
-use gather_core::attempt::Head;
-use gather_core::{Attempt, Duration, Failure, Outcome, Record, RecordError, Target};
+use gather_core::attempt::{ChainLink, Head};
+use gather_core::{Attempt, Duration, End, Failure, Outcome, Record, RecordError, Target};
+
+use url::Url;
 
 use crate::redact;
 use crate::source::Broken;
@@ -28,9 +30,11 @@ pub(crate) fn tried(target: Target, attempt: Attempt, ending: Ending, outcome: O
     }
     record.body_bytes = attempt.body.wire_bytes;
     record.content_length = attempt.body.decoded_bytes;
-    record.sha256 = attempt.body.sha256;
-    record.truncated = attempt.body.truncated;
+    // Of a body that broke off there is only the beginning, and its hash is that of nothing.
+    let broke_off = matches!(attempt.end, End::Failed(_));
+    record.sha256 = attempt.body.sha256.filter(|_| !broke_off);
     record.body = attempt.body.bytes;
+    record.truncated = attempt.body.truncated || (broke_off && record.body.is_some());
     record.timings = attempt.timings;
     record.chain = attempt.chain;
     let url = redact::url(&attempt.url);
@@ -62,6 +66,13 @@ pub(crate) fn untried(target: Target, ending: Ending, outcome: Outcome) -> Recor
         tags: target.tags,
         ..Record::new(target.n.0, outcome)
     }
+}
+
+/// The record of a target that redirects led to `url`, where it ended.
+pub(crate) fn led_on(mut record: Record, chain: Vec<ChainLink>, url: Option<&Url>) -> Record {
+    record.chain = chain;
+    record.final_url = url.map(|url| redact::url(url).into_owned().into());
+    record
 }
 
 /// The record of an input that is no target.

@@ -1,11 +1,13 @@
 //! Fits a run to its machine: how much concurrency the descriptors allow, and how many shards.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::thread;
 
 use gather_core::Config;
 use gather_core::config::HostConcurrency;
-use gather_fetch::ClientOptions;
+use gather_fetch::{ClientOptions, Keep, KeepBody, KeepHeaders, KeepSha256, MemoryBudget};
+use gather_store::{Field, Format, OutputSpec};
 
 use crate::platform::{self, Descriptors};
 
@@ -101,9 +103,51 @@ pub(crate) fn apply(config: &Config, fit: &Fit, client: &mut ClientOptions) {
     client.min_speed = config.min_speed;
     client.caps = config.caps;
     client.redirects = config.redirects;
+    client.memory = Some(Arc::new(MemoryBudget::new(config.caps.memory_bytes_max)));
     client.net.connect_timeout = config.connect_timeout;
     client.idle_max = client.idle_max.max(fit.allowed).min(fit.idle_max);
     client.net.dns_concurrency = client.net.dns_concurrency.min(fit.lookups_max);
+}
+
+/// What is kept of each response: what the caller asked for, and what an output needs.
+pub(crate) fn keep<'a>(
+    keep: &mut Keep,
+    outputs: impl Iterator<Item = &'a OutputSpec>,
+    bodies: StoreBodies,
+) {
+    let mut needs = [bodies == StoreBodies::Yes, false, false];
+    for output in outputs {
+        let its = match &output.format {
+            Format::Text(template) => [
+                template.members().any(Field::needs_body),
+                template.members().any(Field::needs_headers),
+                template.members().any(|field| *field == Field::Sha256),
+            ],
+            Format::Jsonl | Format::Csv(_) => {
+                let fields = &output.fields;
+                [fields.needs_body(), fields.needs_headers(), fields.needs_sha256()]
+            }
+        };
+        needs.iter_mut().zip(its).for_each(|(need, its)| *need |= its);
+    }
+    let [body, headers, sha256] = needs;
+    if body {
+        keep.body = KeepBody::All;
+    }
+    if headers {
+        keep.headers = KeepHeaders::All;
+    }
+    // The body store hashes what it stores.
+    if sha256 && bodies == StoreBodies::No {
+        keep.sha256 = KeepSha256::Yes;
+    }
+}
+
+/// Whether bodies go to a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreBodies {
+    Yes,
+    No,
 }
 
 /// How many targets of one host a shard is given ahead.

@@ -3,6 +3,17 @@
 use crate::shard::Shard;
 
 impl Shard {
+    /// Permits in use: leases handed out, whether their tries have begun or not.
+    pub(crate) fn in_use(&self) -> u32 {
+        let leased = self.frontier.borrow().counts().leased;
+        u32::try_from(leased).expect("at most the permits, which are u32")
+    }
+
+    /// Permits held that no lease has.
+    pub(crate) fn unused_permits(&self) -> u32 {
+        self.held.get().saturating_sub(self.in_use())
+    }
+
     pub(crate) fn set_held(&self, held: u32) {
         self.held.set(held);
         self.frontier.borrow_mut().set_permits(held);
@@ -10,7 +21,7 @@ impl Shard {
 
     /// Takes free permits for work that waits; asks for its fair share if there are none.
     pub(crate) fn borrow_permits(&self) -> bool {
-        if self.tally.in_flight.get() < self.held.get() {
+        if self.unused_permits() > 0 {
             return false;
         }
         let fair = self.run.permits.fair_share();
@@ -18,7 +29,7 @@ impl Shard {
         if got > 0 {
             self.set_held(self.held.get() + got);
         }
-        self.want(if got > 0 { 0 } else { fair.saturating_sub(self.held.get()) });
+        self.want(if got > 0 { 0 } else { fair.max(1).saturating_sub(self.held.get()) });
         got > 0
     }
 
@@ -36,7 +47,7 @@ impl Shard {
     }
 
     pub(crate) fn give_permits(&self, most: u32) {
-        let unused = self.held.get().saturating_sub(self.tally.in_flight.get()).min(most);
+        let unused = self.unused_permits().min(most);
         if unused > 0 {
             self.set_held(self.held.get() - unused);
             self.run.permits.give(unused);

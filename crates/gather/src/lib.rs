@@ -1,5 +1,6 @@
 //! Fetch many URLs: fast, polite, every input accounted for.
 
+pub mod engine;
 pub mod live;
 pub mod platform;
 pub mod run;
@@ -8,6 +9,7 @@ pub mod stop;
 pub mod summary;
 
 mod account;
+mod asker;
 mod clock;
 mod feed;
 mod finish;
@@ -35,7 +37,12 @@ pub use gather_core as core;
 pub use gather_fetch as fetch;
 pub use gather_store as store;
 
+pub use bytes::Bytes;
+pub use url::Url;
+
+pub use engine::{Engine, EngineOptions};
 pub use platform::Descriptors;
 pub use run::{Output, Run, RunError, RunOptions};
 pub use stop::Stop;
 pub use summary::Summary;
+pub use writer::{OnRecord, View};

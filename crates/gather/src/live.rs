@@ -96,7 +96,8 @@ impl Live {
         past.looks.push_back((elapsed, records));
         let (since, before) = past.looks.front().copied().unwrap_or_default();
         let window = elapsed.saturating_sub(since).as_secs_f64();
-        let per_second = if window > 0.0 { (records - before) as f64 / window } else { 0.0 };
+        let per_second =
+            if window > 0.0 { records.saturating_sub(before) as f64 / window } else { 0.0 };
         (per_second, elapsed.saturating_sub(past.moved) > SILENCE)
     }
 

@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use gather_core::attempt::ChainLink;
-use gather_core::{Attempt, Duration, Record, Target};
+use gather_core::{Attempt, Duration, Target, Time};
 use gather_fetch::{Progress, TryState};
-use tokio::sync::oneshot;
 use url::Url;
+
+use crate::asker::Asker;
 
 /// The frontier's payload.
 pub(crate) struct Pending {
@@ -14,7 +15,7 @@ pub(crate) struct Pending {
     /// What a first try or a hop left behind; most targets never have it.
     pub(crate) past: Option<Box<Past>>,
     /// Who waits for the result; nobody for a target of a list.
-    pub(crate) reply: Option<oneshot::Sender<Record>>,
+    pub(crate) asker: Option<Box<Asker>>,
     /// Whether the intake counts it as outstanding.
     pub(crate) credit: Credit,
 }
@@ -39,27 +40,48 @@ pub(crate) struct Past {
     pub(crate) last: Option<Attempt>,
     /// Leases that were only a part of a try, because it went on at another host.
     pub(crate) hops: u32,
+    /// Whether it waits to go on with a try that began at another host.
+    pub(crate) is_between: bool,
     /// Leases in another shard.
     pub(crate) leases_elsewhere: u32,
+    /// When it came in, where that was in another shard.
+    pub(crate) admitted_at: Option<Time>,
 }
 
 impl Pending {
     /// A target of a list.
     pub(crate) fn listed(target: Target) -> Self {
-        Self { target, past: None, reply: None, credit: Credit::Owed }
+        Self { target, past: None, asker: None, credit: Credit::Owed }
     }
 
     /// A target that somebody waits for.
-    pub(crate) fn asked(target: Target, reply: oneshot::Sender<Record>) -> Self {
-        Self { target, past: None, reply: Some(reply), credit: Credit::None }
+    pub(crate) fn asked(target: Target, asker: Asker) -> Self {
+        Self { target, past: None, asker: Some(Box::new(asker)), credit: Credit::None }
     }
 
-    /// Tries made, when this shard's frontier counts so many leases.
+    /// Whether whoever asked for it has stopped waiting.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.asker.as_ref().is_some_and(|asker| asker.is_gone())
+    }
+
+    /// Tries made by a target that is in flight or has come to its end, when this shard's frontier
+    /// counts so many leases.
     pub(crate) fn tries(&self, leases: u32) -> u32 {
         match &self.past {
             Some(past) => (leases + past.leases_elsewhere).saturating_sub(past.hops),
             None => leases,
         }
+    }
+
+    /// The same for a target that waits: the try that a redirect divided has begun, too.
+    pub(crate) fn tries_waiting(&self, leases: u32) -> u32 {
+        let is_between = self.past.as_ref().is_some_and(|past| past.is_between);
+        self.tries(leases) + u32::from(is_between)
+    }
+
+    /// When it came in; `here` is when it came into this shard.
+    pub(crate) fn admitted_at(&self, here: Time) -> Time {
+        self.past.as_ref().and_then(|past| past.admitted_at).unwrap_or(here)
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Permits {
 }
 
 impl Permits {
-    /// `total` permits, all free. Each shard has a fair share of at least one.
+    /// `total` permits, all free.
     pub(crate) fn new(total: u32, shards: u32) -> Self {
         Self {
             total: AtomicU32::new(total),
@@ -31,9 +31,10 @@ impl Permits {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// What a shard may hold while others want more.
+    /// What a shard may hold while others want more. None, where there are fewer permits than
+    /// shards: they take turns then.
     pub(crate) fn fair_share(&self) -> u32 {
-        (self.total() / self.shards).max(1)
+        self.total() / self.shards
     }
 
     /// Takes up to `most` free permits, and says how many.

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gather_core::Time;
 use gather_core::config::Rate;
 
+/// What late timers lost is caught up for so long, so that the mean rate holds.
+const LATE_NS_MAX: u64 = 10_000_000;
+
 /// Grants one request every `interval`, whichever shard asks.
 #[derive(Debug)]
 pub(crate) struct RateGate {
@@ -28,10 +31,8 @@ impl RateGate {
         let now = now.as_nanos();
         self.next_ns
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |next| {
-                // A loop that wakes late catches up by at most one turn: the mean rate holds
-                // without a burst.
-                (next <= now)
-                    .then(|| next.max(now.saturating_sub(self.interval_ns)) + self.interval_ns)
+                let from = next.max(now.saturating_sub(LATE_NS_MAX));
+                (next <= now).then(|| from.saturating_add(self.interval_ns))
             })
             .is_ok()
     }
@@ -39,5 +40,47 @@ impl RateGate {
     /// Gives back a turn that was taken but not used.
     pub(crate) fn untake(&self) {
         self.next_ns.fetch_sub(self.interval_ns, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Requests granted within a second by a loop that wakes every `wake_us`, and the most in one
+    /// go.
+    fn check(per_second: f64, wake_us: u64) -> (u32, u32) {
+        let rate = Rate::new(per_second, Duration::from_secs(1)).expect("a rate");
+        let gate = RateGate::new(rate);
+        let (mut granted, mut most) = (0, 0);
+        for wake in 0..1_000_000 / wake_us {
+            let now = Time::ZERO + Duration::from_micros(1_000_000 + wake * wake_us);
+            let at_once = (0..).take_while(|_| gate.take(now)).count() as u32;
+            granted += at_once;
+            most = most.max(at_once);
+        }
+        (granted, most)
+    }
+
+    #[test]
+    fn late_timers_lose_nothing_and_make_no_bursts() {
+        for (per_second, wake_us, most_max) in [(10, 1_100, 1), (50, 9_000, 1), (5_000, 1_300, 51)]
+        {
+            let (granted, most) = check(f64::from(per_second), wake_us);
+            let expected = per_second - 10.min(per_second / 100)..=per_second + most_max;
+            assert!(expected.contains(&granted) && most <= most_max, "{granted} {most}");
+        }
+    }
+
+    #[test]
+    fn a_turn_given_back_is_there_for_the_next() {
+        let rate = Rate::new(1.0, Duration::from_secs(1)).expect("a rate");
+        let gate = RateGate::new(rate);
+        let now = Time::ZERO + Duration::from_secs(5);
+        assert!(gate.take(now) && !gate.take(now));
+        gate.untake();
+        assert!(gate.take(now) && !gate.take(now));
     }
 }

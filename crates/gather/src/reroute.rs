@@ -3,6 +3,7 @@
 use gather_core::frontier::{Finishing, Lease, Signal};
 use gather_core::target::SchemeFrom;
 use gather_core::{Attempt, Duration, End, ErrorKind, HostKey, Scheme, Time};
+use gather_fetch::ClientOptions;
 use url::Url;
 
 use crate::pending::Pending;
@@ -26,6 +27,7 @@ impl Shard {
         let past = lease.payload_mut().past.get_or_insert_default();
         let left = past.time_left.unwrap_or(timeout).saturating_sub(attempt.timings.total);
         past.hops += 1;
+        past.is_between = true;
         past.url = Some(*url);
         past.chain = attempt.chain;
         past.time_left = Some(left);
@@ -39,11 +41,8 @@ impl Shard {
 
     /// The same target over plain http, if its https was a guess and nothing speaks it there.
     /// Credentials never go where a guess leads.
-    pub(crate) fn plain_http(pending: &Pending, failed: ErrorKind) -> Option<Url> {
+    pub(crate) fn plain_http(&self, pending: &Pending, failed: ErrorKind) -> Option<Url> {
         let target = &pending.target;
-        let has_credentials = target.url.password().is_some()
-            || !target.url.username().is_empty()
-            || target.request.as_ref().is_some_and(|request| !request.headers.is_empty());
         let cannot_connect = matches!(
             failed,
             ErrorKind::ConnectRefused
@@ -56,7 +55,13 @@ impl Shard {
         );
         let guessed =
             target.scheme_from == SchemeFrom::Guess && target.host.scheme() == Scheme::Https;
-        if !guessed || !cannot_connect || has_credentials {
+        // One that redirected has spoken https: what fails now is another host.
+        let redirected = pending.past.as_ref().is_some_and(|past| past.url.is_some());
+        let has_credentials = self.run.credentials == Credentials::Some
+            || target.url.password().is_some()
+            || !target.url.username().is_empty()
+            || target.request.as_ref().is_some_and(|request| are_secret(&request.headers));
+        if !guessed || !cannot_connect || redirected || has_credentials {
             return None;
         }
         let mut url = target.url.clone();
@@ -64,29 +69,32 @@ impl Shard {
         Some(url)
     }
 
-    /// Whether this attempt shows that a guessed https was wrong.
-    pub(crate) fn falls_back(lease: &Lease<Pending>, attempt: &Attempt) -> Option<Url> {
+    /// Whether this attempt shows that a guessed https was wrong: no TLS came about.
+    pub(crate) fn falls_back(&self, lease: &Lease<Pending>, attempt: &Attempt) -> Option<Url> {
+        let connection = attempt.connection.as_ref();
+        let spoke_tls = connection.is_some_and(|connection| connection.tls.is_some());
         match &attempt.end {
-            End::Failed(failure) => Self::plain_http(lease.payload(), failure.kind),
-            End::Complete | End::Hop(_) => None,
+            End::Failed(failure) if !spoke_tls && attempt.chain.is_empty() => {
+                self.plain_http(lease.payload(), failure.kind)
+            }
+            End::Failed(_) | End::Complete | End::Hop(_) => None,
         }
     }
 
     /// Sends the target on as plain http.
     pub(crate) fn fall_back(&self, mut lease: Lease<Pending>, url: Url, now: Time) {
         let host = lease.payload_mut().becomes(url);
-        lease.payload_mut().past.get_or_insert_default().hops += 1;
+        let past = lease.payload_mut().past.get_or_insert_default();
+        past.hops += 1;
+        past.is_between = true;
         self.send_to(lease, &host, Signal::NoConnection, now);
     }
 
     /// A target that waited for a dead https host starts over as plain http.
     pub(crate) fn start_over(&self, finishing: Finishing<Pending>, url: Url) {
         let now = self.run.clock.now();
-        let leases = finishing.attempts();
-        let (mut pending, finishing) = finishing.split();
-        self.frontier.borrow_mut().settle(finishing);
+        let mut pending = self.take_out(finishing);
         pending.becomes(url);
-        pending.past.get_or_insert_default().leases_elsewhere += leases;
         self.pass_on(pending, now);
     }
 
@@ -109,15 +117,23 @@ impl Shard {
             return;
         }
         let finishing = self.frontier.borrow_mut().release(lease, signal, now);
-        let leases = finishing.attempts();
-        let (mut pending, finishing) = finishing.split();
-        self.frontier.borrow_mut().settle(finishing);
-        pending.past.get_or_insert_default().leases_elsewhere += leases;
+        let pending = self.take_out(finishing);
         self.pass_on(pending, now);
     }
 
-    /// Sends on what the other shards have room for; the rest waits for the next beat. At most
-    /// what was in flight waits here, since each target leaves once its try is over.
+    /// Takes a target out of this frontier, with what it counted for it.
+    fn take_out(&self, finishing: Finishing<Pending>) -> Pending {
+        let (leases, admitted_at) = (finishing.attempts(), finishing.admitted_at());
+        let (mut pending, finishing) = finishing.split();
+        self.frontier.borrow_mut().settle(finishing);
+        let past = pending.past.get_or_insert_default();
+        past.leases_elsewhere += leases;
+        past.admitted_at.get_or_insert(admitted_at);
+        pending
+    }
+
+    /// Sends on what the other shards have room for; the rest waits for the next beat. While too
+    /// much waits here nothing is started, so it is bounded by that and what was in flight.
     pub(crate) fn send_leaving(&self) {
         let mut leaving = self.leaving.borrow_mut();
         for _ in 0..leaving.len() {
@@ -129,6 +145,42 @@ impl Shard {
             }
         }
     }
+}
+
+/// Whether the requests of a run carry something that only its server may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    Some,
+    None,
+}
+
+impl Credentials {
+    /// Of every request that a client with these options makes.
+    pub(crate) fn of(client: &ClientOptions) -> Self {
+        let some = client.basic_auth.is_some()
+            || client.cookies.is_some()
+            || client.signer.is_some()
+            || client.net.tls.identity.is_some()
+            || are_secret(&client.headers);
+        if some { Self::Some } else { Self::None }
+    }
+}
+
+/// Headers that tell nothing about who asks; any other may be a key.
+const HARMLESS: [&str; 8] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "content-type",
+    "pragma",
+    "range",
+    "user-agent",
+];
+
+fn are_secret(headers: &[(String, String)]) -> bool {
+    let is_harmless = |name: &str| HARMLESS.iter().any(|known| known.eq_ignore_ascii_case(name));
+    headers.iter().any(|(name, _)| !is_harmless(name))
 }
 
 impl Pending {

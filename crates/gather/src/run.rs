@@ -1,36 +1,38 @@
 //! A run over a list, from start to summary, for programs that are not async themselves.
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
-use gather_fetch::{Client, ClientError, ClientOptions, KeepBody, TlsConfigs};
+use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, TlsConfigs};
 use gather_store::{BodyStore, OutputSpec, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::account::Account;
 use crate::feed::Feed;
-use crate::fit::{self, Fit};
+use crate::fit::{self, Fit, StoreBodies};
 use crate::live::Live;
 use crate::pending::Pending;
 use crate::platform::Descriptors;
 use crate::report::ShardReport;
+use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::Shared;
 use crate::source::intake::{self, IntakeConfig};
 use crate::source::{self, Source, SourceError, SourceSpec};
-use crate::stop::{Cause, Stop};
+use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
-use crate::writer::{BATCHES_MAX, OnRecord, Outlet, View, Writer, Written};
+use crate::writer::{BATCHES_MAX, Outlet, Writer, Written};
+pub use crate::writer::{OnRecord, View};
 
-/// Targets on their way from other shards, or from callers, to one shard.
-const INBOX_TARGETS_MAX: usize = 1024;
+/// Targets on their way from other shards to one shard.
+pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
 
 /// One output of a run.
 pub struct Output {
@@ -75,6 +77,7 @@ pub struct Run {
     live: Live,
     shared: Arc<Shared>,
     written: Arc<Written>,
+    memory: Option<Arc<MemoryBudget>>,
     reports: Vec<Arc<ShardReport>>,
     shards: Vec<JoinHandle<Result<(), ClientError>>>,
     writer: Option<JoinHandle<Result<(), SinkError>>>,
@@ -100,24 +103,30 @@ impl Run {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_from(source: Box<dyn Source>, options: RunOptions) -> Result<Self, RunError> {
-        let RunOptions { config, mut client, outputs, bodies, on_record, mut on_note, .. } =
+        let RunOptions { mut config, mut client, outputs, bodies, on_record, mut on_note, .. } =
             options;
         let fit = Fit::new(&config, options.descriptors, options.shards);
         if let (Some(note), Some(on_note)) = (fit.note(), &mut on_note) {
             on_note(&note);
         }
         fit::apply(&config, &fit, &mut client);
+        let tls = TlsConfigs::new(&client.net.tls, client.net.http);
+        let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
+        let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
+        fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
+        // An option that no request can be made with is told before anything is opened.
+        Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
+        let credentials = Credentials::of(&client);
         let bodies = match bodies {
-            Some(dir) => {
-                client.keep.body = KeepBody::All;
-                Some(BodyStore::open(&dir).map_err(RunError::Output)?)
-            }
+            Some(dir) => Some(BodyStore::open(&dir).map_err(RunError::Output)?),
             None => None,
         };
         let outlets = open_outlets(outputs)?;
         let stop = Stop::default();
-        let asked = config.concurrency.get();
-        let shared = Arc::new(Shared::new(config, stop.clone(), fit.allowed, fit.shards));
+        let asked = config.concurrency;
+        config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
+        let shared =
+            Arc::new(Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards));
         let written = Arc::new(Written::new(fit.shards));
         let (batches, received) = mpsc::channel(BATCHES_MAX);
         let writer = Writer {
@@ -127,15 +136,16 @@ impl Run {
             written: Arc::clone(&written),
             stop: stop.clone(),
         };
-        let writer = spawn("gather-writer", move || writer.run(received))?;
+        let writer = spawn("gather-writer", move || {
+            let _stop = StopOnPanic(writer.stop.clone());
+            writer.run(received)
+        })?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake).map_err(RunError::Thread)?;
         let (inboxes, waiting): (Vec<_>, Vec<_>) =
             (0..fit.shards).map(|_| mpsc::channel(INBOX_TARGETS_MAX)).unzip();
         let reports: Vec<_> = (0..fit.shards).map(|_| Arc::default()).collect();
-        let tls = TlsConfigs::new(&client.net.tls, client.net.http);
-        let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
         let mut shards = Vec::with_capacity(fit.shards);
         for (index, (port, inbox)) in ports.into_iter().zip(waiting).enumerate() {
             let parts = ShardParts {
@@ -145,6 +155,7 @@ impl Run {
                 batches: batches.clone(),
                 written: Arc::clone(&written),
                 report: Arc::clone(&reports[index]),
+                ready: None,
                 neighbours: inboxes.iter().map(mpsc::Sender::downgrade).collect(),
             };
             shards.push(start_shard(parts, client.clone(), Arc::clone(&tls))?);
@@ -155,11 +166,12 @@ impl Run {
             live,
             shared,
             written,
+            memory: client.memory,
             reports,
             shards,
             writer: Some(writer),
             _inboxes: inboxes,
-            asked,
+            asked: asked.get(),
         })
     }
 
@@ -184,31 +196,34 @@ impl Run {
     /// A source or an output that failed on the way, or a defect of our own: an input without
     /// exactly one record.
     pub fn wait(mut self) -> Result<Summary, RunError> {
-        for shard in self.shards.drain(..) {
-            match shard.join() {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(RunError::Client(error)),
-                Err(_) => return Err(RunError::Panic),
-            }
+        // All threads are joined before anything is told, so that none outlives the run.
+        let shards: Vec<_> = self.shards.drain(..).map(JoinHandle::join).collect();
+        let writer = self.writer.take().map_or(Ok(Ok(())), JoinHandle::join);
+        if self.stop.has_panicked() {
+            return Err(RunError::Panic);
         }
-        let writer = self.writer.take().map(JoinHandle::join);
-        match writer {
-            Some(Ok(Ok(()))) | None => {}
-            Some(Ok(Err(error))) => return Err(RunError::Output(error)),
-            Some(Err(_)) => return Err(RunError::Panic),
+        for shard in shards {
+            shard.map_err(|_| RunError::Panic)?.map_err(RunError::Client)?;
         }
+        writer.map_err(|_| RunError::Panic)?.map_err(RunError::Output)?;
         if let Some(error) = self.shared.take_source_error() {
             return Err(RunError::Source(error));
         }
         let account = self.written.account();
         self.check(&account)?;
         let facts: Vec<_> = self.reports.iter().map(|report| report.read()).collect();
-        Ok(tell::summary(&self.shared, &account, &facts, self.asked, self.ended()))
+        let summary = tell::summary(&self.shared, &account, &facts, self.asked, self.ended());
+        let bodies_bytes_max = self.memory.as_ref().map_or(0, |memory| memory.used_max());
+        Ok(Summary { bodies_bytes_max, ..summary })
     }
 
     fn ended(&self) -> Ended {
         match self.stop.cause() {
             None => Ended::Finished,
+            // The stop came too late to leave anything undone.
+            Some(Cause::Drain | Cause::Deadline | Cause::Now) if self.shared.is_done() => {
+                Ended::Finished
+            }
             Some(Cause::FailFast) => Ended::FailFast,
             Some(Cause::MaxFailures) => Ended::MaxFailures,
             Some(Cause::Deadline) => Ended::Deadline,
@@ -255,7 +270,6 @@ pub(crate) fn start_shard(
         .build()
         .map_err(RunError::Thread)?;
     spawn("gather-shard", move || {
-        // A shard that dies must not leave the others waiting for its targets.
         let _stop = StopOnPanic(parts.run.stop.clone());
         let client = match Client::new(client, tls) {
             Ok(client) => client,
@@ -268,16 +282,6 @@ pub(crate) fn start_shard(
         LocalSet::new().block_on(&runtime, shard.run());
         Ok(())
     })
-}
-
-struct StopOnPanic(Stop);
-
-impl Drop for StopOnPanic {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.now();
-        }
-    }
 }
 
 fn spawn<T: Send + 'static>(

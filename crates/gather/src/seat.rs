@@ -20,6 +20,8 @@ pub(crate) enum Interrupt {
     Withdraw,
     /// The run was stopped.
     Stop,
+    /// Whoever asked for it has stopped waiting.
+    Abandoned,
 }
 
 /// One try in flight. Made once per slot, used for one lease after the other.
@@ -34,18 +36,19 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Runs `try_` of `target` to its end, or to an interrupt.
+    /// Runs `try_` of `target` to its end, to an interrupt, or until its asker is `gone`.
     pub(crate) async fn hold<F: Future>(
         &self,
         lease: LeaseId,
         since: Time,
         target: &Target,
         try_: F,
+        gone: impl Future<Output = ()>,
     ) -> Result<F::Output, Interrupt> {
         self.lease.set(Some((lease, since)));
         self.interrupt.set(None);
         self.name.borrow_mut().take();
-        let mut try_ = pin!(try_);
+        let (mut try_, mut gone) = (pin!(try_), pin!(gone));
         let ended = poll_fn(|context| {
             if let Some(interrupt) = self.interrupt.take() {
                 return Poll::Ready(Err(interrupt));
@@ -53,11 +56,11 @@ impl Seat {
             if self.asked.take() {
                 *self.name.borrow_mut() = Some(crate::redact::url(&target.url).to_string());
             }
-            let ready = try_.as_mut().poll(context).map(Ok);
-            if ready.is_pending() {
-                self.remember(context.waker());
+            if let Poll::Ready(ended) = try_.as_mut().poll(context) {
+                return Poll::Ready(Ok(ended));
             }
-            ready
+            self.remember(context.waker());
+            gone.as_mut().poll(context).map(|()| Err(Interrupt::Abandoned))
         })
         .await;
         self.lease.set(None);

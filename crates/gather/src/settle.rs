@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use gather_core::frontier::Finishing;
-use gather_core::{Failure, Outcome, Record, classify};
-use tokio::sync::oneshot;
+use gather_core::frontier::{Finishing, Lease, Signal};
+use gather_core::{Failure, Outcome, Record, Time, classify};
 
+use crate::asker::Asker;
 use crate::finish;
 use crate::pending::Pending;
 use crate::shard::Shard;
@@ -32,36 +32,41 @@ impl Shard {
 
     fn end_untried(&self, mut finishing: Finishing<Pending>, failure: Failure) {
         self.feed.took(finishing.payload_mut());
-        if let Some(plain) = Self::plain_http(finishing.payload(), failure.kind) {
+        if let Some(plain) = self.plain_http(finishing.payload(), failure.kind) {
             return self.start_over(finishing, plain);
         }
         let ending = self.ending(&finishing);
         let (mut pending, finishing) = finishing.split();
-        let last = pending.past.as_mut().and_then(|past| past.last.take());
+        let past = pending.past.take().unwrap_or_default();
         let outcome = classify::conclude(failure);
-        // One that was tried tells of its last try.
-        let record = match last {
-            Some(attempt) => finish::tried(pending.target, attempt, ending, outcome),
-            None => finish::untried(pending.target, ending, outcome),
+        // One that was tried tells of its last try, or of the redirects that led to a dead end.
+        let record = match past.last {
+            Some(attempt) if !past.is_between => {
+                finish::tried(pending.target, attempt, ending, outcome)
+            }
+            _ => finish::led_on(
+                finish::untried(pending.target, ending, outcome),
+                past.chain,
+                past.url.as_ref(),
+            ),
         };
-        self.deliver(record, pending.reply, finishing);
+        self.deliver(record, pending.asker, finishing);
     }
 
     /// Sends a record on its way; its target is settled once the record is committed.
     pub(crate) fn deliver(
         &self,
         record: Record,
-        reply: Option<oneshot::Sender<Record>>,
+        asker: Option<Box<Asker>>,
         finishing: Finishing<()>,
     ) {
         let failed = match record.outcome {
             Outcome::Failed(_) => Failed::Yes,
             Outcome::Ok | Outcome::Skipped(_) => Failed::No,
         };
-        match reply {
-            // Whoever asked may have stopped waiting.
-            Some(reply) => {
-                let _ = reply.send(record);
+        match asker {
+            Some(asker) => {
+                asker.answer(record);
                 self.frontier.borrow_mut().settle(finishing);
             }
             None => {
@@ -70,6 +75,27 @@ impl Shard {
             }
         }
         self.run.count_finished(failed);
+    }
+
+    /// Nobody waits for this target any more: it leaves without a record.
+    pub(crate) fn abandon(&self, lease: Lease<Pending>, now: Time) {
+        let finishing = self.frontier.borrow_mut().release(lease, Signal::Nothing, now);
+        self.forget(finishing);
+    }
+
+    /// Takes out what waits in vain, if anybody has stopped waiting since it was last done.
+    pub(crate) fn forget_abandoned(&self, now: Time) {
+        let abandoned = self.run.abandoned();
+        if self.swept.replace(abandoned) == abandoned {
+            return;
+        }
+        let unwanted = self.frontier.borrow_mut().take_waiting(Pending::is_unwanted, now);
+        unwanted.into_iter().for_each(|finishing| self.forget(finishing));
+    }
+
+    fn forget(&self, finishing: Finishing<Pending>) {
+        self.frontier.borrow_mut().settle(finishing);
+        self.run.count_forgotten();
     }
 
     /// Settles the targets whose records the writer has committed.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 
 use gather_core::frontier::{Finishing, Frontier, Lease, NameNeeded, Next, Reading, Withdraw};
 use gather_core::{Config, Duration, HostKey, Time};
@@ -24,6 +25,7 @@ use crate::report::{Brake, Brakes, ShardReport};
 use crate::seat::{Interrupt, Seats};
 use crate::shared::{Failed, Shared};
 use crate::stall::{BEAT, Heartbeat};
+use crate::stop::StopOnPanic;
 use crate::stopping::{Stopping, Turn};
 use crate::tally::{Tally, Troubles, add};
 use crate::writer::{Batch, Written};
@@ -36,11 +38,15 @@ const SEATS_PER_TURN: u32 = 256;
 const OPENING_TARGETS: u64 = 4096;
 const OPENING_TIME: Duration = Duration::from_millis(10);
 /// Messages of the feed taken in before anything is leased.
-const FED_PER_TURN: usize = 16;
+const FED_PER_TURN: usize = 64;
+/// Targets on their way to shards that are busy; beyond this nothing is started.
+const LEAVING_TARGETS_MAX: usize = 1024;
 /// How long nothing is started after the system refused a descriptor or a port.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 /// The resolution of the runtime's timers.
 const TIMER_STEP: Duration = Duration::from_millis(1);
+/// How often a shard without work looks after its idle connections.
+const REST: Duration = Duration::from_secs(1);
 /// Beats between two reports for progress.
 const REPORT_BEATS: u32 = 10;
 
@@ -52,6 +58,8 @@ pub(crate) struct ShardParts {
     pub(crate) batches: mpsc::Sender<Batch>,
     pub(crate) written: Arc<Written>,
     pub(crate) report: Arc<ShardReport>,
+    /// Told when the shard can work; dropped unsaid if it cannot.
+    pub(crate) ready: Option<SyncSender<()>>,
     /// The inboxes of all shards, this one's included.
     pub(crate) neighbours: Vec<mpsc::WeakSender<Pending>>,
 }
@@ -81,6 +89,8 @@ pub(crate) struct Shard {
     pub(crate) bell: Notify,
     pub(crate) report: Arc<ShardReport>,
     pub(crate) brakes: Brakes,
+    /// Abandoned targets when their queues were last looked through.
+    pub(crate) swept: Cell<u64>,
     lookups: Cell<u32>,
     /// When leasing begins at the latest; `None` once it has begun.
     opens_at: Cell<Option<Time>>,
@@ -88,15 +98,20 @@ pub(crate) struct Shard {
     paused_until: Cell<Time>,
     /// When the loop has to look again, whatever happens.
     due: Cell<Time>,
+    /// Whether it is the loop that looks, and not a slot while the loop sleeps.
+    turning: Cell<bool>,
 }
 
 impl Shard {
     /// To be made on the thread that runs it.
     pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
-        let ShardParts { index, run, feed, batches, written, report, neighbours } = parts;
-        // With one shard the frontier keeps the global rate; with more, they share a gate.
-        let rate = run.config.rate.filter(|_| run.rate.is_none());
-        let mut frontier = Frontier::new(&Config { rate, ..run.config.clone() });
+        let ShardParts { index, run, feed, batches, written, report, ready, neighbours } = parts;
+        if let Some(ready) = ready {
+            // Whoever starts us waits for it, or has given up.
+            let _ = ready.send(());
+        }
+        // The global rate has a gate of its own, which the shards share.
+        let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
         frontier.set_withdraw(|pending: &Pending| match pending.target.method().is_safe() {
             true => Withdraw::Allowed,
             false => Withdraw::Never,
@@ -124,10 +139,12 @@ impl Shard {
             bell: Notify::new(),
             report,
             brakes: Brakes::default(),
+            swept: Cell::new(0),
             lookups: Cell::new(0),
             opens_at: Cell::new(Some(run.clock.now() + OPENING_TIME)),
             paused_until: Cell::new(Time::ZERO),
             due: Cell::new(Time::NEVER),
+            turning: Cell::new(false),
             run,
         }
     }
@@ -138,31 +155,51 @@ impl Shard {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stopping = Stopping::default();
+        // A shard without work does not beat: an engine may wait for days.
+        let mut beats = true;
         loop {
             let mut stop_changed = std::pin::pin!(self.run.stop.changed());
             stop_changed.as_mut().enable();
-            // Kept until it has come: set anew in every turn, it would ring the bell in every turn.
-            if self.due.get() <= self.run.clock.now() {
-                self.due.set(Time::NEVER);
-            }
+            self.due.set(Time::NEVER);
+            self.turning.set(true);
             if self.follow_stop(&mut stopping) == Turn::Leave {
                 break;
             }
             self.turn();
+            self.turning.set(false);
             if self.run.is_done() && self.outbox.is_empty() {
                 break;
             }
+            if !beats && self.has_work() {
+                beat.reset();
+                heartbeat.resume();
+                beats = true;
+            }
+            let rests = !beats && self.client.stats().idle > 0;
             tokio::select! {
                 biased;
-                _ = beat.tick() => self.beat(&mut heartbeat),
+                _ = beat.tick(), if beats => {
+                    self.beat(&mut heartbeat);
+                    beats = self.has_work();
+                    if !beats {
+                        self.publish(&heartbeat);
+                    }
+                }
                 () = &mut stop_changed => {}
                 () = self.outbox.send(), if self.outbox.is_behind() => {}
                 fed = self.feed.next(), if self.admits() => self.admit_all(fed),
-                () = self.bell.notified() => {}
+                // Whoever rang wants the loop to look again, but the tries come first.
+                () = self.bell.notified() => tokio::task::yield_now().await,
                 () = self.run.wake(self.index).notified() => {}
                 () = tokio::time::sleep_until(self.run.clock.instant(self.due.get())),
                     if self.due.get() < Time::NEVER => {}
+                () = tokio::time::sleep(REST), if rests => {
+                    self.client.tick(std::time::Instant::now());
+                }
             }
+        }
+        if !beats {
+            heartbeat.resume();
         }
         while !self.outbox.is_empty() {
             self.outbox.send().await;
@@ -171,6 +208,16 @@ impl Shard {
         self.troubles.borrow_mut().close(self.run.clock.now());
         heartbeat.beat();
         self.publish(&heartbeat);
+    }
+
+    /// Whether something is waiting, in flight, to be written or still to come from the intake.
+    fn has_work(&self) -> bool {
+        let counts = self.frontier.borrow().counts();
+        counts.admitted != counts.settled
+            || self.feed.has_intake()
+            || self.lookups.get() > 0
+            || !self.outbox.is_empty()
+            || !self.leaving.borrow().is_empty()
     }
 
     /// What the shard does whenever something has changed.
@@ -198,7 +245,7 @@ impl Shard {
     /// decided among many of them, not among those at the head of the list.
     fn still_opens(&self) -> bool {
         let Some(until) = self.opens_at.get() else { return false };
-        let is_open = self.feed.is_all_handed()
+        let is_open = !self.feed.has_intake()
             || self.frontier.borrow().counts().waiting >= OPENING_TARGETS
             || self.run.clock.now() >= until;
         if is_open {
@@ -222,7 +269,8 @@ impl Shard {
     /// The next target to fetch, unless nothing may be fetched now; then the loop is told when to
     /// look again.
     pub(crate) fn next_lease(&self) -> Option<Lease<Pending>> {
-        if self.outbox.is_behind() || self.run.stop.cause().is_some() {
+        let leaving_full = self.leaving.borrow().len() >= LEAVING_TARGETS_MAX;
+        if self.outbox.is_behind() || leaving_full || self.run.stop.cause().is_some() {
             return None;
         }
         let now = self.run.clock.now();
@@ -241,21 +289,30 @@ impl Shard {
             }
             let next = self.frontier.borrow_mut().next(now);
             if let Next::Lease(mut lease) = next {
-                self.feed.took(lease.payload_mut());
-                return Some(lease);
+                if !lease.payload().is_unwanted() {
+                    self.feed.took(lease.payload_mut());
+                    return Some(lease);
+                }
+                self.untake_rate();
+                self.abandon(lease, now);
+                continue;
             }
-            if let Some(rate) = &self.run.rate {
-                rate.untake();
-            }
+            self.untake_rate();
             if !self.goes_on_after(&next) {
                 return None;
             }
         }
     }
 
+    fn untake_rate(&self) {
+        if let Some(rate) = &self.run.rate {
+            rate.untake();
+        }
+    }
+
     /// Whether the frontier is to be asked again at once, since more permits could be had.
     fn goes_on_after(&self, next: &Next<Pending>) -> bool {
-        let has_permits = self.tally.in_flight.get() < self.held.get();
+        let has_permits = self.unused_permits() > 0;
         if !has_permits && !matches!(next, Next::Empty) {
             self.brakes.note(Brake::Concurrency);
             if self.borrow_permits() {
@@ -283,7 +340,10 @@ impl Shard {
         let at = at.max(self.run.clock.now() + TIMER_STEP);
         if at < self.due.get() {
             self.due.set(at);
-            self.bell.notify_one();
+            // The loop itself looks at `due` before it sleeps: ringing would keep it awake.
+            if !self.turning.get() {
+                self.bell.notify_one();
+            }
         }
     }
 
@@ -363,6 +423,7 @@ impl Shard {
     }
 
     async fn look_up(self: Rc<Self>, host: HostKey) {
+        let _stop = StopOnPanic(self.run.stop.clone());
         let looked_up = loop {
             match self.client.resolve(&host).await {
                 Ok(_) => break Ok(()),
@@ -390,7 +451,7 @@ impl Shard {
         self.paused_until.set(until);
         self.look_again_at(until);
         if shortage == LocalShortage::Descriptors {
-            self.shrink_to(self.tally.in_flight.get().max(1));
+            self.shrink_to(self.in_use().max(1));
         }
     }
 
@@ -403,10 +464,13 @@ impl Shard {
         self.send_leaving();
         let elsewhere = self.run.hosts_elsewhere(self.index);
         self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);
+        // What this turn left unused is idle: its hosts are closed or have all they may have.
         if self.frontier.borrow().counts().waiting == 0 {
             self.give_idle_permits();
+        } else if self.run.permits.is_wanted() {
+            self.give_permits(u32::MAX);
         }
-        let idle = match self.tally.in_flight.get() < self.held.get() {
+        let idle = match self.unused_permits() > 0 {
             true => Idle::Yes,
             false => Idle::No,
         };
@@ -414,6 +478,7 @@ impl Shard {
         self.follow_reading();
         self.brakes.count(self.outbox.is_behind());
         if self.brakes.counted() % REPORT_BEATS == 0 {
+            self.forget_abandoned(self.run.clock.now());
             self.note_events();
             self.publish(heartbeat);
         }

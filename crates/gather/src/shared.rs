@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::permits::Permits;
 use crate::rate::RateGate;
+use crate::reroute::Credentials;
 use crate::source::SourceError;
 use crate::stop::{Cause, Stop};
 
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) stop: Stop,
     pub(crate) permits: Permits,
     pub(crate) rate: Option<RateGate>,
+    /// Whether every request carries something that only its server may see.
+    pub(crate) credentials: Credentials,
     /// Handed to a shard, and without a record so far.
     pub(crate) unfinished: AtomicU64,
     /// Hosts with work, by shard.
@@ -32,18 +35,27 @@ pub(crate) struct Shared {
     feeding: AtomicUsize,
     finished: AtomicU64,
     failed: AtomicU64,
+    /// Targets whose askers stopped waiting.
+    abandoned: AtomicU64,
     wants_names: AtomicBool,
     source_error: Mutex<Option<SourceError>>,
     wakes: Vec<Notify>,
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, stop: Stop, permits: u32, shards: usize) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        credentials: Credentials,
+        stop: Stop,
+        permits: u32,
+        shards: usize,
+    ) -> Self {
         Self {
             clock: Clock::start(),
             stop,
+            credentials,
             permits: Permits::new(permits, u32::try_from(shards).unwrap_or(u32::MAX)),
-            rate: config.rate.filter(|_| shards > 1).map(RateGate::new),
+            rate: config.rate.map(RateGate::new),
             unfinished: AtomicU64::new(0),
             hosts: (0..shards).map(|_| AtomicU32::new(0)).collect(),
             inputs: AtomicU64::new(0),
@@ -52,6 +64,7 @@ impl Shared {
             source_error: Mutex::new(None),
             finished: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
             wakes: (0..shards).map(|_| Notify::new()).collect(),
             config,
         }
@@ -132,6 +145,24 @@ impl Shared {
             let failures = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
             self.judge(failures, finished);
         }
+        if self.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.wake_all();
+        }
+    }
+
+    /// Whoever asked for `count` targets has stopped waiting for them.
+    pub(crate) fn count_abandoned(&self, count: usize) {
+        self.abandoned.fetch_add(count as u64, Ordering::Release);
+    }
+
+    /// Targets nobody waits for any more, the ones that are gone included.
+    pub(crate) fn abandoned(&self) -> u64 {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// A target left without a record, since nobody waits for it.
+    pub(crate) fn count_forgotten(&self) {
+        self.inputs.fetch_sub(1, Ordering::AcqRel);
         if self.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.wake_all();
         }

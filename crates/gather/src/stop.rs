@@ -1,7 +1,7 @@
 //! Why and how a run is stopped before its end; said once, seen by every loop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tokio::sync::Notify;
 
@@ -54,6 +54,7 @@ pub struct Stop(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     cause: AtomicU8,
+    panicked: AtomicBool,
     changed: Notify,
 }
 
@@ -74,6 +75,17 @@ impl Stop {
         self.cause().is_some()
     }
 
+    /// Ends at once, for a defect that [`Self::has_panicked`] tells of.
+    fn panicked(&self) {
+        self.0.panicked.store(true, Ordering::Release);
+        self.now();
+    }
+
+    /// Whether a thread or a task of the run panicked.
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.0.panicked.load(Ordering::Acquire)
+    }
+
     pub(crate) fn because(&self, cause: Cause) {
         let first =
             self.0.cause.compare_exchange(0, cause as u8, Ordering::AcqRel, Ordering::Acquire);
@@ -90,5 +102,17 @@ impl Stop {
     /// Resolves at the next change; to be created before `cause` is read.
     pub(crate) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
         self.0.changed.notified()
+    }
+}
+
+/// Stops the run when it is dropped by a panic: the target that was being worked on is lost, and
+/// nobody may wait for it.
+pub(crate) struct StopOnPanic(pub(crate) Stop);
+
+impl Drop for StopOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.panicked();
+        }
     }
 }

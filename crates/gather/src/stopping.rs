@@ -33,10 +33,9 @@ impl Shard {
     pub(crate) fn follow_stop(&self, stopping: &mut Stopping) -> Turn {
         let now = self.run.clock.now();
         if let Some(deadline) = self.run.config.deadline {
-            if now >= Time::ZERO + deadline {
-                self.run.stop.because(Cause::Deadline);
-            } else {
-                self.look_again_at(Time::ZERO + deadline);
+            match now < Time::ZERO + deadline {
+                true => self.look_again_at(Time::ZERO + deadline),
+                false => self.run.stop.because(Cause::Deadline),
             }
         }
         let Some(cause) = self.run.stop.cause() else { return Turn::On };
@@ -48,7 +47,7 @@ impl Shard {
         });
         if cause.drains() && now < since + DRAIN_GRACE {
             self.look_again_at(since + DRAIN_GRACE);
-        } else if !stopping.interrupted || cause == Cause::Now {
+        } else if !stopping.interrupted {
             stopping.interrupted = true;
             self.seats.interrupt_all(Interrupt::Stop);
         }
@@ -56,9 +55,10 @@ impl Shard {
             self.cancel_waiting(cause);
             return Turn::On;
         }
-        match self.tally.in_flight.get() {
-            0 => Turn::Leave,
-            _ => Turn::On,
+        // At once means at once: what is in flight goes with the loop.
+        match self.in_use() == 0 || cause == Cause::Now {
+            true => Turn::Leave,
+            false => Turn::On,
         }
     }
 
@@ -74,7 +74,7 @@ impl Shard {
             let ending = self.ending(&finishing);
             let (pending, finishing) = finishing.split();
             let record = finish::untried(pending.target, ending, cancelled(cause));
-            self.deliver(record, pending.reply, finishing);
+            self.deliver(record, pending.asker, finishing);
         }
         self.bell.notify_one();
     }
@@ -88,17 +88,20 @@ impl Shard {
             return;
         }
         let finishing = self.frontier.borrow_mut().release(lease, Signal::Nothing, now);
-        let ending = self.ending(&finishing);
+        let attempts = finishing.payload().tries(finishing.attempts());
+        let ending = Ending { attempts, ..self.ending(&finishing) };
         let (pending, finishing) = finishing.split();
         let record = finish::untried(pending.target, ending, cancelled(cause));
-        self.deliver(record, pending.reply, finishing);
+        self.deliver(record, pending.asker, finishing);
     }
 
-    /// What is known of a target that ends now.
+    /// What is known of a target that ends while it waits.
     pub(crate) fn ending(&self, finishing: &Finishing<Pending>) -> Ending {
+        let pending = finishing.payload();
+        let admitted_at = pending.admitted_at(finishing.admitted_at());
         Ending {
-            attempts: finishing.payload().tries(finishing.attempts()),
-            queued: self.run.clock.now().since(finishing.admitted_at()),
+            attempts: pending.tries_waiting(finishing.attempts()),
+            queued: self.run.clock.now().since(admitted_at),
         }
     }
 }

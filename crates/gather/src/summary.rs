@@ -70,6 +70,8 @@ pub struct Summary {
     pub connections_reused: u64,
     /// Bytes of bodies received.
     pub body_bytes: u64,
+    /// The most bytes of bodies that were in memory at once; 0 if none was kept.
+    pub bodies_bytes_max: u64,
     /// Hosts that were closed or parked, the longest first; at most 20.
     pub hosts: Vec<HostTrouble>,
     /// How many hosts were closed or parked in all.

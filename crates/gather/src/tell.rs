@@ -56,6 +56,7 @@ pub(crate) fn summary(
         connections_opened: sum(|facts| facts.connections_opened),
         connections_reused: sum(|facts| facts.connections_reused),
         body_bytes: account.body_bytes,
+        bodies_bytes_max: 0,
         hosts: troubles(shards),
         hosts_in_trouble: sum(|facts| facts.troubles.count()),
         bound: bound(shared, shards, wall),

@@ -1,5 +1,6 @@
 //! One target's walk through a slot: fetch, classify, and where it goes from there.
 
+use std::future::pending;
 use std::rc::Rc;
 
 use gather_core::classify::{self, Budget, Context, Step};
@@ -7,15 +8,18 @@ use gather_core::frontier::{Lease, Signal, Spends};
 use gather_core::{Attempt, End, Outcome, Time};
 use gather_fetch::{LocalShortage, TryState};
 
+use crate::asker::Asker;
 use crate::finish::{self, Ending};
 use crate::pending::Pending;
 use crate::seat::{Interrupt, Seat};
 use crate::shard::Shard;
+use crate::stop::StopOnPanic;
 use crate::tally::add;
 
 impl Shard {
     /// Walks one lease after the other for as long as there is one to be had.
     pub(crate) async fn slot(self: Rc<Self>, first: Lease<Pending>) {
+        let _stop = StopOnPanic(self.run.stop.clone());
         let seat = self.seats.take();
         let mut next = Some(first);
         while let Some(lease) = next {
@@ -27,10 +31,16 @@ impl Shard {
     }
 
     /// One try, and what follows from it.
-    async fn walk(&self, lease: Lease<Pending>, seat: &Seat) {
+    async fn walk(&self, mut lease: Lease<Pending>, seat: &Seat) {
+        let mut asker = lease.payload_mut().asker.take();
         let started = self.run.clock.now();
+        // Handed out before the stop, and not begun: no new requests now.
+        if self.run.stop.cause().is_some() {
+            return self.stop_lease(lease, started);
+        }
         self.tally.start_try();
-        let tried = self.fetch(&lease, seat).await;
+        let tried = self.fetch(&lease, asker.as_deref_mut(), seat).await;
+        lease.payload_mut().asker = asker;
         let now = self.run.clock.now();
         self.tally.end_try(now.since(started));
         match tried {
@@ -43,6 +53,7 @@ impl Shard {
                 add(&self.tally.given_up, 1);
                 self.frontier.borrow_mut().put_back(lease, now);
             }
+            Err(Interrupt::Abandoned) => self.abandon(lease, now),
             Err(Interrupt::Stop) => self.stop_lease(lease, now),
         }
     }
@@ -50,20 +61,27 @@ impl Shard {
     async fn fetch(
         &self,
         lease: &Lease<Pending>,
+        asker: Option<&mut Asker>,
         seat: &Seat,
     ) -> Result<Result<Attempt, LocalShortage>, Interrupt> {
-        let pending = lease.payload();
-        let state = match &pending.past {
+        let target = lease.payload();
+        let state = match &target.past {
             Some(past) => past.state(&seat.progress),
             None => TryState { progress: Rc::clone(&seat.progress), ..TryState::default() },
         };
-        let try_ = self.client.fetch(&pending.target, &state, None);
-        seat.hold(lease.id(), lease.leased_at(), &pending.target, try_).await
+        let try_ = self.client.fetch(&target.target, &state, None);
+        let gone = async {
+            match asker {
+                Some(asker) => asker.gone().await,
+                None => pending().await,
+            }
+        };
+        seat.hold(lease.id(), lease.leased_at(), &target.target, try_, gone).await
     }
 
     /// Classifies the attempt and sends the target where the verdict says.
     fn conclude(&self, mut lease: Lease<Pending>, attempt: Attempt, started: Time, now: Time) {
-        if let Some(plain) = Self::falls_back(&lease, &attempt) {
+        if let Some(plain) = self.falls_back(&lease, &attempt) {
             return self.fall_back(lease, plain, now);
         }
         let verdict = {
@@ -95,7 +113,10 @@ impl Shard {
                 if let End::Failed(failure) = &attempt.end {
                     lease.remember(failure.clone());
                 }
-                lease.payload_mut().past.get_or_insert_default().last = Some(attempt);
+                let past = lease.payload_mut().past.get_or_insert_default();
+                // The next try has its whole time again.
+                (past.is_between, past.time_left) = (false, None);
+                past.last = Some(attempt.without_body());
                 self.frontier.borrow_mut().retry(lease, verdict.signal, at, spends, now);
             }
         }
@@ -113,14 +134,14 @@ impl Shard {
         let finishing = self.frontier.borrow_mut().release(lease, signal, now);
         let ending = Ending {
             attempts: finishing.payload().tries(finishing.attempts()),
-            queued: started.since(finishing.admitted_at()),
+            queued: started.since(finishing.payload().admitted_at(finishing.admitted_at())),
         };
         if self.frontier.borrow().host_waiting(finishing.host()) == 0 && self.closes_idle() {
             self.client.close_idle(finishing.host());
         }
         let (pending, finishing) = finishing.split();
         let record = finish::tried(pending.target, attempt, ending, outcome);
-        self.deliver(record, pending.reply, finishing);
+        self.deliver(record, pending.asker, finishing);
     }
 
     /// Whether connections of a host without work are closed at once: once nothing more of it can

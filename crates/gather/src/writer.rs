@@ -14,7 +14,7 @@ use crate::account::Account;
 use crate::stop::{Cause, Stop};
 
 /// Batches under way to the writer; more make the shards pause.
-pub(crate) const BATCHES_MAX: usize = 32;
+pub(crate) const BATCHES_MAX: usize = 8;
 /// Records in a batch, beyond which a shard sends it at once.
 pub(crate) const BATCH_RECORDS: usize = 64;
 /// Records between two commits, at most.

@@ -199,6 +199,23 @@ impl<P> Host<P> {
         self.queue.pop_front()
     }
 
+    /// Takes out the waiting targets that `is_taken` says; the others keep their order.
+    pub(super) fn take_waiting(&mut self, is_taken: impl Fn(&P) -> bool) -> Vec<Job<P>> {
+        let mut taken = Vec::new();
+        for _ in 0..self.queue.len() {
+            let Some(job) = self.queue.pop_front() else { break };
+            match is_taken(&job.payload) {
+                true => taken.push(job),
+                false => self.queue.push_back(job),
+            }
+        }
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            self.retries.drain().partition(|retry| is_taken(&retry.job.payload));
+        self.retries = kept.into();
+        taken.extend(gone.into_iter().map(|retry| retry.job));
+        taken
+    }
+
     pub(super) fn class(&self) -> Class {
         match (self.standing, self.in_flight) {
             (Standing::Proven, 0) => Class::ProvenBreadth,

@@ -21,7 +21,7 @@ pub mod intake;
 mod jsonl;
 mod lines;
 mod list;
-mod parse;
+pub(crate) mod parse;
 mod plan;
 mod rows;
 mod scan;

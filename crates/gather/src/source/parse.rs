@@ -2,16 +2,21 @@
 
 use gather_core::ErrorKind;
 use gather_core::config::Caps;
-use gather_core::target::{HostKey, SchemeFrom};
+use gather_core::target::{HostKey, SchemeFrom, Target, TargetNo};
 use url::{ParseError, Position, Url};
 
 use super::SchemeChoice;
 
 /// Reads URLs as people write them.
 pub(super) struct UrlParser {
+    rules: Rules,
+    hosts: HostCache,
+}
+
+/// What decides whether a text is a URL, and which.
+struct Rules {
     scheme: SchemeChoice,
     url_bytes_max: usize,
-    hosts: HostCache,
 }
 
 /// A URL that can be fetched.
@@ -26,9 +31,9 @@ pub(super) struct ParsedUrl {
 
 /// Why an input is no target.
 #[derive(Debug)]
-pub(super) struct Reject {
-    pub(super) kind: ErrorKind,
-    pub(super) message: Box<str>,
+pub(crate) struct Reject {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: Box<str>,
 }
 
 impl Reject {
@@ -41,13 +46,33 @@ impl Reject {
     }
 }
 
+/// The target of one text, as it would be in a list. It may be as long as it likes.
+pub(crate) fn target(n: TargetNo, text: &str) -> Result<Target, Reject> {
+    let text = text.trim();
+    let rules = Rules { scheme: SchemeChoice::Auto, url_bytes_max: usize::MAX };
+    let (url, scheme_from) = rules.url_of(text)?;
+    let target = Target::new(n, url).ok_or_else(no_host)?;
+    let input = (target.url.as_str() != text).then(|| text.into());
+    Ok(Target { input, scheme_from, ..target })
+}
+
 impl UrlParser {
     pub(super) fn new(scheme: SchemeChoice, caps: &Caps) -> Self {
-        Self { scheme, url_bytes_max: caps.url_bytes_max as usize, hosts: HostCache::new() }
+        let rules = Rules { scheme, url_bytes_max: caps.url_bytes_max as usize };
+        Self { rules, hosts: HostCache::new() }
     }
 
     /// The URL of a text that is already trimmed.
     pub(super) fn parse(&mut self, text: &str) -> Result<ParsedUrl, Reject> {
+        let (url, scheme_from) = self.rules.url_of(text)?;
+        let host = self.hosts.key_of(&url).ok_or_else(no_host)?;
+        let input = (url.as_str() != text).then(|| text.into());
+        Ok(ParsedUrl { url, host, scheme_from, input })
+    }
+}
+
+impl Rules {
+    fn url_of(&self, text: &str) -> Result<(Url, SchemeFrom), Reject> {
         if text.len() > self.url_bytes_max {
             let message = format!("the URL is longer than {} bytes", self.url_bytes_max);
             return Err(Reject::too_long(message));
@@ -60,13 +85,11 @@ impl UrlParser {
             Form::Bare => self.with_scheme(text),
         };
         let url = url.map_err(|error| reject(text, error))?;
-        let host = self.hosts.key_of(&url).ok_or_else(|| Reject::invalid("no host in the URL"))?;
         if url.as_str().len() > self.url_bytes_max {
             let message = format!("the encoded URL is longer than {} bytes", self.url_bytes_max);
             return Err(Reject::too_long(message));
         }
-        let input = (url.as_str() != text).then(|| text.into());
-        Ok(ParsedUrl { url, host, scheme_from, input })
+        Ok((url, scheme_from))
     }
 
     fn with_scheme(&self, text: &str) -> (Result<Url, ParseError>, SchemeFrom) {
@@ -78,6 +101,10 @@ impl UrlParser {
             && url.as_ref().is_ok_and(|url| url.username().is_empty() && url.password().is_none());
         (url, if is_guess { SchemeFrom::Guess } else { SchemeFrom::Input })
     }
+}
+
+fn no_host() -> Reject {
+    Reject::invalid("no host in the URL")
 }
 
 /// Whether a text names its scheme.
@@ -107,7 +134,6 @@ const OPAQUE_SCHEMES: &[&str] = &[
 ];
 
 fn form_of(text: &str) -> Result<Form, Reject> {
-    let no_host = || Reject::invalid("no host in the URL");
     let end = text.find([':', '/', '?', '#', '\\']).unwrap_or(text.len());
     let (before, rest) = text.split_at(end);
     if !rest.starts_with(':') {
@@ -142,7 +168,7 @@ fn form_of(text: &str) -> Result<Form, Reject> {
 
 fn reject(text: &str, error: ParseError) -> Reject {
     let message = match error {
-        ParseError::EmptyHost => "no host in the URL".into(),
+        ParseError::EmptyHost => return no_host(),
         ParseError::RelativeUrlWithoutBase => "not a URL".into(),
         ParseError::InvalidPort => "the port is not a number from 0 to 65535".into(),
         _ if text.contains(' ') => "not a URL: it contains a space".into(),

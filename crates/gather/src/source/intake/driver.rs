@@ -25,13 +25,13 @@ pub struct ShardPort {
     pub read_to_end: Arc<AtomicBool>,
 }
 
-/// Messages on their way to one shard; each has up to 512 targets.
+/// Messages on their way to one shard; each has up to 128 targets.
 const TO_SHARD_MESSAGES_MAX: usize = 16;
 /// Messages on their way from all shards.
 const FROM_SHARD_MESSAGES_MAX: usize = 1024;
 /// Batches read and not taken in, and how many items they have.
 const READ_BATCHES_MAX: usize = 2;
-const READ_ITEMS_MAX: usize = 1024;
+const READ_ITEMS_MAX: usize = 256;
 /// The first batch is small: the first request should not wait for a thousand lines.
 const READ_ITEMS_FIRST: usize = 64;
 

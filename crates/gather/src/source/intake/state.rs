@@ -71,7 +71,7 @@ pub struct IntakeUsage {
 /// Broken inputs in memory at once.
 const BROKEN_MAX: usize = 1024;
 /// Targets in one message: more would hold up a shard's loop.
-const ADMIT_TARGETS_MAX: usize = 512;
+const ADMIT_TARGETS_MAX: usize = 128;
 /// Targets moved from a backlog in one step.
 const PUMP_TARGETS_MAX: usize = 4096;
 

@@ -1,0 +1,215 @@
+//! The memory that bodies may take, all tries of a run together: reading pauses while it is full.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+/// A limit on the bytes of bodies that are being read or wait to be used.
+///
+/// A body holds its part until the last handle on its [`Bytes`] is dropped. So that bodies which
+/// wait for each other's memory cannot wait for ever, one goes on beyond the limit when all of it
+/// is held by bodies that are still being read: at most one body more than the limit is held.
+#[derive(Debug)]
+pub struct MemoryBudget {
+    bytes_max: u64,
+    used: AtomicU64,
+    used_max: AtomicU64,
+    /// The part of `used` whose bodies are whole, so that it will be freed.
+    whole: AtomicU64,
+    /// Whether some body goes on beyond the limit.
+    exempt: AtomicBool,
+    freed: Notify,
+}
+
+impl MemoryBudget {
+    /// A budget of so many bytes.
+    pub fn new(bytes_max: u64) -> Self {
+        Self {
+            bytes_max,
+            used: AtomicU64::new(0),
+            used_max: AtomicU64::new(0),
+            whole: AtomicU64::new(0),
+            exempt: AtomicBool::new(false),
+            freed: Notify::new(),
+        }
+    }
+
+    /// Bytes held now.
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// The most bytes that were held at once.
+    pub fn used_max(&self) -> u64 {
+        self.used_max.load(Ordering::Relaxed)
+    }
+}
+
+/// One body's part of the budget.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budget: Arc<MemoryBudget>,
+    held: u64,
+    is_whole: bool,
+    is_exempt: bool,
+}
+
+impl Share {
+    pub(crate) fn new(budget: &Arc<MemoryBudget>) -> Self {
+        Self { budget: Arc::clone(budget), held: 0, is_whole: false, is_exempt: false }
+    }
+
+    /// Holds at least `bytes`, if there is room.
+    pub(crate) fn try_grow(&mut self, bytes: u64) -> Grown {
+        let more = bytes.saturating_sub(self.held);
+        if more == 0 {
+            return Grown::Yes;
+        }
+        let budget = &self.budget;
+        let grown = |used: u64| Some(used + more).filter(|sum| *sum <= budget.bytes_max);
+        match budget.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown) {
+            Ok(before) => {
+                budget.used_max.fetch_max(before + more, Ordering::Relaxed);
+                self.held = bytes;
+                Grown::Yes
+            }
+            Err(_) if self.may_exceed() => {
+                self.grow_anyway(bytes);
+                Grown::Yes
+            }
+            Err(_) => Grown::No,
+        }
+    }
+
+    /// Waits for room until `bytes` are held.
+    pub(crate) async fn grow(&mut self, bytes: u64) {
+        let budget = Arc::clone(&self.budget);
+        loop {
+            let mut freed = pin!(budget.freed.notified());
+            freed.as_mut().enable();
+            if self.try_grow(bytes) == Grown::Yes {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    /// Holds at least `bytes`, whether there is room or not: they are there already.
+    pub(crate) fn grow_anyway(&mut self, bytes: u64) {
+        let more = bytes.saturating_sub(self.held);
+        if more > 0 {
+            let before = self.budget.used.fetch_add(more, Ordering::AcqRel);
+            self.budget.used_max.fetch_max(before + more, Ordering::Relaxed);
+            self.held = bytes;
+        }
+    }
+
+    /// The body is whole: its part is held until the bytes are dropped.
+    pub(crate) fn keep(mut self, body: Bytes) -> Bytes {
+        let held = body.len() as u64;
+        self.grow_anyway(held);
+        let surplus = self.held - held;
+        self.held = held;
+        self.is_whole = true;
+        self.budget.whole.fetch_add(held, Ordering::AcqRel);
+        self.budget.used.fetch_sub(surplus, Ordering::AcqRel);
+        self.end_exemption();
+        self.budget.freed.notify_waiters();
+        if body.is_empty() { body } else { Bytes::from_owner(Held { body, _share: self }) }
+    }
+
+    /// Whether nothing will be freed unless this body goes on.
+    fn may_exceed(&mut self) -> bool {
+        let budget = &self.budget;
+        let is_stuck = || budget.whole.load(Ordering::Acquire) == 0;
+        if !self.is_exempt && is_stuck() {
+            self.is_exempt = !budget.exempt.swap(true, Ordering::AcqRel);
+        }
+        self.is_exempt
+    }
+
+    fn end_exemption(&mut self) {
+        if std::mem::take(&mut self.is_exempt) {
+            self.budget.exempt.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.end_exemption();
+        if self.is_whole {
+            self.budget.whole.fetch_sub(self.held, Ordering::AcqRel);
+        }
+        self.budget.used.fetch_sub(self.held, Ordering::AcqRel);
+        self.budget.freed.notify_waiters();
+    }
+}
+
+/// Whether there was room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grown {
+    Yes,
+    No,
+}
+
+/// A body and its part of the budget.
+struct Held {
+    body: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_share_is_held_until_the_bytes_are_dropped() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        let mut first = Share::new(&budget);
+        assert_eq!(first.try_grow(80), Grown::Yes);
+        let body = first.keep(Bytes::from(vec![1; 60]));
+        assert_eq!(budget.used(), 60, "what was not needed is free");
+        let mut second = Share::new(&budget);
+        assert_eq!(second.try_grow(50), Grown::No, "the first will be freed: wait for it");
+        let clone = body.clone();
+        drop(body);
+        assert_eq!(second.try_grow(50), Grown::No);
+        let mut waiting = tokio::task::spawn(async move {
+            second.grow(50).await;
+            second
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(clone);
+        let second = (&mut waiting).await.expect("no panic");
+        assert_eq!((budget.used(), budget.used_max()), (50, 80));
+        drop(second);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn one_body_goes_on_where_all_would_wait_for_each_other() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        let mut shares: Vec<_> = (0..3).map(|_| Share::new(&budget)).collect();
+        assert!(shares.iter_mut().all(|share| share.try_grow(30) == Grown::Yes));
+        assert_eq!(shares[0].try_grow(60), Grown::Yes, "nobody else will free anything");
+        assert_eq!(shares[1].try_grow(60), Grown::No, "the first will");
+        assert_eq!(shares[0].try_grow(90), Grown::Yes, "it goes on to its end");
+        let body = shares.remove(0).keep(Bytes::from(vec![0; 90]));
+        assert_eq!(shares[0].try_grow(60), Grown::No, "the first will be freed");
+        drop(body);
+        assert_eq!(shares[0].try_grow(60), Grown::Yes);
+        drop(shares);
+        assert_eq!((budget.used(), budget.used_max()), (0, 150));
+    }
+}

@@ -1,0 +1,77 @@
+//! Hosts that do not answer, beside hosts that do.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gather_testkit::{Dns, DnsAnswer, Mute, Refusing, Server, Site};
+
+use crate::bed::{Pending, bed, kind};
+
+#[test]
+fn dead_hosts_listed_first_do_not_hold_up_the_good_ones() {
+    for shards in [1, 3] {
+        let mute: Vec<_> = (0..10).map(|_| Mute::start()).collect();
+        let refusing: Vec<_> = (0..10).map(|_| Refusing::start()).collect();
+        let server = Server::start(Site::default().on_hosts(30));
+        let dead = mute.iter().map(Mute::addr).chain(refusing.iter().map(Refusing::addr));
+        let dead: Vec<SocketAddr> = dead.collect();
+        let dead_urls =
+            dead.iter().flat_map(|addr| (0..10).map(move |n| format!("http://{addr}/{n}")));
+        let good_urls = (0..600).map(|n| server.url_on(n % 30, &format!("/ok?n={n}")));
+        let done = bed(dead_urls.chain(good_urls))
+            .concurrency(16)
+            .shards(shards)
+            .config(|config| config.timeout = Duration::from_millis(1500))
+            .run()
+            .accounts_for(800, Pending::None);
+        assert_eq!(done.count("ok"), 600);
+        for record in &done.records {
+            let allowed: &[&str] = match record.n {
+                0..100 => &["timeout.first_byte", "host.parked"],
+                100..200 => &["connect.refused", "host.parked"],
+                _ => &["ok"],
+            };
+            assert!(allowed.contains(&kind(record)), "{record:?}");
+        }
+        // A silent host takes a timeout for each try: nobody else may wait for the last of them.
+        let last_good = done.records.iter().rposition(|record| record.n >= 200);
+        let silent = |n: u64| n < 100;
+        let first_silent = done.records.iter().position(|record| silent(record.n));
+        assert!(last_good < first_silent, "good ones wait: {last_good:?} {first_silent:?}");
+        let tries: u64 = mute.iter().map(Mute::connections).sum();
+        assert!(tries < 100, "{tries} tries of 100 targets of silent hosts");
+        assert!(done.count("host.parked") > 0);
+        assert_eq!(done.summary.hosts_in_trouble, 20, "{:?}", done.summary.hosts);
+        assert!(done.summary.hosts.iter().all(|host| host.parked > 0 && host.parked_for > 0.0));
+    }
+}
+
+#[test]
+fn names_that_do_not_exist_or_time_out_hold_no_permit() {
+    let server = Server::start(Site::default());
+    let ip = server.addr().ip();
+    let dns = Dns::start(move |query| match query.name.as_str() {
+        name if name.starts_with("good") => DnsAnswer::Addrs(vec![ip], 60),
+        name if name.starts_with("mute") => DnsAnswer::Silent,
+        _ => DnsAnswer::NxDomain,
+    });
+    let port = server.addr().port();
+    let names =
+        |name: &'static str| (0..20).map(move |n| format!("http://{name}{n}.test:{port}/ok"));
+    let urls = names("mute").chain(names("none")).chain(names("good"));
+    let mut bed = bed(urls).concurrency(2).config(|config| config.retry.retries = 0);
+    bed.options.client.net.dns_servers = vec![dns.addr()];
+    let done = bed.run().accounts_for(60, Pending::None);
+    for record in &done.records {
+        let expected = match record.n {
+            0..20 => "timeout.dns",
+            20..40 => "dns.not_found",
+            _ => "ok",
+        };
+        assert_eq!(kind(record), expected, "{record:?}");
+        assert_eq!(record.attempts, u32::from(expected == "ok"), "{record:?}");
+    }
+    let last_good = done.records.iter().rposition(|record| record.n >= 40);
+    let first_mute = done.records.iter().position(|record| record.n < 20);
+    assert!(last_good < first_mute, "names that time out held others up");
+}

@@ -1,0 +1,54 @@
+//! Reading ahead: no order of the list starves a host, and nothing is lost on the way.
+
+use gather_testkit::{Server, Site};
+
+use crate::bed::bed;
+
+#[test]
+fn hosts_behind_a_long_run_of_a_slow_one_are_reached_at_once() {
+    for shards in [1, 3] {
+        let server = Server::start(Site::default().on_hosts(5));
+        let slow = (0..20_000).map(|n| server.url_on(0, &format!("/delay/300ms?n={n}")));
+        let fast = (0..200).map(|n| server.url_on(1 + n % 4, &format!("/ok?n={n}")));
+        let bed = bed(slow.chain(fast)).concurrency(8).shards(shards);
+        let done = bed
+            .run_with(|run| {
+                crate::bed::until("the fast hosts are done", || {
+                    server.host_stats()[1..].iter().map(|host| host.hits).sum::<u64>() == 200
+                });
+                run.stop().now();
+            })
+            .expect("a stop is no error");
+        let requests = server.requests();
+        let last_fast = requests.iter().rposition(|request| request.host_index > 0);
+        let before = requests[..last_fast.expect("200")].iter();
+        let slow_before = before.filter(|request| request.host_index == 0).count();
+        assert!(slow_before <= 3 * 8, "{slow_before} slow ones before the last fast one");
+        assert!(done.summary.inputs >= 200);
+    }
+}
+
+#[test]
+fn every_order_of_a_list_beyond_what_is_read_ahead_arrives_whole() {
+    let hosts = 20;
+    for shards in [1, 3] {
+        for order in ["by host", "in turn", "at random"] {
+            let server = Server::start(Site::default().on_hosts(hosts));
+            let seed = 4711;
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let urls = (0..6_000).map(|n| {
+                let host = match order {
+                    "by host" => n / 300,
+                    "in turn" => n % hosts,
+                    _ => rng.usize(..hosts),
+                };
+                server.url_on(host, &format!("/ok?n={n}"))
+            });
+            let done = bed(urls).concurrency(20).shards(shards).run().all_ok(6_000);
+            assert_eq!(server.hits(), 6_000, "{order} in {shards} shards, seed {seed}");
+            for record in &done.records {
+                assert!(record.url.ends_with(&format!("n={}", record.n)), "{record:?}");
+            }
+        }
+    }
+}
