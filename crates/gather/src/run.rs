@@ -53,9 +53,6 @@ impl From<OutputSpec> for Output {
     }
 }
 
-/// Is told what the operator should know.
-pub type OnNote = Box<dyn FnMut(&str) + Send>;
-
 /// Everything a run needs to know before it starts.
 #[derive(Default)]
 pub struct RunOptions {
