@@ -1,5 +1,7 @@
 //! What one HTTP try came to: a failed try is data, never an `Err`.
 
+use std::any::Any;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -34,7 +36,7 @@ impl Attempt {
     /// The same without the bytes of its body: what is kept of a try that is not the last.
     #[must_use]
     pub fn without_body(mut self) -> Self {
-        self.body.bytes = None;
+        (self.body.bytes, self.body.hold) = (None, None);
         self
     }
 }
@@ -132,10 +134,29 @@ pub struct BodySummary {
     pub decoded_bytes: u64,
     /// The decoded body, if the run asked to keep it.
     pub bytes: Option<Bytes>,
+    /// What `bytes` take of a limit on memory, until this is dropped.
+    pub hold: Option<Hold>,
     /// SHA-256 of the decoded body, if the run asked for it.
     pub sha256: Option<[u8; 32]>,
     /// Whether `bytes` is only the beginning.
     pub truncated: bool,
+}
+
+/// Something that is given back when the last clone of this is dropped.
+#[derive(Clone)]
+pub struct Hold(Arc<dyn Any + Send + Sync>);
+
+impl Hold {
+    /// Holds `what`.
+    pub fn new(what: impl Any + Send + Sync) -> Self {
+        Self(Arc::new(what))
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hold({})", Arc::strong_count(&self.0))
+    }
 }
 
 /// How long each phase took, measured from the start of the try, as curl's `time_*`.

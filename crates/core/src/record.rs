@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::attempt::{ChainLink, Failure, Headers, HttpVersion, Timings, TlsInfo};
+use crate::attempt::{ChainLink, Failure, Headers, Hold, HttpVersion, Timings, TlsInfo};
 use crate::kind::ErrorKind;
 use crate::target::{Place, Tags};
 use crate::time::Duration;
@@ -107,6 +107,8 @@ pub struct Record {
     pub headers: Option<Box<Headers>>,
     /// The decoded body, where asked for. Never part of a record unless `--fields` names it.
     pub body: Option<bytes::Bytes>,
+    /// What `body` takes of the run's memory for bodies. Taken out before a record is given away.
+    pub hold: Option<Hold>,
 }
 
 impl Record {
@@ -137,6 +139,7 @@ impl Record {
             truncated: false,
             headers: None,
             body: None,
+            hold: None,
         }
     }
 

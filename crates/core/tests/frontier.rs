@@ -241,3 +241,36 @@ fn the_retry_budget_of_a_host_is_twenty_and_a_tenth() {
     }
     assert_eq!(spent, 25);
 }
+
+#[test]
+fn targets_that_nobody_wants_leave_their_queues() {
+    let config = config(4, HostConcurrency::Base);
+    let check = |name: &str, is_taken: fn(&u32) -> bool, want: &[u32]| {
+        let mut frontier = frontier(&config, Reading::Done, &[("a", 5), ("b", 2)]);
+        // One of them waits for its retry, one is in flight.
+        let mut leased = leases(&mut frontier, Time::ZERO);
+        let retried = leased.remove(0);
+        frontier.retry(retried, Signal::Answered, at(5_000), Spends::Retry, at(1));
+        let waiting = frontier.counts().waiting;
+        let taken = frontier.take_waiting(is_taken, at(1));
+        let mut numbers: Vec<_> = taken.iter().map(|finishing| *finishing.payload()).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, want, "{name}");
+        assert_eq!(frontier.counts().waiting, waiting - want.len() as u64, "{name}");
+        assert!(frontier.counts().balanced(), "{name}");
+        for finishing in taken {
+            frontier.settle(finishing);
+        }
+        for lease in leased {
+            finish(&mut frontier, lease, Signal::Answered, at(2));
+        }
+        while let Next::Lease(lease) = frontier.next(at(10_000)) {
+            finish(&mut frontier, lease, Signal::Answered, at(10_000));
+        }
+        let counts = frontier.counts();
+        assert_eq!(counts.settled, 7, "{name}: the others are still fetched: {counts:?}");
+    };
+    check("none", |_| false, &[]);
+    check("all", |_| true, &[0, 2, 3, 4]);
+    check("some", |n| *n == 3, &[3]);
+}

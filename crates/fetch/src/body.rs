@@ -63,6 +63,7 @@ pub(crate) struct BodyReader<'a> {
     wire_bytes_max: u64,
     decoder: Option<Decoder>,
     wire_bytes: u64,
+    chunk_bytes_max: u64,
     content: Content<'a>,
 }
 
@@ -106,7 +107,13 @@ impl<'a> BodyReader<'a> {
             sha256: (keep.sha256 == KeepSha256::Yes).then(Sha256::new),
             writer,
         };
-        Self { wire_bytes_max: caps.body_bytes_max, decoder, wire_bytes: 0, content }
+        Self {
+            wire_bytes_max: caps.body_bytes_max,
+            decoder,
+            wire_bytes: 0,
+            chunk_bytes_max: 0,
+            content,
+        }
     }
 
     /// Refuses a body whose announced length is beyond the cap, before it is read.
@@ -121,7 +128,7 @@ impl<'a> BodyReader<'a> {
     pub(crate) fn make_room(&mut self, announced: Option<u64>) -> Option<NoRoom<'_>> {
         let share = self.content.share.as_mut()?;
         let all = announced.filter(|_| self.decoder.is_none());
-        let wanted = all.unwrap_or(self.content.kept.len() + ROOM_BYTES);
+        let wanted = all.unwrap_or(self.content.kept.len() + ROOM_BYTES.max(self.chunk_bytes_max));
         let bytes = match self.content.keep {
             KeepBody::UpTo(bytes_max) => wanted.min(bytes_max),
             KeepBody::No | KeepBody::All => wanted,
@@ -135,6 +142,7 @@ impl<'a> BodyReader<'a> {
     /// Takes the next piece as received.
     pub(crate) fn push(&mut self, chunk: Bytes) -> Result<(), Failure> {
         self.wire_bytes += chunk.len() as u64;
+        self.chunk_bytes_max = self.chunk_bytes_max.max(chunk.len() as u64);
         if self.wire_bytes > self.wire_bytes_max {
             return Err(self.too_large());
         }
@@ -158,10 +166,8 @@ impl<'a> BodyReader<'a> {
         BodySummary {
             wire_bytes: self.wire_bytes,
             decoded_bytes,
-            bytes: (keep != KeepBody::No).then(|| match share {
-                Some(share) => share.keep(kept.into_bytes()),
-                None => kept.into_bytes(),
-            }),
+            hold: share.filter(|_| kept.len() > 0).map(|share| share.keep(kept.len())),
+            bytes: (keep != KeepBody::No).then(|| kept.into_bytes()),
             sha256: sha256.map(|hash| hash.finalize().into()),
             truncated,
         }

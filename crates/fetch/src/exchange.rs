@@ -288,11 +288,13 @@ impl Try<'_> {
         let reader = BodyReader::new(&caps, self.shard.keep, decoder, share, writer);
         let reader = report.body.insert(reader);
         let announced = body.size_hint().exact();
+        let is_shared = matches!(held.kind, HeldKind::H2(_));
         reader.announced(announced)?;
         if !body.is_end_stream() {
             self.watch.body_begins();
             loop {
-                if let Some(no_room) = reader.make_room(announced) {
+                // A stream that is not read holds up the others of its connection.
+                if !is_shared && let Some(no_room) = reader.make_room(announced) {
                     self.watch.pause();
                     no_room.wait().await;
                     self.watch.resume();

@@ -4,14 +4,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use bytes::Bytes;
+use gather_core::attempt::Hold;
 use tokio::sync::Notify;
 
 /// A limit on the bytes of bodies that are being read or wait to be used.
 ///
-/// A body holds its part until the last handle on its [`Bytes`] is dropped. So that bodies which
+/// A body holds its part until its [`Hold`] is dropped. So that bodies which
 /// wait for each other's memory cannot wait for ever, one goes on beyond the limit when all of it
-/// is held by bodies that are still being read: at most one body more than the limit is held.
+/// is held by bodies that are still being read. Streams of a shared connection never wait, since
+/// they would hold up each other; that nothing begins while it is full bounds them.
 #[derive(Debug)]
 pub struct MemoryBudget {
     bytes_max: u64,
@@ -35,6 +36,11 @@ impl MemoryBudget {
             exempt: AtomicBool::new(false),
             freed: Notify::new(),
         }
+    }
+
+    /// Whether it is used up and some of it will be freed: the moment to begin nothing new.
+    pub fn is_full(&self) -> bool {
+        self.used() >= self.bytes_max && self.whole.load(Ordering::Acquire) > 0
     }
 
     /// Bytes held now.
@@ -107,18 +113,17 @@ impl Share {
         }
     }
 
-    /// The body is whole: its part is held until the bytes are dropped.
-    pub(crate) fn keep(mut self, body: Bytes) -> Bytes {
-        let held = body.len() as u64;
-        self.grow_anyway(held);
-        let surplus = self.held - held;
-        self.held = held;
+    /// The body is whole, of so many bytes: they are held until what this returns is dropped.
+    pub(crate) fn keep(mut self, bytes: u64) -> Hold {
+        self.grow_anyway(bytes);
+        let surplus = self.held - bytes;
+        self.held = bytes;
         self.is_whole = true;
-        self.budget.whole.fetch_add(held, Ordering::AcqRel);
+        self.budget.whole.fetch_add(bytes, Ordering::AcqRel);
         self.budget.used.fetch_sub(surplus, Ordering::AcqRel);
         self.end_exemption();
         self.budget.freed.notify_waiters();
-        if body.is_empty() { body } else { Bytes::from_owner(Held { body, _share: self }) }
+        Hold::new(self)
     }
 
     /// Whether nothing will be freed unless this body goes on.
@@ -156,28 +161,16 @@ pub(crate) enum Grown {
     No,
 }
 
-/// A body and its part of the budget.
-struct Held {
-    body: Bytes,
-    _share: Share,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.body
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_share_is_held_until_the_bytes_are_dropped() {
+    async fn a_share_is_held_until_its_hold_is_dropped() {
         let budget = Arc::new(MemoryBudget::new(100));
         let mut first = Share::new(&budget);
         assert_eq!(first.try_grow(80), Grown::Yes);
-        let body = first.keep(Bytes::from(vec![1; 60]));
+        let body = first.keep(60);
         assert_eq!(budget.used(), 60, "what was not needed is free");
         let mut second = Share::new(&budget);
         assert_eq!(second.try_grow(50), Grown::No, "the first will be freed: wait for it");
@@ -205,7 +198,7 @@ mod tests {
         assert_eq!(shares[0].try_grow(60), Grown::Yes, "nobody else will free anything");
         assert_eq!(shares[1].try_grow(60), Grown::No, "the first will");
         assert_eq!(shares[0].try_grow(90), Grown::Yes, "it goes on to its end");
-        let body = shares.remove(0).keep(Bytes::from(vec![0; 90]));
+        let body = shares.remove(0).keep(90);
         assert_eq!(shares[0].try_grow(60), Grown::No, "the first will be freed");
         drop(body);
         assert_eq!(shares[0].try_grow(60), Grown::Yes);

@@ -59,14 +59,13 @@ mod outcomes;
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use futures_core::Stream;
 use gather_core::Config;
 use gather_core::config::HostConcurrency;
-use gather_fetch::{ClientError, ClientOptions, KeepBody, TlsConfigs};
+use gather_fetch::{Client, ClientError, ClientOptions, KeepBody, TlsConfigs};
 use tokio::sync::mpsc;
 
 pub use self::fetching::{Fetch, FetchError, Fetching, Stopped, SubmitError};
@@ -97,7 +96,8 @@ pub struct EngineOptions {
     /// engine's whole life.
     pub config: Config,
     /// How requests are made, what is kept of responses, who signs. Its timeout, speed, caps and
-    /// redirects are taken from `config`.
+    /// redirects are taken from `config`. Bodies count against `caps.memory_bytes_max` until
+    /// their records are handed over.
     pub client: ClientOptions,
     /// Whether the descriptor limit of the process may be raised.
     pub descriptors: Descriptors,
@@ -107,8 +107,7 @@ pub struct EngineOptions {
     /// [`SubmitError::Busy`]. The larger of 4,096 and eight times the concurrency if `None`.
     pub outstanding: Option<NonZeroUsize>,
     /// Targets that one [`Engine::run`] has under way or finished and unread; at most
-    /// `outstanding`. A run whose records are not read holds so many bodies in memory. The larger
-    /// of 256 and four times the concurrency if `None`.
+    /// `outstanding`. The larger of 256 and four times the concurrency if `None`.
     pub read_ahead: Option<NonZeroUsize>,
 }
 
@@ -162,7 +161,7 @@ impl Engine {
     /// # Errors
     /// An option that cannot be used, or a thread that cannot be started.
     pub fn start(options: EngineOptions) -> Result<Self, RunError> {
-        let EngineOptions { config, mut client, descriptors, shards, .. } = options;
+        let EngineOptions { mut config, mut client, descriptors, shards, .. } = options;
         let fit = Fit::new(&config, descriptors, shards);
         fit::apply(&config, &fit, &mut client);
         let at_least = |least: usize, times: usize| least.max(times * fit.allowed as usize);
@@ -170,6 +169,8 @@ impl Engine {
         let read_ahead = options.read_ahead.map_or(at_least(READ_AHEAD, 4), NonZeroUsize::get);
         let tls = TlsConfigs::new(&client.net.tls, client.net.http);
         let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
+        Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
+        config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(config.concurrency);
         let credentials = Credentials::of(&client);
         let stop = Stop::default();
         let shared = Shared::new(config, credentials, stop, fit.allowed, fit.shards);
@@ -187,7 +188,6 @@ impl Engine {
         for (index, inbox) in waiting.into_iter().enumerate() {
             // No target of a list comes in here, so nothing goes to a writer.
             let (batches, _) = mpsc::channel(1);
-            let (ready, is_ready) = sync_channel(1);
             let parts = ShardParts {
                 index,
                 run: Arc::clone(&shared),
@@ -195,15 +195,11 @@ impl Engine {
                 batches,
                 written: Arc::clone(&written),
                 report: Arc::default(),
-                ready: Some(ready),
+                memory: client.memory.clone(),
                 neighbours: engine.0.entrance.inboxes().to_vec(),
             };
             let thread = start_shard(parts, client.clone(), Arc::clone(&tls))?;
             engine.threads().push(thread);
-            if is_ready.recv().is_err() {
-                engine.close()?;
-                return Err(RunError::Panic);
-            }
         }
         Ok(engine)
     }

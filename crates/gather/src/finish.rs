@@ -33,7 +33,7 @@ pub(crate) fn tried(target: Target, attempt: Attempt, ending: Ending, outcome: O
     // Of a body that broke off there is only the beginning, and its hash is that of nothing.
     let broke_off = matches!(attempt.end, End::Failed(_));
     record.sha256 = attempt.body.sha256.filter(|_| !broke_off);
-    record.body = attempt.body.bytes;
+    (record.body, record.hold) = (attempt.body.bytes, attempt.body.hold);
     record.truncated = attempt.body.truncated || (broke_off && record.body.is_some());
     record.timings = attempt.timings;
     record.chain = attempt.chain;

@@ -1,4 +1,58 @@
 //! Fetch many URLs: fast, polite, every input accounted for.
+//!
+//! ```no_run
+//! use gather::{Engine, EngineOptions};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let engine = Engine::start(EngineOptions::with_concurrency(50))?;
+//!     let urls = std::io::stdin().lines().map_while(Result::ok);
+//!     for record in engine.fetch_all(urls) {
+//!         let record = record?;
+//!         let body = record.body.as_deref().unwrap_or_default();
+//!         println!("{} {} {} bytes", record.status_code, record.input(), body.len());
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Two ways in
+//!
+//! - [`Engine`] lives as long as the program: it is given targets one by one or as streams, from
+//!   async code or without it, and hands records back. See [`engine`].
+//! - [`Run`] fetches a list once, from files to files: it reads ahead through a temporary file, so
+//!   that memory stays flat however long the list is and no host in it starves the others; it
+//!   writes JSON lines, CSV or text, and ends with a [`Summary`]. See [`run`].
+//!
+//! Both keep the same promises:
+//!
+//! - Each input has exactly one [`Record`](crate::core::Record), with an
+//!   [`Outcome`](crate::core::Outcome) that says `ok`, or why not, in one of a closed set of
+//!   [kinds](crate::core::ErrorKind).
+//! - The concurrency is exact, over all hosts and for each. A request that waits for a retry, a
+//!   rate or a host that asked for a pause holds none of it.
+//! - A host that answers 429, or 503 with `Retry-After`, is left alone for as long as it says, by
+//!   everything the engine holds for it; then asked at a pace that it bears.
+//! - Hosts that do not answer take a small share of the requests while others have work.
+//!
+//! # What decides
+//!
+//! | what | where |
+//! |---|---|
+//! | concurrency, rates, timeouts, retries, caps, redirects, what counts as ok | [`core::Config`] |
+//! | proxies, TLS, DNS, headers, credentials, what is kept of a response | [`fetch::ClientOptions`] |
+//! | signing each request | [`fetch::Sign`], in [`fetch::ClientOptions::signer`] |
+//! | method, headers, body and timeout of one target | [`core::RequestSpec`], in [`core::Target`] |
+//!
+//! # What it leaves alone
+//!
+//! It handles no signals, installs no global subscriber and prints nothing. It raises the
+//! descriptor limit of the process only if told to by [`Descriptors::Raise`], and otherwise fits
+//! the concurrency to it. Its event loops run on threads of their own, so it needs no runtime of
+//! the caller's and disturbs none.
+//!
+//! # Features
+//!
+//! None: every part is always there, and what is not called costs nothing at run time.
 
 pub mod engine;
 pub mod live;
@@ -42,7 +96,7 @@ pub use url::Url;
 
 pub use engine::{Engine, EngineOptions};
 pub use platform::Descriptors;
-pub use run::{Output, Run, RunError, RunOptions};
+pub use run::{OnNote, Output, Run, RunError, RunOptions};
 pub use stop::Stop;
 pub use summary::Summary;
 pub use writer::{OnRecord, View};

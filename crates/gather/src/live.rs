@@ -19,6 +19,7 @@ pub struct Live {
     written: Arc<Written>,
     reports: Vec<Arc<ShardReport>>,
     past: Arc<Mutex<Past>>,
+    silence: Duration,
 }
 
 /// Looks at a run that were taken before.
@@ -45,7 +46,13 @@ impl Live {
         written: Arc<Written>,
         reports: Vec<Arc<ShardReport>>,
     ) -> Self {
-        Self { shared, written, reports, past: Arc::default() }
+        Self { shared, written, reports, past: Arc::default(), silence: SILENCE }
+    }
+
+    /// A view that names the targets in flight longest after another silence than 5 s.
+    #[must_use]
+    pub fn with_silence(self, silence: Duration) -> Self {
+        Self { silence, ..self }
     }
 
     /// Where the run stands now. To be called a few times a second: rates and silences are seen
@@ -98,7 +105,7 @@ impl Live {
         let window = elapsed.saturating_sub(since).as_secs_f64();
         let per_second =
             if window > 0.0 { records.saturating_sub(before) as f64 / window } else { 0.0 };
-        (per_second, elapsed.saturating_sub(past.moved) > SILENCE)
+        (per_second, elapsed.saturating_sub(past.moved) > self.silence)
     }
 
     /// What is left at the present rate, or at the slowest host's own, whichever is longer.
@@ -181,7 +188,7 @@ pub struct HostLive {
 pub struct InFlight {
     /// Its URL, without credentials.
     pub url: String,
-    /// What it is waiting for: `dns`, `connect`, `tls`, `first_byte` or `body`.
+    /// What it is waiting for: `dns`, `connect`, `tls`, `first byte` or `body`.
     pub phase: &'static str,
     /// Since its try started.
     pub age: Duration,

@@ -28,11 +28,16 @@ use crate::source::{self, Source, SourceError, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
-use crate::writer::{BATCHES_MAX, Outlet, Writer, Written};
+use crate::writer::{BATCHES_MAX, Batch, Outlet, Writer, Written};
 pub use crate::writer::{OnRecord, View};
 
 /// Targets on their way from other shards to one shard.
 pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
+
+type WriterThread = JoinHandle<Result<(), SinkError>>;
+
+/// Is told what the operator should know.
+pub type OnNote = Box<dyn FnMut(&str) + Send>;
 
 /// One output of a run.
 pub struct Output {
@@ -47,6 +52,9 @@ impl From<OutputSpec> for Output {
         Self { spec, view: None }
     }
 }
+
+/// Is told what the operator should know.
+pub type OnNote = Box<dyn FnMut(&str) + Send>;
 
 /// Everything a run needs to know before it starts.
 #[derive(Default)]
@@ -64,7 +72,7 @@ pub struct RunOptions {
     /// Is shown every record as it is written, on the writer's thread.
     pub on_record: Option<OnRecord>,
     /// Is told what the operator should know: that concurrency was lowered, and why.
-    pub on_note: Option<Box<dyn FnMut(&str) + Send>>,
+    pub on_note: Option<OnNote>,
     /// Whether the descriptor limit of the process may be raised.
     pub descriptors: Descriptors,
     /// Event loops; chosen by concurrency and processors if `None`.
@@ -80,7 +88,7 @@ pub struct Run {
     memory: Option<Arc<MemoryBudget>>,
     reports: Vec<Arc<ShardReport>>,
     shards: Vec<JoinHandle<Result<(), ClientError>>>,
-    writer: Option<JoinHandle<Result<(), SinkError>>>,
+    writer: Option<WriterThread>,
     /// Kept so that a shard can reach another one for as long as the run goes on.
     _inboxes: Vec<mpsc::Sender<Pending>>,
     asked: u32,
@@ -125,10 +133,9 @@ impl Run {
         let stop = Stop::default();
         let asked = config.concurrency;
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
-        let shared =
-            Arc::new(Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards));
+        let shared = Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards);
+        let shared = Arc::new(shared);
         let written = Arc::new(Written::new(fit.shards));
-        let (batches, received) = mpsc::channel(BATCHES_MAX);
         let writer = Writer {
             outlets,
             bodies,
@@ -136,10 +143,7 @@ impl Run {
             written: Arc::clone(&written),
             stop: stop.clone(),
         };
-        let writer = spawn("gather-writer", move || {
-            let _stop = StopOnPanic(writer.stop.clone());
-            writer.run(received)
-        })?;
+        let (batches, writer) = start_writer(writer)?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake).map_err(RunError::Thread)?;
@@ -152,10 +156,10 @@ impl Run {
                 index,
                 run: Arc::clone(&shared),
                 feed: Feed::new(index, Some(port), inbox),
+                memory: client.memory.clone(),
                 batches: batches.clone(),
                 written: Arc::clone(&written),
                 report: Arc::clone(&reports[index]),
-                ready: None,
                 neighbours: inboxes.iter().map(mpsc::Sender::downgrade).collect(),
             };
             shards.push(start_shard(parts, client.clone(), Arc::clone(&tls))?);
@@ -256,6 +260,15 @@ fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {
         outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
     let sinks = gather_store::open_all(&specs).map_err(RunError::Output)?;
     Ok(sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view }).collect())
+}
+
+fn start_writer(writer: Writer) -> Result<(mpsc::Sender<Batch>, WriterThread), RunError> {
+    let (batches, received) = mpsc::channel(BATCHES_MAX);
+    let thread = spawn("gather-writer", move || {
+        let _stop = StopOnPanic(writer.stop.clone());
+        writer.run(received)
+    })?;
+    Ok((batches, thread))
 }
 
 /// Starts the thread of one shard: a runtime of its own, and nothing shared but counters.

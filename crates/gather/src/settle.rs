@@ -56,7 +56,7 @@ impl Shard {
     /// Sends a record on its way; its target is settled once the record is committed.
     pub(crate) fn deliver(
         &self,
-        record: Record,
+        mut record: Record,
         asker: Option<Box<Asker>>,
         finishing: Finishing<()>,
     ) {
@@ -66,6 +66,7 @@ impl Shard {
         };
         match asker {
             Some(asker) => {
+                record.hold = None;
                 asker.answer(record);
                 self.frontier.borrow_mut().settle(finishing);
             }

@@ -9,11 +9,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
 
 use gather_core::frontier::{Finishing, Frontier, Lease, NameNeeded, Next, Reading, Withdraw};
 use gather_core::{Config, Duration, HostKey, Time};
-use gather_fetch::{Client, DialError, LocalShortage};
+use gather_fetch::{Client, DialError, LocalShortage, MemoryBudget};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_local;
 
@@ -55,11 +54,10 @@ pub(crate) struct ShardParts {
     pub(crate) index: usize,
     pub(crate) run: Arc<Shared>,
     pub(crate) feed: Feed,
+    pub(crate) memory: Option<Arc<MemoryBudget>>,
     pub(crate) batches: mpsc::Sender<Batch>,
     pub(crate) written: Arc<Written>,
     pub(crate) report: Arc<ShardReport>,
-    /// Told when the shard can work; dropped unsaid if it cannot.
-    pub(crate) ready: Option<SyncSender<()>>,
     /// The inboxes of all shards, this one's included.
     pub(crate) neighbours: Vec<mpsc::WeakSender<Pending>>,
 }
@@ -69,6 +67,8 @@ pub(crate) struct Shard {
     pub(crate) run: Arc<Shared>,
     pub(crate) frontier: RefCell<Frontier<Pending>>,
     pub(crate) client: Client,
+    /// The memory for bodies, which all shards share.
+    memory: Option<Arc<MemoryBudget>>,
     pub(crate) feed: Feed,
     pub(crate) seats: Seats,
     pub(crate) tally: Tally,
@@ -105,11 +105,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// To be made on the thread that runs it.
     pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
-        let ShardParts { index, run, feed, batches, written, report, ready, neighbours } = parts;
-        if let Some(ready) = ready {
-            // Whoever starts us waits for it, or has given up.
-            let _ = ready.send(());
-        }
+        let ShardParts { index, run, feed, memory, batches, written, report, neighbours } = parts;
         // The global rate has a gate of its own, which the shards share.
         let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
         frontier.set_withdraw(|pending: &Pending| match pending.target.method().is_safe() {
@@ -123,6 +119,7 @@ impl Shard {
             index,
             frontier: RefCell::new(frontier),
             client,
+            memory,
             feed,
             seats: Seats::default(),
             tally: Tally::default(),
@@ -276,6 +273,11 @@ impl Shard {
         let now = self.run.clock.now();
         if now < self.paused_until.get() {
             self.look_again_at(self.paused_until.get());
+            return None;
+        }
+        if self.memory.as_ref().is_some_and(|memory| memory.is_full()) {
+            self.brakes.note(Brake::Output);
+            self.look_again_at(now + BEAT);
             return None;
         }
         self.lend_permits();
@@ -477,7 +479,7 @@ impl Shard {
         self.feed.beat(idle);
         self.follow_reading();
         self.brakes.count(self.outbox.is_behind());
-        if self.brakes.counted() % REPORT_BEATS == 0 {
+        if self.brakes.counted().is_multiple_of(REPORT_BEATS) {
             self.forget_abandoned(self.run.clock.now());
             self.note_events();
             self.publish(heartbeat);

@@ -32,12 +32,13 @@ impl Shard {
 
     /// One try, and what follows from it.
     async fn walk(&self, mut lease: Lease<Pending>, seat: &Seat) {
-        let mut asker = lease.payload_mut().asker.take();
         let started = self.run.clock.now();
         // Handed out before the stop, and not begun: no new requests now.
         if self.run.stop.cause().is_some() {
             return self.stop_lease(lease, started);
         }
+        // Watched from outside the lease, which the try borrows.
+        let mut asker = lease.payload_mut().asker.take();
         self.tally.start_try();
         let tried = self.fetch(&lease, asker.as_deref_mut(), seat).await;
         lease.payload_mut().asker = asker;

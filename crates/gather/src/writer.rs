@@ -125,9 +125,12 @@ impl Writer {
                     }
                 }
             }
+            // Whoever keeps a copy of the body keeps it on his own account.
+            let hold = record.hold.take();
             if let Some(show) = &mut self.on_record {
                 show(record);
             }
+            drop(hold);
         }
         let mut account = self.written.account.lock().unwrap_or_else(PoisonError::into_inner);
         batch.records.iter().for_each(|record| account.add(record));

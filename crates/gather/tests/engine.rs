@@ -235,6 +235,19 @@ fn bodies_come_as_bytes_unless_they_are_not_wanted() {
     check(KeepBody::No, "/ok?size=100000", None);
 }
 
+#[test]
+fn bodies_that_the_program_keeps_do_not_stop_the_engine() {
+    let server = Server::start(Site::default());
+    let engine = start(4, |options| {
+        options.config.caps.memory_bytes_max = 100_000;
+        options.config.timeout = PATIENCE;
+    });
+    let urls = (0..10).map(|_| server.url("/ok?size=60000"));
+    let bodies: Vec<_> = engine.fetch_all(urls).map(|record| record.expect("one").body).collect();
+    let bytes: usize = bodies.iter().flatten().map(Bytes::len).sum();
+    assert_eq!(bytes, 600_000);
+}
+
 struct Signer;
 
 impl Sign for Signer {

@@ -99,9 +99,9 @@ impl Entrance {
 
 /// Waits for a place.
 #[derive(Default)]
-pub(super) struct PlaceWait(
-    Option<Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>>,
-);
+pub(super) struct PlaceWait(Option<Pin<Box<Acquire>>>);
+
+type Acquire = dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send;
 
 impl PlaceWait {
     pub(super) fn poll(
@@ -109,10 +109,10 @@ impl PlaceWait {
         entrance: &Entrance,
         context: &mut Context<'_>,
     ) -> Poll<OwnedSemaphorePermit> {
-        if self.0.is_none() {
-            if let Some(place) = entrance.try_place() {
-                return Poll::Ready(place);
-            }
+        if self.0.is_none()
+            && let Some(place) = entrance.try_place()
+        {
+            return Poll::Ready(place);
         }
         let places = &entrance.places;
         let wait = self.0.get_or_insert_with(|| Box::pin(Arc::clone(places).acquire_owned()));

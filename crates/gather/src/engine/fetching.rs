@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use gather_core::{Record, Target};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -46,8 +47,15 @@ impl Future for Fetching {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let record = ready!(Pin::new(&mut self.record).poll(context));
         self.came = true;
-        Poll::Ready(record.map_err(|_| Stopped))
+        Poll::Ready(record.map(handed_over).map_err(|_| Stopped))
     }
+}
+
+/// The record as its caller may keep it: from here on its body is no part of the memory that the
+/// bodies of the engine may take. A program that keeps bodies would bring it to a halt.
+pub(super) fn handed_over(mut record: Record) -> Record {
+    record.body = record.body.map(|body| Bytes::copy_from_slice(&body));
+    record
 }
 
 impl Drop for Fetching {

@@ -11,7 +11,7 @@ use gather_core::{Record, Target, TargetNo};
 use tokio::sync::mpsc;
 
 use super::entrance::PlaceWait;
-use super::fetching::Stopped;
+use super::fetching::{Stopped, handed_over};
 use super::into_target::IntoTarget;
 use super::{Engine, Inner};
 use crate::asker::{Answer, Back};
@@ -85,7 +85,7 @@ where
             match self.answers.poll_recv(context) {
                 Poll::Ready(Some(Answer::Record(record))) => {
                     self.under_way -= 1;
-                    return Poll::Ready(Some(Ok(*record)));
+                    return Poll::Ready(Some(Ok(handed_over(*record))));
                 }
                 Poll::Ready(Some(Answer::Nothing)) => {
                     self.under_way -= 1;

@@ -1,12 +1,16 @@
 //! Whole runs against real servers: what comes out, and that every input has exactly one record.
 
+#![expect(clippy::disallowed_methods, reason = "a test has no loop to stall")]
+
 mod accounting;
 mod bed;
 mod dead_hosts;
 mod limits;
+mod live;
 mod memory;
 mod outputs;
 mod reading;
 mod redirects;
 mod refusals;
+mod shortage;
 mod stops;
