@@ -122,10 +122,8 @@ impl Run {
         // An option that no request can be made with is told before anything is opened.
         Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
         let credentials = Credentials::of(&client);
-        let bodies = match bodies {
-            Some(dir) => Some(BodyStore::open(&dir).map_err(RunError::Output)?),
-            None => None,
-        };
+        let bodies = bodies.map(|dir| BodyStore::open(&dir)).transpose();
+        let bodies = bodies.map_err(RunError::Output)?;
         let outlets = open_outlets(outputs)?;
         let stop = Stop::default();
         let asked = config.concurrency;
