@@ -36,6 +36,9 @@ pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
 
 type WriterThread = JoinHandle<Result<(), SinkError>>;
 
+/// Is told what the operator should know.
+pub type OnNote = Box<dyn FnMut(&str) + Send>;
+
 /// One output of a run.
 pub struct Output {
     /// Where to, in which form.
