@@ -42,6 +42,8 @@ pub(crate) struct Past {
     pub(crate) hops: u32,
     /// Whether it waits to go on with a try that began at another host.
     pub(crate) is_between: bool,
+    /// Whether its next try is a retry, to be counted once it is made.
+    pub(crate) retries: bool,
     /// Leases in another shard.
     pub(crate) leases_elsewhere: u32,
     /// When it came in, where that was in another shard.

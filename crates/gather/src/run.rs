@@ -36,6 +36,9 @@ pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
 
 type WriterThread = JoinHandle<Result<(), SinkError>>;
 
+/// Is told what the operator should know.
+pub type OnNote = Box<dyn FnMut(&str) + Send>;
+
 /// One output of a run.
 pub struct Output {
     /// Where to, in which form.
@@ -49,9 +52,6 @@ impl From<OutputSpec> for Output {
         Self { spec, view: None }
     }
 }
-
-/// Is told what the operator should know.
-pub type OnNote = Box<dyn FnMut(&str) + Send>;
 
 /// Everything a run needs to know before it starts.
 #[derive(Default)]
@@ -122,10 +122,8 @@ impl Run {
         // An option that no request can be made with is told before anything is opened.
         Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
         let credentials = Credentials::of(&client);
-        let bodies = match bodies {
-            Some(dir) => Some(BodyStore::open(&dir).map_err(RunError::Output)?),
-            None => None,
-        };
+        let bodies = bodies.map(|dir| BodyStore::open(&dir)).transpose();
+        let bodies = bodies.map_err(RunError::Output)?;
         let outlets = open_outlets(outputs)?;
         let stop = Stop::default();
         let asked = config.concurrency;

@@ -106,11 +106,13 @@ impl Troubles {
                 trouble.parked += 1;
                 trouble.since = Some((Held::Parked, now));
             }
-            HostEvent::Reopened { .. } | HostEvent::Revived { .. } => trouble.let_go(now),
+            // A host that is given up keeps nobody waiting any more.
+            HostEvent::Reopened { .. } | HostEvent::Revived { .. } | HostEvent::GivenUp { .. } => {
+                trouble.let_go(now);
+            }
             HostEvent::RateLearned { per_second, .. } => {
                 trouble.learned_per_second = Some(per_second);
             }
-            _ => {}
         }
     }
 

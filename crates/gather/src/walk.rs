@@ -40,6 +40,11 @@ impl Shard {
         // Watched from outside the lease, which the try borrows.
         let mut asker = lease.payload_mut().asker.take();
         self.tally.start_try();
+        if let Some(past) = &mut lease.payload_mut().past
+            && std::mem::take(&mut past.retries)
+        {
+            add(&self.tally.retries, 1);
+        }
         let tried = self.fetch(&lease, asker.as_deref_mut(), seat).await;
         lease.payload_mut().asker = asker;
         let now = self.run.clock.now();
@@ -108,15 +113,13 @@ impl Shard {
             }
             Step::Hop => self.hop(lease, attempt, verdict.signal, now),
             Step::Retry { at, spends } => {
-                if spends == Spends::Retry {
-                    add(&self.tally.retries, 1);
-                }
                 if let End::Failed(failure) = &attempt.end {
                     lease.remember(failure.clone());
                 }
                 let past = lease.payload_mut().past.get_or_insert_default();
                 // The next try has its whole time again.
                 (past.is_between, past.time_left) = (false, None);
+                past.retries = spends == Spends::Retry;
                 past.last = Some(attempt.without_body());
                 self.frontier.borrow_mut().retry(lease, verdict.signal, at, spends, now);
             }

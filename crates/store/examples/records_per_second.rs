@@ -13,7 +13,6 @@ use gather_store::{
 
 const RECORDS: u64 = 2_000_000;
 
-#[expect(clippy::disallowed_macros, reason = "an example talks to its reader")]
 fn main() -> Result<(), SinkError> {
     let formats = [
         ("jsonl", Format::Jsonl),

@@ -77,13 +77,13 @@ impl SinkError {
 
     fn hint(&self) -> &'static str {
         match self.kind {
-            SinkErrorKind::Exists => "continue it with --resume, replace it with --overwrite",
+            SinkErrorKind::Exists => "replace it with --overwrite, or name another file",
             SinkErrorKind::MissingDirectory => "create the directory first",
             SinkErrorKind::Denied => "choose another place or change its permissions",
             SinkErrorKind::IsDirectory => "name a file in it",
             SinkErrorKind::Busy => "wait for the other run, or choose another file",
             SinkErrorKind::Twice => "name each output once",
-            SinkErrorKind::DiskFull => "free some space, then continue with --resume",
+            SinkErrorKind::DiskFull => "free some space, then run it again",
             SinkErrorKind::Closed => "nothing to do",
             SinkErrorKind::Io => "choose another place",
         }

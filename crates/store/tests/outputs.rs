@@ -98,7 +98,7 @@ fn an_output_that_cannot_be_is_refused_and_left_alone() {
         all.err().unwrap_or_default()
     };
     let full = "DIR/full is not empty; \
-                hint: continue it with --resume, replace it with --overwrite";
+                hint: replace it with --overwrite, or name another file";
     assert_eq!(check("full", Existing::Refuse), full);
     assert_eq!(fs::read_to_string(at("full")).unwrap(), "precious");
     let missing = "DIR/no/such does not exist; hint: create the directory first";
@@ -150,6 +150,6 @@ fn a_full_device_is_named() {
     assert_eq!(
         error.to_string(),
         "cannot write /dev/full: no space left; 0 whole records (0 bytes) are kept; \
-         hint: free some space, then continue with --resume"
+         hint: free some space, then run it again"
     );
 }

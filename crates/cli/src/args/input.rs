@@ -10,7 +10,7 @@ use crate::values::{self, Only};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct InputArgs {
-    /// URLs to fetch; {0..49}, {a,b} and {name:a,b} are expanded, {column} comes from -i
+    /// URLs to fetch; {0..49} and {name:a,b} are expanded, {column} comes from -i
     #[arg(value_name = "URL")]
     pub(crate) url: Vec<String>,
     /// Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)

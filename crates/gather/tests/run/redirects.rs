@@ -68,8 +68,8 @@ fn a_target_led_to_a_dead_host_tells_how_it_came_there() {
     let server = Server::start(Site::default());
     let refusing = Refusing::start();
     let dead = format!("http://{}/", refusing.addr());
-    let urls = (0..30).map(|n| server.url(&format!("{}&n={n}", to(&dead))));
-    let done = bed(urls).run().accounts_for(30, Pending::None);
+    let urls = (0..300).map(|n| server.url(&format!("{}&n={n}", to(&dead))));
+    let done = bed(urls).concurrency(4).run().accounts_for(300, Pending::None);
     for record in &done.records {
         assert!(matches!(kind(record), "connect.refused" | "host.parked"), "{record:?}");
         assert_eq!(record.chain.len(), 1, "{record:?}");
