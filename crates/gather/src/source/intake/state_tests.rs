@@ -230,7 +230,9 @@ fn a_hungry_shard_is_fed_beyond_its_window_and_hunger_ends() {
     assert_eq!(fill(&mut intake), 10);
     intake.hungry(0);
     assert_eq!(fill(&mut intake), 266, "the window and one helping");
-    let given = intake.drain(0).expect("the disk works");
+    // In messages of a size that does not hold up its loop.
+    let drain = || Some(intake.drain(0).expect("the disk works")).filter(|part| !part.is_empty());
+    let given: Vec<_> = std::iter::from_fn(drain).flatten().collect();
     assert_eq!(given.len(), 266);
     for target in &given[..257] {
         intake.took(&target.host, 1).expect("the disk works");
