@@ -1,0 +1,408 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_gather_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_gather_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_gather_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_gather_using_subcommand
+    set -l cmd (__fish_gather_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c gather -n "__fish_gather_needs_command" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_needs_command" -s V -l version -d 'Print version'
+complete -c gather -n "__fish_gather_needs_command" -f -a "fetch" -d 'Fetch a list once; records to stdout or to files'
+complete -c gather -n "__fish_gather_needs_command" -f -a "run" -d 'Run a job of gather.toml once; flags given here win'
+complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a run would do, without a single request'
+complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
+complete -c gather -n "__fish_gather_needs_command" -f -a "demo" -d 'Fetch a small site that runs on this machine: works offline, shows everything'
+complete -c gather -n "__fish_gather_needs_command" -f -a "init" -d 'Write a commented gather.toml to start from'
+complete -c gather -n "__fish_gather_needs_command" -f -a "config" -d 'Show the settings in force and where each comes from'
+complete -c gather -n "__fish_gather_needs_command" -f -a "completions" -d 'Print shell completions'
+complete -c gather -n "__fish_gather_needs_command" -f -a "man" -d 'Print the manual page, or that of one command'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s i -l input -d 'Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l url-field -d 'The column or member of the input that holds the URL' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l scheme -d 'For inputs without a scheme: https, http, or auto: https, then http' -r -f -a "auto\t'https, then http if it cannot connect'
+https\t'https'
+http\t'http'"
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l limit -d 'Take the first N targets only' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l only -d 'Of an earlier result given with -i, fetch again what failed: failed or failed:KIND' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s c -l concurrency -d 'Requests in flight at once, over all hosts' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l host-concurrency -d 'Requests in flight at once to one host; auto is 4, or a fair share of a given -c' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l rate -d 'Requests over all hosts: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l host-rate -d 'Requests to one host: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s t -l timeout -d 'One try, DNS to last byte, its redirects included, waiting in the queue not' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l connect-timeout -d 'Until a connection stands, TLS included' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l min-speed -d 'Give up a body that comes more slowly; 0 for no lower limit' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l deadline -d 'Stop the whole run after this long; what is left has no record' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l retries -d 'Further tries after the first; a 429 spends none' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l backoff-max -d 'The longest such wait' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-retry-after -d 'Give up on a host that asks for a longer pause' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s A -l user-agent -d 'User-Agent to send' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s u -l user -d 'Basic authentication, for the host of each target only' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s b -l cookie -d 'Cookie header: \'a=1; b=2\'' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s x -l proxy -d 'Go through http://, socks5:// or socks5h://[user:password@]host:port' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-redirects -d 'Redirects followed in a row; 0 takes a 3xx as the answer' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l resolve -d 'Use this address for a host and port (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l cert -d 'Client certificate (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-body -d 'A body as received' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-decoded -d 'A body after decompression' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-headers -d 'The head of a response' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-memory -d 'All bodies in memory together' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l accept -d 'Final statuses that are ok; any other is failed' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-code -l mc -d 'Show these statuses only' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l filter-code -l fc -d 'Hide these statuses' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-regex -l mr -d 'Show targets only whose body matches' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'"
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s I -l head -d 'Ask for heads only (HEAD)'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s L -l location -d 'Follow redirects: they are followed anyway'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s k -l insecure -d 'Accept any certificate'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l http1.1 -d 'HTTP/1.1 only'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l no-progress -d 'No live progress on a terminal'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand run" -s i -l input -d 'Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l url-field -d 'The column or member of the input that holds the URL' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l scheme -d 'For inputs without a scheme: https, http, or auto: https, then http' -r -f -a "auto\t'https, then http if it cannot connect'
+https\t'https'
+http\t'http'"
+complete -c gather -n "__fish_gather_using_subcommand run" -l limit -d 'Take the first N targets only' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l only -d 'Of an earlier result given with -i, fetch again what failed: failed or failed:KIND' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -s c -l concurrency -d 'Requests in flight at once, over all hosts' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l host-concurrency -d 'Requests in flight at once to one host; auto is 4, or a fair share of a given -c' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l rate -d 'Requests over all hosts: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l host-rate -d 'Requests to one host: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -s t -l timeout -d 'One try, DNS to last byte, its redirects included, waiting in the queue not' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l connect-timeout -d 'Until a connection stands, TLS included' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l min-speed -d 'Give up a body that comes more slowly; 0 for no lower limit' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l deadline -d 'Stop the whole run after this long; what is left has no record' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l retries -d 'Further tries after the first; a 429 spends none' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l backoff-max -d 'The longest such wait' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l max-retry-after -d 'Give up on a host that asks for a longer pause' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -s A -l user-agent -d 'User-Agent to send' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -s u -l user -d 'Basic authentication, for the host of each target only' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -s b -l cookie -d 'Cookie header: \'a=1; b=2\'' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -s x -l proxy -d 'Go through http://, socks5:// or socks5h://[user:password@]host:port' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l max-redirects -d 'Redirects followed in a row; 0 takes a 3xx as the answer' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l resolve -d 'Use this address for a host and port (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l cert -d 'Client certificate (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l max-body -d 'A body as received' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l max-decoded -d 'A body after decompression' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l max-headers -d 'The head of a response' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l max-memory -d 'All bodies in memory together' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l accept -d 'Final statuses that are ok; any other is failed' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l match-code -l mc -d 'Show these statuses only' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l filter-code -l fc -d 'Hide these statuses' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l match-regex -l mr -d 'Show targets only whose body matches' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'"
+complete -c gather -n "__fish_gather_using_subcommand run" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand run" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand run" -s I -l head -d 'Ask for heads only (HEAD)'
+complete -c gather -n "__fish_gather_using_subcommand run" -s L -l location -d 'Follow redirects: they are followed anyway'
+complete -c gather -n "__fish_gather_using_subcommand run" -s k -l insecure -d 'Accept any certificate'
+complete -c gather -n "__fish_gather_using_subcommand run" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c gather -n "__fish_gather_using_subcommand run" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c gather -n "__fish_gather_using_subcommand run" -l http1.1 -d 'HTTP/1.1 only'
+complete -c gather -n "__fish_gather_using_subcommand run" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand run" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
+complete -c gather -n "__fish_gather_using_subcommand run" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand run" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand run" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
+complete -c gather -n "__fish_gather_using_subcommand run" -l no-progress -d 'No live progress on a terminal'
+complete -c gather -n "__fish_gather_using_subcommand run" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s i -l input -d 'Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l url-field -d 'The column or member of the input that holds the URL' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l scheme -d 'For inputs without a scheme: https, http, or auto: https, then http' -r -f -a "auto\t'https, then http if it cannot connect'
+https\t'https'
+http\t'http'"
+complete -c gather -n "__fish_gather_using_subcommand plan" -l limit -d 'Take the first N targets only' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l only -d 'Of an earlier result given with -i, fetch again what failed: failed or failed:KIND' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -s c -l concurrency -d 'Requests in flight at once, over all hosts' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l host-concurrency -d 'Requests in flight at once to one host; auto is 4, or a fair share of a given -c' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l rate -d 'Requests over all hosts: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l host-rate -d 'Requests to one host: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -s t -l timeout -d 'One try, DNS to last byte, its redirects included, waiting in the queue not' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l connect-timeout -d 'Until a connection stands, TLS included' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l min-speed -d 'Give up a body that comes more slowly; 0 for no lower limit' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l deadline -d 'Stop the whole run after this long; what is left has no record' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l retries -d 'Further tries after the first; a 429 spends none' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l backoff-max -d 'The longest such wait' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l max-retry-after -d 'Give up on a host that asks for a longer pause' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -s A -l user-agent -d 'User-Agent to send' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -s u -l user -d 'Basic authentication, for the host of each target only' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -s b -l cookie -d 'Cookie header: \'a=1; b=2\'' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -s x -l proxy -d 'Go through http://, socks5:// or socks5h://[user:password@]host:port' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l max-redirects -d 'Redirects followed in a row; 0 takes a 3xx as the answer' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l resolve -d 'Use this address for a host and port (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l cert -d 'Client certificate (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l max-body -d 'A body as received' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l max-decoded -d 'A body after decompression' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l max-headers -d 'The head of a response' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l max-memory -d 'All bodies in memory together' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l accept -d 'Final statuses that are ok; any other is failed' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l match-code -l mc -d 'Show these statuses only' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l filter-code -l fc -d 'Hide these statuses' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l match-regex -l mr -d 'Show targets only whose body matches' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'"
+complete -c gather -n "__fish_gather_using_subcommand plan" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand plan" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s I -l head -d 'Ask for heads only (HEAD)'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s L -l location -d 'Follow redirects: they are followed anyway'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s k -l insecure -d 'Accept any certificate'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l http1.1 -d 'HTTP/1.1 only'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l no-progress -d 'No live progress on a terminal'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s i -l input -d 'Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l url-field -d 'The column or member of the input that holds the URL' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l scheme -d 'For inputs without a scheme: https, http, or auto: https, then http' -r -f -a "auto\t'https, then http if it cannot connect'
+https\t'https'
+http\t'http'"
+complete -c gather -n "__fish_gather_using_subcommand compare" -l limit -d 'Take the first N targets only' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l only -d 'Of an earlier result given with -i, fetch again what failed: failed or failed:KIND' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -s c -l concurrency -d 'Requests in flight at once, over all hosts' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l host-concurrency -d 'Requests in flight at once to one host; auto is 4, or a fair share of a given -c' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l rate -d 'Requests over all hosts: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l host-rate -d 'Requests to one host: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -s t -l timeout -d 'One try, DNS to last byte, its redirects included, waiting in the queue not' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l connect-timeout -d 'Until a connection stands, TLS included' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l min-speed -d 'Give up a body that comes more slowly; 0 for no lower limit' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l deadline -d 'Stop the whole run after this long; what is left has no record' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l retries -d 'Further tries after the first; a 429 spends none' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l backoff-max -d 'The longest such wait' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l max-retry-after -d 'Give up on a host that asks for a longer pause' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -s A -l user-agent -d 'User-Agent to send' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -s u -l user -d 'Basic authentication, for the host of each target only' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -s b -l cookie -d 'Cookie header: \'a=1; b=2\'' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -s x -l proxy -d 'Go through http://, socks5:// or socks5h://[user:password@]host:port' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l max-redirects -d 'Redirects followed in a row; 0 takes a 3xx as the answer' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l resolve -d 'Use this address for a host and port (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l cert -d 'Client certificate (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l max-body -d 'A body as received' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l max-decoded -d 'A body after decompression' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l max-headers -d 'The head of a response' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l max-memory -d 'All bodies in memory together' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l accept -d 'Final statuses that are ok; any other is failed' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l match-code -l mc -d 'Show these statuses only' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l filter-code -l fc -d 'Hide these statuses' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l match-regex -l mr -d 'Show targets only whose body matches' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'"
+complete -c gather -n "__fish_gather_using_subcommand compare" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand compare" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s I -l head -d 'Ask for heads only (HEAD)'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s L -l location -d 'Follow redirects: they are followed anyway'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s k -l insecure -d 'Accept any certificate'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l http1.1 -d 'HTTP/1.1 only'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l no-progress -d 'No live progress on a terminal'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand demo" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
+complete -c gather -n "__fish_gather_using_subcommand demo" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand demo" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
+complete -c gather -n "__fish_gather_using_subcommand demo" -l serve -d 'Keep the site up to play with, until Ctrl-C'
+complete -c gather -n "__fish_gather_using_subcommand demo" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand demo" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
+complete -c gather -n "__fish_gather_using_subcommand demo" -l no-progress -d 'No live progress on a terminal'
+complete -c gather -n "__fish_gather_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand init" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand config; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand config; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Print every setting of a fetch, its value, and where it comes from'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l job -d 'Show the settings of this job of the file' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s i -l input -d 'Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l url-field -d 'The column or member of the input that holds the URL' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l scheme -d 'For inputs without a scheme: https, http, or auto: https, then http' -r -f -a "auto\t'https, then http if it cannot connect'
+https\t'https'
+http\t'http'"
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l limit -d 'Take the first N targets only' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l only -d 'Of an earlier result given with -i, fetch again what failed: failed or failed:KIND' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s c -l concurrency -d 'Requests in flight at once, over all hosts' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l host-concurrency -d 'Requests in flight at once to one host; auto is 4, or a fair share of a given -c' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l rate -d 'Requests over all hosts: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l host-rate -d 'Requests to one host: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s t -l timeout -d 'One try, DNS to last byte, its redirects included, waiting in the queue not' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l connect-timeout -d 'Until a connection stands, TLS included' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l min-speed -d 'Give up a body that comes more slowly; 0 for no lower limit' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l deadline -d 'Stop the whole run after this long; what is left has no record' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l retries -d 'Further tries after the first; a 429 spends none' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l backoff-max -d 'The longest such wait' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-retry-after -d 'Give up on a host that asks for a longer pause' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s A -l user-agent -d 'User-Agent to send' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s u -l user -d 'Basic authentication, for the host of each target only' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s b -l cookie -d 'Cookie header: \'a=1; b=2\'' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s x -l proxy -d 'Go through http://, socks5:// or socks5h://[user:password@]host:port' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-redirects -d 'Redirects followed in a row; 0 takes a 3xx as the answer' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l resolve -d 'Use this address for a host and port (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cert -d 'Client certificate (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-body -d 'A body as received' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-decoded -d 'A body after decompression' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-headers -d 'The head of a response' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-memory -d 'All bodies in memory together' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l accept -d 'Final statuses that are ok; any other is failed' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-code -l mc -d 'Show these statuses only' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l filter-code -l fc -d 'Hide these statuses' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-regex -l mr -d 'Show targets only whose body matches' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'"
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s I -l head -d 'Ask for heads only (HEAD)'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s L -l location -d 'Follow redirects: they are followed anyway'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s k -l insecure -d 'Accept any certificate'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l http1.1 -d 'HTTP/1.1 only'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l no-progress -d 'No live progress on a terminal'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand man" -s h -l help -d 'Print help'
+
