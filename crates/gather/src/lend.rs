@@ -55,12 +55,16 @@ impl Shard {
         }
     }
 
-    /// Gives back everything that is idle, where other shards could use it.
+    /// Gives back everything that is idle, where other shards could use it. What a turn left
+    /// unused is idle: there is no work, or its hosts are closed or have all they may have.
     pub(crate) fn give_idle_permits(&self) {
-        if self.run.shards() > 1 {
-            self.want(0);
-            self.give_permits(u32::MAX);
+        if self.run.shards() == 1 {
+            return;
         }
+        if self.frontier.borrow().counts().waiting == 0 {
+            self.want(0);
+        }
+        self.give_permits(u32::MAX);
     }
 
     /// Takes permits out of the run for good, so that this shard holds `most`.

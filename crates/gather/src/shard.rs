@@ -466,12 +466,7 @@ impl Shard {
         self.send_leaving();
         let elsewhere = self.run.hosts_elsewhere(self.index);
         self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);
-        // What this turn left unused is idle: its hosts are closed or have all they may have.
-        if self.frontier.borrow().counts().waiting == 0 {
-            self.give_idle_permits();
-        } else if self.run.permits.is_wanted() {
-            self.give_permits(u32::MAX);
-        }
+        self.give_idle_permits();
         let idle = match self.unused_permits() > 0 {
             true => Idle::Yes,
             false => Idle::No,
