@@ -1,5 +1,7 @@
 //! An engine without work does not spin: its thread sleeps. Alone here, to know its threads.
 
+#![expect(clippy::disallowed_methods, reason = "a test has no loop to stall")]
+
 use std::fs;
 use std::num::NonZeroUsize;
 use std::time::Duration;
