@@ -44,13 +44,24 @@ fn headline(summary: &Summary) -> String {
 }
 
 fn items(summary: &Summary) -> Vec<(&'static str, String)> {
+    let mut items = vec![
+        ("failures", listed(summary.by_kind.iter().map(|(kind, count)| (*kind, *count)))),
+        ("statuses", listed(summary.by_status.iter().map(|(status, count)| (*status, *count)))),
+    ];
+    items.extend(pace(summary));
+    items.extend(traffic(summary));
+    items.extend(summary.hosts.iter().take(HOSTS_MAX).map(|host| ("", trouble(host))));
+    items.extend(machine(summary));
+    items
+}
+
+/// How much ran at once, and how long targets took.
+fn pace(summary: &Summary) -> [(&'static str, String); 3] {
     let c = &summary.concurrency;
     let t = &summary.time_total;
     let s = human::seconds;
     let n = human::count;
-    let mut items = vec![
-        ("failures", listed(summary.by_kind.iter().map(|(kind, count)| (*kind, *count)))),
-        ("statuses", listed(summary.by_status.iter().map(|(status, count)| (*status, *count)))),
+    [
         (
             "concurrency",
             format!(
@@ -80,6 +91,13 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
                 s(t.max)
             ),
         ),
+    ]
+}
+
+/// What servers saw: requests, connections, and how many hosts were in trouble.
+fn traffic(summary: &Summary) -> [(&'static str, String); 3] {
+    let n = human::count;
+    [
         (
             "requests",
             format!(
@@ -100,9 +118,13 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
             ),
         ),
         ("hosts", format!("{} closed or parked", n(summary.hosts_in_trouble))),
-    ];
-    items.extend(summary.hosts.iter().take(HOSTS_MAX).map(|host| ("", trouble(host))));
-    items.extend([
+    ]
+}
+
+/// What held the run back, and what it cost this machine.
+fn machine(summary: &Summary) -> [(&'static str, String); 3] {
+    let s = human::seconds;
+    [
         ("bound by", summary.bound.message.clone()),
         (
             "loop stall",
@@ -116,8 +138,7 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
                 human::bytes(summary.body_bytes)
             ),
         ),
-    ]);
-    items
+    ]
 }
 
 fn trouble(host: &HostTrouble) -> String {

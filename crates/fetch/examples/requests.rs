@@ -1,7 +1,6 @@
 //! Sends many requests to one URL and says what each cost: `requests URL COUNT IN_FLIGHT`.
 #![expect(
     clippy::disallowed_methods,
-    clippy::disallowed_macros,
     reason = "a program for the terminal, whose loop has ended when it reads and prints"
 )]
 

@@ -1,7 +1,5 @@
 //! A machine without descriptors: no host may fail for it. Alone in its process, which it starves.
 
-#![expect(clippy::disallowed_methods, reason = "a test may block its own loop")]
-
 use std::fs::File;
 use std::net::UdpSocket;
 use std::path::PathBuf;

@@ -2,6 +2,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::disallowed_methods, reason = "a test without a loop of its own")]
 
+#![expect(clippy::disallowed_methods, reason = "a test has no loop to stall")]
+
 use std::fs;
 use std::num::NonZeroUsize;
 use std::time::Duration;

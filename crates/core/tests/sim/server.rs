@@ -90,44 +90,13 @@ impl Server {
 
     pub(crate) fn reply(&mut self, now: Time, rng: &mut Rng) -> Reply {
         let ok = Reply::Status(200, None);
-        let limited = |retry_after| Reply::Status(429, retry_after);
         match self {
             Self::Ok | Self::Slow(_) => ok,
             Self::Silent => Reply::Silence,
             Self::Refusing => Reply::Refused,
-            Self::Bucket(b) => {
-                b.tokens = (b.tokens + b.rate * now.since(b.at).as_secs_f64()).min(b.burst);
-                b.at = now;
-                if b.tokens < 1.0 {
-                    return limited(b.retry_after);
-                }
-                b.tokens -= 1.0;
-                ok
-            }
-            Self::Window(w) => {
-                let length = w.length.as_nanos() as u64;
-                let number = now.as_nanos() / length;
-                if w.used.0 != number {
-                    w.used = (number, 0);
-                }
-                w.used.1 += 1;
-                if w.used.1 > w.count {
-                    let rest = Duration::from_nanos(length - now.as_nanos() % length);
-                    return limited(Some(Duration::from_secs(rest.as_secs() + 1)));
-                }
-                ok
-            }
-            Self::Sliding(s) => {
-                while s.taken.front().is_some_and(|&at| now.since(at) >= s.length) {
-                    s.taken.pop_front();
-                }
-                if s.taken.len() >= s.count {
-                    let rest = s.length - now.since(s.taken[0]);
-                    return limited(Some(Duration::from_secs(rest.as_secs() + 1)));
-                }
-                s.taken.push_back(now);
-                ok
-            }
+            Self::Bucket(bucket) => bucket.reply(now),
+            Self::Window(window) => window.reply(now),
+            Self::Sliding(sliding) => sliding.reply(now),
             Self::Capricious { share, retry_after } => {
                 if rng.f64() < *share {
                     limited(*retry_after)
@@ -159,4 +128,53 @@ impl Server {
             }
         }
     }
+}
+
+impl Bucket {
+    fn reply(&mut self, now: Time) -> Reply {
+        self.tokens = (self.tokens + self.rate * now.since(self.at).as_secs_f64()).min(self.burst);
+        self.at = now;
+        if self.tokens < 1.0 {
+            return limited(self.retry_after);
+        }
+        self.tokens -= 1.0;
+        Reply::Status(200, None)
+    }
+}
+
+impl Window {
+    fn reply(&mut self, now: Time) -> Reply {
+        let length = self.length.as_nanos() as u64;
+        let number = now.as_nanos() / length;
+        if self.used.0 != number {
+            self.used = (number, 0);
+        }
+        self.used.1 += 1;
+        if self.used.1 > self.count {
+            return limited(whole_seconds(Duration::from_nanos(length - now.as_nanos() % length)));
+        }
+        Reply::Status(200, None)
+    }
+}
+
+impl Sliding {
+    fn reply(&mut self, now: Time) -> Reply {
+        while self.taken.front().is_some_and(|&at| now.since(at) >= self.length) {
+            self.taken.pop_front();
+        }
+        if self.taken.len() >= self.count {
+            return limited(whole_seconds(self.length - now.since(self.taken[0])));
+        }
+        self.taken.push_back(now);
+        Reply::Status(200, None)
+    }
+}
+
+fn limited(retry_after: Option<Duration>) -> Reply {
+    Reply::Status(429, retry_after)
+}
+
+/// As `Retry-After` says it: more than the rest, never less.
+fn whole_seconds(rest: Duration) -> Option<Duration> {
+    Some(Duration::from_secs(rest.as_secs() + 1))
 }
