@@ -20,9 +20,12 @@ pub(crate) fn files() -> Result<Vec<String>> {
 }
 
 /// The short name of the commit, with `+` if there are changes on top of it.
+///
+/// Stored runs of benches are no such change: a suite must not mark the next one.
 pub(crate) fn commit() -> Result<String> {
     let commit = stdout("git", &["rev-parse", "--short=12", "HEAD"])?;
-    let changed = !stdout("git", &["status", "--porcelain"])?.is_empty();
+    let changed =
+        !stdout("git", &["status", "--porcelain", "--", ".", ":!benches/runs"])?.is_empty();
     Ok(format!("{}{}", commit.trim(), if changed { "+" } else { "" }))
 }
 

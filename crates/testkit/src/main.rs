@@ -83,6 +83,8 @@ fn stats(server: &Server) -> serde_json::Value {
                 "in_flight_max": host.in_flight_max,
                 "first_at": unix_s(host.first_at),
                 "last_at": unix_s(host.last_at),
+                "first_done_at": unix_s(host.first_done_at),
+                "last_done_at": unix_s(host.last_done_at),
             })
         })
         .collect();

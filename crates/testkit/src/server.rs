@@ -60,6 +60,10 @@ pub struct HostStats {
     pub first_at: Option<SystemTime>,
     /// When the latest request arrived.
     pub last_at: Option<SystemTime>,
+    /// When the first request was answered or abandoned.
+    pub first_done_at: Option<SystemTime>,
+    /// When the latest request was answered or abandoned.
+    pub last_done_at: Option<SystemTime>,
 }
 
 impl Stats {
@@ -128,6 +132,8 @@ impl Server {
             in_flight_max: host.in_flight_max,
             first_at: host.first_at,
             last_at: host.last_at,
+            first_done_at: host.first_done_at,
+            last_done_at: host.last_done_at,
         };
         self.shared.lock().hosts.iter().map(stats).collect()
     }
@@ -166,6 +172,8 @@ struct Host {
     in_flight_max: u64,
     first_at: Option<SystemTime>,
     last_at: Option<SystemTime>,
+    first_done_at: Option<SystemTime>,
+    last_done_at: Option<SystemTime>,
 }
 
 /// Who is at the other end of a connection, and where it arrived.
@@ -198,6 +206,8 @@ impl Shared {
             in_flight_max: 0,
             first_at: None,
             last_at: None,
+            first_done_at: None,
+            last_done_at: None,
         };
         let hosts = site.hosts.iter().map(host).collect();
         let state = State { stats: Stats::default(), hosts, requests: Vec::new() };
@@ -254,7 +264,10 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.stats.in_flight -= 1;
-        state.hosts[self.host_index].in_flight -= 1;
+        let host = &mut state.hosts[self.host_index];
+        host.in_flight -= 1;
+        host.last_done_at = Some(SystemTime::now());
+        host.first_done_at = host.first_done_at.or(host.last_done_at);
     }
 }
 

@@ -78,6 +78,11 @@ impl Cost {
     pub(super) fn cpu_s(self) -> f64 {
         self.user_s + self.sys_s
     }
+
+    /// Peak resident memory in 10^6 bytes.
+    pub(super) fn peak_mb(self) -> f64 {
+        self.peak_kib as f64 * 1024.0 / 1e6
+    }
 }
 
 impl Run {
@@ -89,6 +94,11 @@ impl Run {
     /// The same by the wall clock.
     pub(super) fn stall_wall_ms(&self) -> Option<f64> {
         self.summary["loop_stall"]["wall"].as_f64().map(|seconds| seconds * 1000.0)
+    }
+
+    /// The most requests the program had in flight, by its own account.
+    pub(super) fn in_flight_max(&self) -> Option<f64> {
+        self.summary["concurrency"]["peak"].as_f64()
     }
 }
 

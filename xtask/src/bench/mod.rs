@@ -11,7 +11,7 @@ mod testkit;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tempfile::TempDir;
 
 use crate::{needs, repo};
@@ -26,9 +26,12 @@ pub(crate) struct Args {
     /// Only the cases whose name contains this.
     #[arg(long)]
     only: Option<String>,
-    /// How often each case runs; the median counts.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    /// How often each case runs; each has its own number otherwise.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Each case once, to see whether it works; the figures are no evidence.
+    #[arg(long, conflicts_with = "rounds")]
+    quick: bool,
     /// The seed of whatever is random; drawn and printed if it is not given.
     #[arg(long)]
     seed: Option<u64>,
@@ -44,9 +47,9 @@ pub(crate) struct Args {
     /// Hosts that the delays of the seeds are spread over; each case has its own number otherwise.
     #[arg(long)]
     hosts: Option<usize>,
-    /// The order of lists with good and bad hosts.
-    #[arg(long, value_enum, default_value = "bad-first")]
-    order: Order,
+    /// The only order of lists with good and bad hosts; all of them otherwise.
+    #[arg(long, value_enum)]
+    order: Option<Order>,
     /// Targets of the long list of the memory case.
     #[arg(long, default_value_t = 1_000_000)]
     targets: usize,
@@ -68,14 +71,23 @@ enum Order {
     Interleaved,
 }
 
-/// Runs one case once: its figures.
-type Case = fn(&mut Bench) -> Result<Vec<Sample>>;
+/// Something that is measured.
+#[derive(Debug)]
+struct Case {
+    name: &'static str,
+    /// How often it runs when nothing else is asked for.
+    rounds: usize,
+    /// Runs it once: its figures.
+    run: fn(&mut Bench) -> Result<Vec<Sample>>,
+}
 
 /// What a case has at hand.
 #[derive(Debug)]
 struct Bench {
     args: Args,
     client: Client,
+    /// The program that serves the test site.
+    testkit: PathBuf,
     /// The round, counted from 0.
     round: usize,
     rng: fastrand::Rng,
@@ -95,10 +107,11 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
         None => build("gather-cli", "gather")?,
     };
     let seed = *args.seed.get_or_insert_with(|| fastrand::u64(..1 << 32));
-    println!("seed {seed}; {} of each case", args.rounds);
+    println!("seed {seed}");
     let folder = tempfile::tempdir()?;
     let mut bench = Bench {
         client: Client::new(program, folder.path()),
+        testkit: build("gather-testkit", "testkit")?,
         round: 0,
         rng: fastrand::Rng::with_seed(seed),
         folder,
@@ -115,35 +128,84 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
 impl Args {
     /// What the figures depend on, in words.
     fn words(&self) -> String {
-        let Self { rounds, seed, rates, retry_after, hosts, order, targets, .. } = self;
-        let seed = seed.unwrap_or_default();
-        format!(
-            "rounds {rounds}, seed {seed}, rates {rates:?}, retry-after {retry_after:?}, \
-             hosts {hosts:?}, order {order:?}, targets {targets}"
-        )
+        let Self { rounds, quick, seed, rates, retry_after, hosts, order, targets, only, .. } =
+            self;
+        let mut words = vec![format!("--seed {}", seed.unwrap_or_default())];
+        let mut add = |flag: &str, value: Option<String>| {
+            words.extend(value.map(|value| format!("--{flag} {value}")));
+        };
+        let list = |values: &[u32]| {
+            let values: Vec<_> = values.iter().map(u32::to_string).collect();
+            (!values.is_empty()).then(|| values.join(","))
+        };
+        add("rounds", rounds.map(|rounds| rounds.to_string()));
+        add("rates", list(rates));
+        add("retry-after", list(retry_after));
+        add("hosts", hosts.map(|hosts| hosts.to_string()));
+        add("order", order.map(|order| format!("{order:?}")));
+        add("targets", Some(targets.to_string()));
+        add("only", only.clone());
+        words.extend(quick.then(|| "--quick".to_owned()));
+        words.join(" ")
+    }
+
+    /// The orders to try.
+    fn orders(&self) -> Vec<Order> {
+        match self.order {
+            Some(order) => vec![order],
+            None => vec![Order::BadFirst, Order::Interleaved, Order::Shuffled],
+        }
+    }
+
+    fn rounds(&self, case: &Case) -> usize {
+        match self.rounds {
+            Some(rounds) => rounds.max(1),
+            None if self.quick => 1,
+            None => case.rounds,
+        }
     }
 }
 
 impl Bench {
-    fn measure(&mut self, name: &str, cases: &[(&str, Case)]) -> Result<Report> {
-        let mut report = Report::new(name, machine::facts()?, &self.args.words());
+    fn measure(&mut self, name: &str, cases: &[Case]) -> Result<Report> {
         let only = self.args.only.clone().unwrap_or_default();
-        let chosen: Vec<_> = cases.iter().filter(|(case, _)| case.contains(&only)).collect();
+        let chosen: Vec<_> = cases.iter().filter(|case| case.name.contains(&only)).collect();
         if chosen.is_empty() {
-            let names: Vec<_> = cases.iter().map(|(case, _)| *case).collect();
+            let names: Vec<_> = cases.iter().map(|case| case.name).collect();
             bail!("no case has `{only}` in its name; there are {}", names.join(", "));
         }
-        for (case, run) in chosen {
-            for round in 0..self.args.rounds.max(1) {
-                self.round = round;
-                let samples = run(self).with_context(|| format!("case {case}, round {round}"))?;
-                report.add(case, round, samples, self.client.take_runs());
-            }
-            report.print(case);
+        let folder = repo::root().join("benches/runs");
+        let mut report = Report::create(name, machine::facts()?, &self.args.words(), &folder)?;
+        for case in chosen {
+            self.repeat(case, &mut report);
+            report.print(case.name);
+            // A long suite that is interrupted leaves what it has.
+            report.store()?;
         }
-        let path = report.store(&repo::root().join("benches/runs"))?;
-        println!("raw run: {}", path.strip_prefix(repo::root()).unwrap_or(&path).display());
+        println!("\n{}", report.markdown());
+        let path = report.path();
+        println!("raw run: {}", path.strip_prefix(repo::root()).unwrap_or(path).display());
         Ok(report)
+    }
+
+    /// Runs all rounds of a case; a case that breaks fails and does not keep others from running.
+    fn repeat(&mut self, case: &Case, report: &mut Report) {
+        let seed = self.args.seed.unwrap_or_default();
+        for round in 0..self.args.rounds(case) {
+            self.round = round;
+            // The same lists for the same seed, whatever ran before.
+            self.rng = fastrand::Rng::with_seed(seed.wrapping_add(round as u64));
+            let done = (case.run)(self);
+            let runs = self.client.take_runs();
+            match done {
+                Ok(samples) => report.add(case.name, round, samples, runs),
+                Err(error) => {
+                    eprintln!("{}, round {round}: {error:#}", case.name);
+                    report.add(case.name, round, Vec::new(), runs);
+                    report.add_error(case.name, round, &format!("{error:#}"));
+                }
+            }
+        }
     }
 
     /// Writes a list of URLs and returns its path.
@@ -158,26 +220,29 @@ impl Bench {
         Ok(path)
     }
 
-    /// Both lists as one, in the order that was asked for.
-    fn mix(&mut self, bad: Vec<String>, good: Vec<String>) -> Vec<String> {
-        let (bad_count, good_count) = (bad.len(), good.len());
-        let mut all = [bad, good].concat();
-        match self.args.order {
-            Order::BadFirst => {}
-            Order::Shuffled => self.rng.shuffle(&mut all),
-            Order::Interleaved => {
-                let place =
-                    |at: usize, count: usize| (at * 2 + 1) * (bad_count + good_count) / count;
-                let mut placed: Vec<_> = all.into_iter().enumerate().collect();
-                placed.sort_by_key(|(at, _)| match at.checked_sub(bad_count) {
-                    None => place(*at, bad_count),
-                    Some(at) => place(at, good_count),
-                });
-                all = placed.into_iter().map(|(_, url)| url).collect();
+    /// Both lists as one.
+    fn mix(&mut self, order: Order, bad: Vec<String>, good: Vec<String>) -> Vec<String> {
+        match order {
+            Order::BadFirst => [bad, good].concat(),
+            Order::Shuffled => {
+                let mut all = [bad, good].concat();
+                self.rng.shuffle(&mut all);
+                all
             }
+            Order::Interleaved => interleave(bad, good),
         }
-        all
     }
+}
+
+/// Both lists as one, each spread evenly over it.
+fn interleave(a: Vec<String>, b: Vec<String>) -> Vec<String> {
+    let (a_count, b_count) = (a.len(), b.len());
+    // The middle of its share of the whole, in units of 1 / (2 x both counts).
+    let a_placed = a.into_iter().enumerate().map(|(at, url)| ((at * 2 + 1) * b_count, url));
+    let b_placed = b.into_iter().enumerate().map(|(at, url)| ((at * 2 + 1) * a_count, url));
+    let mut placed: Vec<_> = a_placed.chain(b_placed).collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, url)| url).collect()
 }
 
 /// Builds a program in release mode and returns its path.
@@ -185,4 +250,18 @@ fn build(package: &str, binary: &str) -> Result<PathBuf> {
     let args = ["build", "--quiet", "--release", "-p", package, "--bin", binary];
     repo::output(repo::cargo().args(args))?;
     Ok(repo::target_dir()?.join("release").join(binary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interleaved_lists_are_each_spread_evenly() {
+        let list = |name: &str, count: usize| vec![name.to_owned(); count];
+        let cases = [(1, 3, "bbab"), (2, 4, "babbab"), (3, 3, "ababab"), (0, 2, "bb")];
+        for (a, b, want) in cases {
+            assert_eq!(interleave(list("a", a), list("b", b)).concat(), want, "{a} and {b}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,6 +17,8 @@ use crate::{needs, repo};
 pub(super) struct Nginx {
     child: Child,
     hosts: Vec<SocketAddr>,
+    /// How often it was asked for its status.
+    questions: u64,
     _folder: TempDir,
 }
 
@@ -44,7 +47,7 @@ impl Nginx {
             .arg(folder.path().join("error.log"))
             .stdin(Stdio::null())
             .spawn()?;
-        let nginx = Self { child, hosts, _folder: folder };
+        let nginx = Self { child, hosts, questions: 0, _folder: folder };
         nginx.wait_until_up()?;
         Ok(nginx)
     }
@@ -52,6 +55,39 @@ impl Nginx {
     /// The URL of a path on a host; hosts repeat from the first when there are no more.
     pub(super) fn url(&self, host: usize, path: &str) -> String {
         format!("http://{}{path}", self.hosts[host % self.hosts.len()])
+    }
+
+    /// Requests that came since the start, by nginx's own count.
+    ///
+    /// It waits until no client is connected: what an earlier one left behind must not be counted
+    /// as the next one's.
+    pub(super) fn hits(&mut self) -> Result<u64> {
+        let start = Instant::now();
+        loop {
+            let (connections, requests) = self.status()?;
+            self.questions += 1;
+            if connections == 1 {
+                return Ok(requests - self.questions);
+            }
+            if start.elapsed() > Duration::from_secs(30) {
+                bail!("{connections} connections to nginx stay open");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Open connections and requests so far, this question among them.
+    fn status(&self) -> Result<(u64, u64)> {
+        let mut stream = TcpStream::connect(self.hosts[0])?;
+        stream.write_all(b"GET /nginx-status HTTP/1.0\r\n\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let words = body.split_whitespace().filter_map(|word| word.parse().ok());
+        // Active connections; accepted and handled connections, requests; what they are doing.
+        let numbers: Vec<u64> = words.collect();
+        let [connections, _, _, requests, ..] = numbers[..] else { bail!("status {text:?}") };
+        Ok((connections, requests))
     }
 
     fn wait_until_up(&self) -> Result<()> {
@@ -104,6 +140,7 @@ fn configuration(folder: &str, hosts: &[SocketAddr]) -> String {
          \x20 keepalive_timeout 300s;\n  default_type text/plain;\n  server {{\n{listens}\
          \x20   location /1k {{ return 200 \"{body}\"; }}\n\
          \x20   location ~ ^/delay/(?<s>\\d+\\.\\d+)/ {{ echo_sleep $s; echo slept; }}\n\
+         \x20   location = /nginx-status {{ stub_status; }}\n\
          \x20   location / {{ return 200 ok; }}\n  }}\n}}\n",
         module = needs::NGINX_ECHO,
     )

@@ -1,9 +1,10 @@
 //! Figures beside their limits: on the terminal, and in a file with everything they came from.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -23,7 +24,11 @@ pub(super) struct Sample {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Limit {
+    /// The median over all rounds.
     AtMost(f64),
+    /// Every round.
+    EachAtMost(f64),
+    /// Every round.
     Exactly(f64),
     /// Shown for comparison.
     Free,
@@ -38,6 +43,8 @@ struct Figure {
     ideal: Option<f64>,
     limit: Limit,
     median: f64,
+    min: f64,
+    max: f64,
     passed: bool,
     samples: Vec<f64>,
 }
@@ -48,8 +55,10 @@ pub(super) struct Report {
     suite: String,
     machine: Value,
     args: String,
+    path: PathBuf,
     figures: Vec<Figure>,
     runs: Vec<Value>,
+    errors: Vec<Value>,
 }
 
 impl Sample {
@@ -67,6 +76,12 @@ impl Sample {
         self
     }
 
+    /// A limit that every round must keep.
+    pub(super) fn each_at_most(mut self, limit: f64) -> Self {
+        self.limit = Limit::EachAtMost(limit);
+        self
+    }
+
     pub(super) fn exactly(mut self, value: f64) -> Self {
         self.limit = Limit::Exactly(value);
         self.ideal = Some(value);
@@ -77,7 +92,7 @@ impl Sample {
 impl Limit {
     fn is_kept_by(self, value: f64) -> bool {
         match self {
-            Self::AtMost(limit) => value <= limit,
+            Self::AtMost(limit) | Self::EachAtMost(limit) => value <= limit,
             Self::Exactly(wanted) => value == wanted,
             Self::Free => true,
         }
@@ -85,21 +100,101 @@ impl Limit {
 }
 
 impl Figure {
-    /// Takes a further value. A limit is kept by the median; an exact number by every round.
+    fn new(case: &str, sample: &Sample) -> Self {
+        let Sample { name, unit, ideal, limit, .. } = sample.clone();
+        let (median, min, max) = (0.0, f64::INFINITY, f64::NEG_INFINITY);
+        let case = case.to_owned();
+        Self {
+            case,
+            name,
+            unit,
+            ideal,
+            limit,
+            median,
+            min,
+            max,
+            passed: false,
+            samples: Vec::new(),
+        }
+    }
+
     fn add(&mut self, value: f64) {
         self.samples.push(value);
         self.median = median(&self.samples);
+        (self.min, self.max) = (self.min.min(value), self.max.max(value));
         self.passed = match self.limit {
-            Limit::Exactly(_) => self.samples.iter().all(|value| self.limit.is_kept_by(*value)),
+            Limit::Exactly(_) | Limit::EachAtMost(_) => {
+                self.samples.iter().all(|value| self.limit.is_kept_by(*value))
+            }
             Limit::AtMost(_) | Limit::Free => self.limit.is_kept_by(self.median),
         };
+    }
+
+    /// What is held against the limit: the worst where every round counts, else the median.
+    fn value(&self) -> f64 {
+        match self.limit {
+            Limit::EachAtMost(_) => self.max,
+            Limit::Exactly(wanted) => {
+                let is_off = |value: &&f64| **value != wanted;
+                self.samples.iter().find(is_off).copied().unwrap_or(wanted)
+            }
+            Limit::AtMost(_) | Limit::Free => self.median,
+        }
+    }
+
+    /// Its row of a table: name, value with unit, spread, ideal, limit, verdict.
+    fn row(&self) -> [String; 6] {
+        let spread = match self.samples.len() {
+            1 => String::new(),
+            count => format!("{}-{} of {count}", number(self.min), number(self.max)),
+        };
+        let (limit, verdict) = match self.limit {
+            Limit::AtMost(limit) => (format!("<= {}", number(limit)), self.verdict()),
+            Limit::EachAtMost(limit) => (format!("each <= {}", number(limit)), self.verdict()),
+            Limit::Exactly(wanted) => (format!("each {}", number(wanted)), self.verdict()),
+            Limit::Free => (String::new(), ""),
+        };
+        [
+            self.name.clone(),
+            format!("{} {}", number(self.value()), self.unit).trim_end().to_owned(),
+            spread,
+            self.ideal.map(number).unwrap_or_default(),
+            limit,
+            verdict.to_owned(),
+        ]
+    }
+
+    fn verdict(&self) -> &'static str {
+        if self.passed { "pass" } else { "FAIL" }
     }
 }
 
 impl Report {
-    pub(super) fn new(suite: &str, machine: Value, args: &str) -> Self {
-        let (suite, args) = (suite.to_owned(), args.to_owned());
-        Self { suite, machine, args, figures: Vec::new(), runs: Vec::new() }
+    /// An empty report, which has its own file in a folder of the day below `folder`.
+    ///
+    /// A second run of a suite on one day gets a number: no run is ever replaced.
+    pub(super) fn create(suite: &str, machine: Value, args: &str, folder: &Path) -> Result<Self> {
+        let date = machine["date"].as_str().and_then(|date| date.get(..10));
+        let day = folder.join(date.context("the machine has no date")?);
+        fs::create_dir_all(&day)?;
+        let numbered = (2..).map(|number| format!("{suite}-{number}.json"));
+        let path = std::iter::once(format!("{suite}.json"))
+            .chain(numbered)
+            .map(|name| day.join(name))
+            .find(|path| !path.exists())
+            .context("every name is taken")?;
+        Ok(Self { path, ..Self::new(suite, machine, args) })
+    }
+
+    fn new(suite: &str, machine: Value, args: &str) -> Self {
+        let (suite, args, path) = (suite.to_owned(), args.to_owned(), PathBuf::new());
+        let (figures, runs, errors) = (Vec::new(), Vec::new(), Vec::new());
+        Self { suite, machine, args, path, figures, runs, errors }
+    }
+
+    /// Adds a round that broke.
+    pub(super) fn add_error(&mut self, case: &str, round: usize, error: &str) {
+        self.errors.push(json!({ "case": case, "round": round, "error": error }));
     }
 
     /// Adds the samples of one round, and the runs they came from.
@@ -110,19 +205,7 @@ impl Report {
                 .iter()
                 .position(|figure| figure.case == case && figure.name == sample.name);
             let at = known.unwrap_or_else(|| {
-                let Sample { name, unit, ideal, limit, .. } = sample.clone();
-                let case = case.to_owned();
-                let (median, passed, samples) = (0.0, false, Vec::new());
-                self.figures.push(Figure {
-                    case,
-                    name,
-                    unit,
-                    ideal,
-                    limit,
-                    median,
-                    passed,
-                    samples,
-                });
+                self.figures.push(Figure::new(case, &sample));
                 self.figures.len() - 1
             });
             self.figures[at].add(sample.value);
@@ -135,47 +218,57 @@ impl Report {
     pub(super) fn print(&self, case: &str) {
         println!("{case}");
         for figure in self.figures.iter().filter(|figure| figure.case == case) {
-            let ideal = figure.ideal.map(|ideal| format!("ideal {}", number(ideal)));
-            let (limit, verdict) = match figure.limit {
-                Limit::AtMost(limit) => (format!("at most {}", number(limit)), figure.verdict()),
-                Limit::Exactly(wanted) => (format!("exactly {}", number(wanted)), figure.verdict()),
-                Limit::Free => (String::new(), ""),
-            };
-            println!(
-                "  {:<34} {:>9} {:<8} {:<13} {:<17} {verdict}",
-                figure.name,
-                number(figure.median),
-                figure.unit,
-                ideal.unwrap_or_default(),
-                limit,
-            );
+            let [name, value, spread, ideal, limit, verdict] = figure.row();
+            let ideal = if ideal.is_empty() { ideal } else { format!("ideal {ideal}") };
+            println!("  {name:<48} {value:>16} {spread:<24} {ideal:<12} {limit:<14} {verdict}");
         }
     }
 
-    pub(super) fn passed(&self) -> bool {
-        self.figures.iter().all(|figure| figure.passed)
+    /// All figures as a table in Markdown.
+    pub(super) fn markdown(&self) -> String {
+        let fact = |name: &str| self.machine[name].to_string().replace('"', "");
+        let mut text = format!(
+            "`bench {} {}`, commit {}, {}, {} x {}, load {}\n\n\
+             | case | figure | value | spread | ideal | limit | |\n\
+             |---|---|---|---|---|---|---|\n",
+            self.suite,
+            self.args,
+            fact("commit"),
+            fact("date"),
+            fact("cores"),
+            fact("processor"),
+            fact("load"),
+        );
+        for figure in &self.figures {
+            let row = figure.row().join(" | ");
+            writeln!(text, "| {} | {row} |", figure.case).expect("memory takes text");
+        }
+        for error in &self.errors {
+            writeln!(text, "\nbroken: {error}").expect("memory takes text");
+        }
+        text
     }
 
-    /// Writes everything to a new file in `folder`.
-    pub(super) fn store(&self, folder: &Path) -> Result<PathBuf> {
-        fs::create_dir_all(folder)?;
-        let date = self.machine["date"].as_str().unwrap_or_default().replace(':', "");
-        let path = folder.join(format!("{date}-{}.json", self.suite));
+    pub(super) fn passed(&self) -> bool {
+        self.errors.is_empty() && self.figures.iter().all(|figure| figure.passed)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes everything there is to the report's file.
+    pub(super) fn store(&self) -> Result<()> {
         let all = json!({
             "suite": self.suite,
             "machine": self.machine,
             "arguments": self.args,
             "figures": self.figures,
+            "errors": self.errors,
             "runs": self.runs,
         });
-        fs::write(&path, format!("{all:#}\n"))?;
-        Ok(path)
-    }
-}
-
-impl Figure {
-    fn verdict(&self) -> &'static str {
-        if self.passed { "pass" } else { "FAIL" }
+        fs::write(&self.path, format!("{all:#}\n"))?;
+        Ok(())
     }
 }
 
@@ -203,6 +296,8 @@ mod tests {
         let cases = [
             (Sample::new("a", "s", 0.0).at_most(3.0), [1.0, 9.0, 2.0], true),
             (Sample::new("a", "s", 0.0).at_most(3.0), [1.0, 9.0, 4.0], false),
+            (Sample::new("a", "s", 0.0).each_at_most(3.0), [1.0, 3.0, 2.0], true),
+            (Sample::new("a", "s", 0.0).each_at_most(3.0), [1.0, 9.0, 2.0], false),
             (Sample::new("a", "ok", 0.0).exactly(5.0), [5.0, 5.0, 5.0], true),
             (Sample::new("a", "ok", 0.0).exactly(5.0), [5.0, 4.0, 5.0], false),
             (Sample::new("a", "s", 0.0), [1.0, 2.0, 3.0], true),

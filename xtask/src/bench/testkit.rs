@@ -2,12 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
-
-use super::build;
 
 /// A running test site.
 #[derive(Debug)]
@@ -29,8 +28,11 @@ pub(super) struct Seen {
 /// What one host of it counted; times are seconds since 1970.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct HostSeen {
-    pub(super) first_at: Option<f64>,
-    pub(super) last_at: Option<f64>,
+    pub(super) hits: u64,
+    /// When the first request was answered.
+    pub(super) first_done_at: Option<f64>,
+    /// When the last request was answered.
+    pub(super) last_done_at: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -40,8 +42,8 @@ struct Started {
 
 impl Testkit {
     /// Starts it with so many hosts and further options of `testkit serve`.
-    pub(super) fn start(hosts: usize, options: &[String]) -> Result<Self> {
-        let mut child = Command::new(build("gather-testkit", "testkit")?)
+    pub(super) fn start(program: &Path, hosts: usize, options: &[String]) -> Result<Self> {
+        let mut child = Command::new(program)
             .args(["serve", "--hosts", &hosts.to_string()])
             .args(options)
             .stdin(Stdio::piped())
