@@ -151,7 +151,7 @@ struct Inner {
     read_ahead: usize,
     threads: Mutex<Vec<JoinHandle<Result<(), ClientError>>>>,
     /// Kept so that callers and shards can reach a shard for as long as the engine lives.
-    _inboxes: Vec<mpsc::Sender<Pending>>,
+    _inboxes: Vec<mpsc::Sender<Box<Pending>>>,
 }
 
 impl Engine {

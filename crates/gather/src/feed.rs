@@ -38,7 +38,7 @@ pub(crate) struct Feed {
     to_intake: Option<mpsc::Sender<FromShard>>,
     read_to_end: Arc<AtomicBool>,
     /// From callers and from other shards. Closes when nobody can send any more.
-    inbox: RefCell<Option<mpsc::Receiver<Pending>>>,
+    inbox: RefCell<Option<mpsc::Receiver<Box<Pending>>>>,
     /// Targets that left their queue and were not told of.
     took: RefCell<HashMap<HostKey, u32>>,
     /// What did not fit into the channel.
@@ -55,7 +55,7 @@ impl Feed {
     pub(crate) fn new(
         index: usize,
         port: Option<ShardPort>,
-        inbox: mpsc::Receiver<Pending>,
+        inbox: mpsc::Receiver<Box<Pending>>,
     ) -> Self {
         let (intake, to_intake, read_to_end) = match port {
             Some(port) => (Some(port.from_intake), Some(port.to_intake), port.read_to_end),
@@ -130,7 +130,7 @@ impl Feed {
         let mut inbox = self.inbox.borrow_mut();
         let Some(receiver) = inbox.as_mut() else { return Poll::Pending };
         match std::task::ready!(receiver.poll_recv(context)) {
-            Some(pending) => Poll::Ready(Fed::Asked(Box::new(pending))),
+            Some(pending) => Poll::Ready(Fed::Asked(pending)),
             None => {
                 *inbox = None;
                 Poll::Pending

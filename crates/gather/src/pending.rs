@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::asker::Asker;
 
-/// The frontier's payload.
+/// The frontier's payload. Boxed there: a lease is handed on by value, again and again.
 pub(crate) struct Pending {
     pub(crate) target: Target,
     /// What a first try or a hop left behind; most targets never have it.
@@ -52,13 +52,13 @@ pub(crate) struct Past {
 
 impl Pending {
     /// A target of a list.
-    pub(crate) fn listed(target: Target) -> Self {
-        Self { target, past: None, asker: None, credit: Credit::Owed }
+    pub(crate) fn listed(target: Target) -> Box<Self> {
+        Box::new(Self { target, past: None, asker: None, credit: Credit::Owed })
     }
 
     /// A target that somebody waits for.
-    pub(crate) fn asked(target: Target, asker: Asker) -> Self {
-        Self { target, past: None, asker: Some(Box::new(asker)), credit: Credit::None }
+    pub(crate) fn asked(target: Target, asker: Asker) -> Box<Self> {
+        Box::new(Self { target, past: None, asker: Some(Box::new(asker)), credit: Credit::None })
     }
 
     /// Whether whoever asked for it has stopped waiting.

@@ -14,7 +14,7 @@ impl Shard {
     /// A redirect to another host: the target goes on under that host's politeness.
     pub(crate) fn hop(
         &self,
-        mut lease: Lease<Pending>,
+        mut lease: Lease<Box<Pending>>,
         attempt: Attempt,
         signal: Signal,
         now: Time,
@@ -70,7 +70,7 @@ impl Shard {
     }
 
     /// Whether this attempt shows that a guessed https was wrong: no TLS came about.
-    pub(crate) fn falls_back(&self, lease: &Lease<Pending>, attempt: &Attempt) -> Option<Url> {
+    pub(crate) fn falls_back(&self, lease: &Lease<Box<Pending>>, attempt: &Attempt) -> Option<Url> {
         let connection = attempt.connection.as_ref();
         let spoke_tls = connection.is_some_and(|connection| connection.tls.is_some());
         match &attempt.end {
@@ -82,7 +82,7 @@ impl Shard {
     }
 
     /// Sends the target on as plain http.
-    pub(crate) fn fall_back(&self, mut lease: Lease<Pending>, url: Url, now: Time) {
+    pub(crate) fn fall_back(&self, mut lease: Lease<Box<Pending>>, url: Url, now: Time) {
         let host = lease.payload_mut().becomes(url);
         let past = lease.payload_mut().past.get_or_insert_default();
         past.hops += 1;
@@ -91,7 +91,7 @@ impl Shard {
     }
 
     /// A target that waited for a dead https host starts over as plain http.
-    pub(crate) fn start_over(&self, finishing: Finishing<Pending>, url: Url) {
+    pub(crate) fn start_over(&self, finishing: Finishing<Box<Pending>>, url: Url) {
         let now = self.run.clock.now();
         let mut pending = self.take_out(finishing);
         pending.becomes(url);
@@ -99,7 +99,7 @@ impl Shard {
     }
 
     /// Admits the target here, or sends it to the shard that owns its host.
-    fn pass_on(&self, pending: Pending, now: Time) {
+    fn pass_on(&self, pending: Box<Pending>, now: Time) {
         match shard_of(&pending.host(), self.run.shards()) {
             owner if owner == self.index => self.admit_one(pending, now),
             owner => {
@@ -110,7 +110,7 @@ impl Shard {
     }
 
     /// Queues the target under another host, in this shard or in the one that owns it.
-    fn send_to(&self, lease: Lease<Pending>, host: &HostKey, signal: Signal, now: Time) {
+    fn send_to(&self, lease: Lease<Box<Pending>>, host: &HostKey, signal: Signal, now: Time) {
         if shard_of(host, self.run.shards()) == self.index {
             let name = self.name_needed(host);
             self.frontier.borrow_mut().hop(lease, signal, host, name, now);
@@ -122,7 +122,7 @@ impl Shard {
     }
 
     /// Takes a target out of this frontier, with what it counted for it.
-    fn take_out(&self, finishing: Finishing<Pending>) -> Pending {
+    fn take_out(&self, finishing: Finishing<Box<Pending>>) -> Box<Pending> {
         let (leases, admitted_at) = (finishing.attempts(), finishing.admitted_at());
         let (mut pending, finishing) = finishing.split();
         self.frontier.borrow_mut().settle(finishing);

@@ -87,7 +87,7 @@ pub struct Run {
     shards: Vec<JoinHandle<Result<(), ClientError>>>,
     writer: Option<WriterThread>,
     /// Kept so that a shard can reach another one for as long as the run goes on.
-    _inboxes: Vec<mpsc::Sender<Pending>>,
+    _inboxes: Vec<mpsc::Sender<Box<Pending>>>,
     asked: u32,
 }
 

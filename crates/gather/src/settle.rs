@@ -30,7 +30,7 @@ impl Shard {
         }
     }
 
-    fn end_untried(&self, mut finishing: Finishing<Pending>, failure: Failure) {
+    fn end_untried(&self, mut finishing: Finishing<Box<Pending>>, failure: Failure) {
         self.feed.took(finishing.payload_mut());
         if let Some(plain) = self.plain_http(finishing.payload(), failure.kind) {
             return self.start_over(finishing, plain);
@@ -79,7 +79,7 @@ impl Shard {
     }
 
     /// Nobody waits for this target any more: it leaves without a record.
-    pub(crate) fn abandon(&self, lease: Lease<Pending>, now: Time) {
+    pub(crate) fn abandon(&self, lease: Lease<Box<Pending>>, now: Time) {
         let finishing = self.frontier.borrow_mut().release(lease, Signal::Nothing, now);
         self.forget(finishing);
     }
@@ -90,11 +90,12 @@ impl Shard {
         if self.swept.replace(abandoned) == abandoned {
             return;
         }
-        let unwanted = self.frontier.borrow_mut().take_waiting(Pending::is_unwanted, now);
+        let unwanted =
+            self.frontier.borrow_mut().take_waiting(|pending| pending.is_unwanted(), now);
         unwanted.into_iter().for_each(|finishing| self.forget(finishing));
     }
 
-    fn forget(&self, finishing: Finishing<Pending>) {
+    fn forget(&self, finishing: Finishing<Box<Pending>>) {
         self.frontier.borrow_mut().settle(finishing);
         self.run.count_forgotten();
     }

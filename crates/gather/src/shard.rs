@@ -59,13 +59,13 @@ pub(crate) struct ShardParts {
     pub(crate) written: Arc<Written>,
     pub(crate) report: Arc<ShardReport>,
     /// The inboxes of all shards, this one's included.
-    pub(crate) neighbours: Vec<mpsc::WeakSender<Pending>>,
+    pub(crate) neighbours: Vec<mpsc::WeakSender<Box<Pending>>>,
 }
 
 pub(crate) struct Shard {
     pub(crate) index: usize,
     pub(crate) run: Arc<Shared>,
-    pub(crate) frontier: RefCell<Frontier<Pending>>,
+    pub(crate) frontier: RefCell<Frontier<Box<Pending>>>,
     pub(crate) client: Client,
     /// The memory for bodies, which all shards share.
     memory: Option<Arc<MemoryBudget>>,
@@ -80,8 +80,8 @@ pub(crate) struct Shard {
     pub(crate) settled: Cell<u64>,
     pub(crate) troubles: RefCell<Troubles>,
     /// Targets on their way to another shard, and that shard.
-    pub(crate) leaving: RefCell<VecDeque<(usize, Pending)>>,
-    pub(crate) neighbours: Vec<mpsc::WeakSender<Pending>>,
+    pub(crate) leaving: RefCell<VecDeque<(usize, Box<Pending>)>>,
+    pub(crate) neighbours: Vec<mpsc::WeakSender<Box<Pending>>>,
     /// Permits this shard holds, in flight or not; and how many more it asked for.
     pub(crate) held: Cell<u32>,
     pub(crate) wanted: Cell<u32>,
@@ -108,7 +108,7 @@ impl Shard {
         let ShardParts { index, run, feed, memory, batches, written, report, neighbours } = parts;
         // The global rate has a gate of its own, which the shards share.
         let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
-        frontier.set_withdraw(|pending: &Pending| match pending.target.method().is_safe() {
+        frontier.set_withdraw(|pending: &Box<Pending>| match pending.target.method().is_safe() {
             true => Withdraw::Allowed,
             false => Withdraw::Never,
         });
@@ -265,7 +265,7 @@ impl Shard {
 
     /// The next target to fetch, unless nothing may be fetched now; then the loop is told when to
     /// look again.
-    pub(crate) fn next_lease(&self) -> Option<Lease<Pending>> {
+    pub(crate) fn next_lease(&self) -> Option<Lease<Box<Pending>>> {
         let leaving_full = self.leaving.borrow().len() >= LEAVING_TARGETS_MAX;
         if self.outbox.is_behind() || leaving_full || self.run.stop.cause().is_some() {
             return None;
@@ -313,7 +313,7 @@ impl Shard {
     }
 
     /// Whether the frontier is to be asked again at once, since more permits could be had.
-    fn goes_on_after(&self, next: &Next<Pending>) -> bool {
+    fn goes_on_after(&self, next: &Next<Box<Pending>>) -> bool {
         let has_permits = self.unused_permits() > 0;
         if !has_permits && !matches!(next, Next::Empty) {
             self.brakes.note(Brake::Concurrency);
@@ -388,7 +388,7 @@ impl Shard {
                     self.admit_one(Pending::listed(target), now);
                 }
             }
-            Fed::Asked(pending) => self.admit_one(*pending, now),
+            Fed::Asked(pending) => self.admit_one(pending, now),
             Fed::Broken(broken) => {
                 self.run.count_inputs(broken.len());
                 for broken in broken {
@@ -401,7 +401,7 @@ impl Shard {
         }
     }
 
-    pub(crate) fn admit_one(&self, pending: Pending, now: Time) {
+    pub(crate) fn admit_one(&self, pending: Box<Pending>, now: Time) {
         let host = pending.host();
         let name = self.name_needed(&host);
         self.frontier.borrow_mut().admit(&host, pending, name, now);

@@ -80,7 +80,7 @@ impl Shard {
     }
 
     /// A try was cut short by the stop: cancelled with its record, or left pending without one.
-    pub(crate) fn stop_lease(&self, lease: Lease<Pending>, now: Time) {
+    pub(crate) fn stop_lease(&self, lease: Lease<Box<Pending>>, now: Time) {
         let cause = self.run.stop.cause().unwrap_or(Cause::Now);
         if !cause.cancels() {
             self.frontier.borrow_mut().put_back(lease, now);
@@ -96,7 +96,7 @@ impl Shard {
     }
 
     /// What is known of a target that ends while it waits.
-    pub(crate) fn ending(&self, finishing: &Finishing<Pending>) -> Ending {
+    pub(crate) fn ending(&self, finishing: &Finishing<Box<Pending>>) -> Ending {
         let pending = finishing.payload();
         let admitted_at = pending.admitted_at(finishing.admitted_at());
         Ending {

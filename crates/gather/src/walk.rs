@@ -18,7 +18,7 @@ use crate::tally::add;
 
 impl Shard {
     /// Walks one lease after the other for as long as there is one to be had.
-    pub(crate) async fn slot(self: Rc<Self>, first: Lease<Pending>) {
+    pub(crate) async fn slot(self: Rc<Self>, first: Lease<Box<Pending>>) {
         let _stop = StopOnPanic(self.run.stop.clone());
         let seat = self.seats.take();
         let mut next = Some(first);
@@ -31,7 +31,7 @@ impl Shard {
     }
 
     /// One try, and what follows from it.
-    async fn walk(&self, mut lease: Lease<Pending>, seat: &Seat) {
+    async fn walk(&self, mut lease: Lease<Box<Pending>>, seat: &Seat) {
         let started = self.run.clock.now();
         // Handed out before the stop, and not begun: no new requests now.
         if self.run.stop.cause().is_some() {
@@ -66,7 +66,7 @@ impl Shard {
 
     async fn fetch(
         &self,
-        lease: &Lease<Pending>,
+        lease: &Lease<Box<Pending>>,
         asker: Option<&mut Asker>,
         seat: &Seat,
     ) -> Result<Result<Attempt, LocalShortage>, Interrupt> {
@@ -86,7 +86,7 @@ impl Shard {
     }
 
     /// Classifies the attempt and sends the target where the verdict says.
-    fn conclude(&self, mut lease: Lease<Pending>, attempt: Attempt, started: Time, now: Time) {
+    fn conclude(&self, mut lease: Lease<Box<Pending>>, attempt: Attempt, started: Time, now: Time) {
         if let Some(plain) = self.falls_back(&lease, &attempt) {
             return self.fall_back(lease, plain, now);
         }
@@ -128,7 +128,7 @@ impl Shard {
 
     fn finish(
         &self,
-        lease: Lease<Pending>,
+        lease: Lease<Box<Pending>>,
         attempt: Attempt,
         outcome: Outcome,
         signal: Signal,

@@ -19,7 +19,7 @@ use crate::source::intake::shard_of;
 /// What a call needs of an engine. It does not keep the engine alive.
 pub(crate) struct Entrance {
     shared: Arc<Shared>,
-    inboxes: Vec<mpsc::WeakSender<Pending>>,
+    inboxes: Vec<mpsc::WeakSender<Box<Pending>>>,
     places: Arc<Semaphore>,
     places_max: usize,
     asked: AtomicU64,
@@ -28,7 +28,7 @@ pub(crate) struct Entrance {
 impl Entrance {
     pub(super) fn new(
         shared: Arc<Shared>,
-        inboxes: &[mpsc::Sender<Pending>],
+        inboxes: &[mpsc::Sender<Box<Pending>>],
         places_max: usize,
     ) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl Entrance {
         &self.shared
     }
 
-    pub(super) fn inboxes(&self) -> &[mpsc::WeakSender<Pending>] {
+    pub(super) fn inboxes(&self) -> &[mpsc::WeakSender<Box<Pending>>] {
         &self.inboxes
     }
 
