@@ -108,7 +108,7 @@ impl Shard {
         let ShardParts { index, run, feed, memory, batches, written, report, neighbours } = parts;
         // The global rate has a gate of its own, which the shards share.
         let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
-        frontier.set_withdraw(|pending: &Box<Pending>| match pending.target.method().is_safe() {
+        frontier.set_withdraw(|pending| match pending.target.method().is_safe() {
             true => Withdraw::Allowed,
             false => Withdraw::Never,
         });
