@@ -107,7 +107,8 @@ impl Shard {
     pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
         let ShardParts { index, run, feed, memory, batches, written, report, neighbours } = parts;
         // The global rate has a gate of its own, which the shards share.
-        let mut frontier = Frontier::new(&Config { rate: None, ..run.config.clone() });
+        let mut frontier: Frontier<Box<Pending>> =
+            Frontier::new(&Config { rate: None, ..run.config.clone() });
         frontier.set_withdraw(|pending| match pending.target.method().is_safe() {
             true => Withdraw::Allowed,
             false => Withdraw::Never,
