@@ -6,6 +6,7 @@ use fastrand::Rng;
 
 use super::host::{Class, Host, Standing};
 use super::lease::{HostTrust, LeaseId, Reading, Withdraw};
+use super::place::is_crowded;
 use super::{Frontier, HostEvent};
 use crate::time::{Duration, Time};
 
@@ -34,12 +35,42 @@ pub(super) struct Ready {
 
 impl Ready {
     pub(super) fn push(&mut self, class: Class, index: u32, stamp: u64) {
+        match self.queue(class) {
+            None => self.fresh.push((index, stamp)),
+            Some(queue) => queue.push_back((index, stamp)),
+        }
+    }
+
+    /// Drops the old entries of a queue once they outnumber the hosts.
+    pub(super) fn make_room<P>(&mut self, class: Class, hosts: &[Option<Host<P>>]) {
+        let is_current = |&(index, stamp): &(u32, u64)| is_current(hosts, index, stamp);
+        let Some(queue) = self.queue(class) else {
+            if is_crowded(self.fresh.len(), hosts.len()) {
+                self.fresh.retain(is_current);
+            }
+            return;
+        };
+        if is_crowded(queue.len(), hosts.len()) {
+            queue.retain(is_current);
+        }
+    }
+
+    /// All entries, old ones included.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let queues =
+            [&self.proven_breadth, &self.proven_depth, &self.suspect_breadth, &self.unproven_depth];
+        self.fresh.len() + queues.iter().map(|queue| queue.len()).sum::<usize>()
+    }
+
+    /// The queue of a class; that of hosts never asked is a draw, not a queue.
+    fn queue(&mut self, class: Class) -> Option<&mut VecDeque<(u32, u64)>> {
         match class {
-            Class::Fresh => self.fresh.push((index, stamp)),
-            Class::ProvenBreadth => self.proven_breadth.push_back((index, stamp)),
-            Class::ProvenDepth => self.proven_depth.push_back((index, stamp)),
-            Class::SuspectBreadth => self.suspect_breadth.push_back((index, stamp)),
-            Class::UnprovenDepth => self.unproven_depth.push_back((index, stamp)),
+            Class::Fresh => None,
+            Class::ProvenBreadth => Some(&mut self.proven_breadth),
+            Class::ProvenDepth => Some(&mut self.proven_depth),
+            Class::SuspectBreadth => Some(&mut self.suspect_breadth),
+            Class::UnprovenDepth => Some(&mut self.unproven_depth),
         }
     }
 
@@ -77,7 +108,7 @@ fn any<P>(fresh: &mut Vec<(u32, u64)>, hosts: &[Option<Host<P>>], rng: &mut Rng)
     None
 }
 
-fn is_current<P>(hosts: &[Option<Host<P>>], index: u32, stamp: u64) -> bool {
+pub(super) fn is_current<P>(hosts: &[Option<Host<P>>], index: u32, stamp: u64) -> bool {
     hosts[index as usize].as_ref().is_some_and(|host| host.stamp == stamp)
 }
 

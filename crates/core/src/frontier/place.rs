@@ -3,10 +3,18 @@
 use std::cmp::Reverse;
 
 use super::Frontier;
+use super::choose::is_current;
 use super::host::{Host, Name, Place, Standing};
 use super::lease::Reading;
 use crate::config::{HOST_CONCURRENCY_BASE, HostConcurrency};
 use crate::time::Time;
+
+/// Whether a queue has so many entries that most of them must be old: a host has one valid entry
+/// in all queues together. Old ones are dropped where they are met, but a queue that is not asked
+/// for long meets none, and must not grow with the targets.
+pub(super) const fn is_crowded(entries: usize, hosts: usize) -> bool {
+    entries >= 64 + 2 * hosts
+}
 
 /// Hosts without work that are remembered for their standing, and at most for their clocks.
 const IDLE_HOSTS: usize = 4096;
@@ -31,9 +39,25 @@ impl<P> Frontier<P> {
                 self.idle.push_back((index, stamp));
                 self.sweep_idle(now);
             }
-            Place::Blocked => self.blocked.push((index, stamp)),
-            Place::Timer(at) => self.timers.push(Reverse((at, stamp, index))),
-            Place::Ready(class) => self.ready.push(class, index, stamp),
+            Place::Blocked => {
+                if is_crowded(self.blocked.len(), self.hosts.len()) {
+                    let hosts = &self.hosts;
+                    self.blocked.retain(|&(index, stamp)| is_current(hosts, index, stamp));
+                }
+                self.blocked.push((index, stamp));
+            }
+            Place::Timer(at) => {
+                if is_crowded(self.timers.len(), self.hosts.len()) {
+                    let hosts = &self.hosts;
+                    self.timers
+                        .retain(|&Reverse((_, stamp, index))| is_current(hosts, index, stamp));
+                }
+                self.timers.push(Reverse((at, stamp, index)));
+            }
+            Place::Ready(class) => {
+                self.ready.make_room(class, &self.hosts);
+                self.ready.push(class, index, stamp);
+            }
         }
     }
 
@@ -152,6 +176,56 @@ impl<P> Frontier<P> {
             } else {
                 self.idle.push_back((index, stamp));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::frontier::{NameNeeded, Next, Reading, Signal};
+    use crate::target::{HostKey, Scheme};
+
+    /// Entries in all queues in the midst of a run with `targets` targets of each of `hosts` hosts,
+    /// one answer coming after the other.
+    fn entries_amid(hosts: u16, targets: u32, concurrency: u32) -> usize {
+        let config = Config {
+            concurrency: NonZeroU32::new(concurrency).expect("not zero"),
+            host_concurrency: HostConcurrency::Share,
+            ..Config::default()
+        };
+        let mut frontier: Frontier<u32> = Frontier::new(&config);
+        frontier.set_reading(Reading::Done);
+        for n in 0..targets {
+            for port in 0..hosts {
+                let key = HostKey::new(Scheme::Http, "a.example", port);
+                frontier.admit(&key, n, NameNeeded::No, Time::ZERO);
+            }
+        }
+        let mut leases = VecDeque::new();
+        for ms in 0..u64::from(targets) * u64::from(hosts) / 2 {
+            let now = Time::from_millis(ms);
+            while let Next::Lease(lease) = frontier.next(now) {
+                leases.push_back(lease);
+            }
+            let answered = leases.pop_front().expect("there is work for half of the run");
+            let finishing = frontier.release(answered, Signal::Answered, now);
+            frontier.settle(finishing);
+        }
+        frontier.ready.len() + frontier.blocked.len() + frontier.timers.len()
+    }
+
+    #[test]
+    fn queues_grow_with_the_hosts_and_not_with_the_targets() {
+        for (hosts, concurrency) in [(1, 4), (1, 50), (20, 50), (200, 50), (200, 400)] {
+            let entries = entries_amid(hosts, 4_000 / u32::from(hosts) + 100, concurrency);
+            // Seven queues, each at most twice the hosts and a little.
+            let most = 7 * (65 + 2 * usize::from(hosts));
+            assert!(entries <= most, "{entries} entries for {hosts} hosts at {concurrency}");
         }
     }
 }
