@@ -92,7 +92,8 @@ fn the_rate_of_all_requests_holds_in_any_second_and_is_used() {
         let bed = bed(urls).shards(shards).config(|config| config.rate = per_second(50.0));
         let done = bed.run().all_ok(150);
         let busiest = busiest_second(&server, None);
-        assert!((40..=53).contains(&busiest), "{busiest} in a second, {shards} shards");
+        // A limit for each shard, or a burst, would be twice the rate; a busy server sees some late.
+        assert!((40..=65).contains(&busiest), "{busiest} in a second, {shards} shards");
         assert!(done.summary.wall >= 2.8, "150 at 50 a second: {}", done.summary.wall);
         assert_eq!(done.summary.bound.by, "rate", "{:?}", done.summary.bound);
     }
@@ -107,7 +108,7 @@ fn the_rate_of_each_host_holds_in_any_second_and_is_used() {
         let done = bed.run().all_ok(90);
         for host in 0..3 {
             let busiest = busiest_second(&server, Some(host));
-            assert!((15..=22).contains(&busiest), "{busiest} in a second, {shards} shards");
+            assert!((15..=27).contains(&busiest), "{busiest} in a second, {shards} shards");
         }
         assert!(done.summary.wall >= 1.4, "30 at 20 a second: {}", done.summary.wall);
         assert_eq!(done.summary.bound.by, "host_rate", "{:?}", done.summary.bound);

@@ -33,7 +33,9 @@ fn a_redirect_to_another_host_is_one_try_in_any_shard() {
             let last = record.final_url.as_ref().expect("it was led on");
             assert!(last.ends_with(&format!("/ok?n={}", record.n)));
         }
-        assert_eq!(server.hits(), 1200);
+        // A probe given up for others on a busy machine is walked again, from the first hop.
+        let hits = server.hits();
+        assert!((1200..=1200 + 3 * done.summary.given_up).contains(&hits), "{hits}");
     }
 }
 

@@ -104,7 +104,9 @@ fn a_drain_lets_what_is_in_flight_end_and_starts_nothing() {
         assert_eq!(done.summary.ended, Ended::Stopped);
         let hits = server.hits();
         assert!((20..40).contains(&hits), "{hits}");
-        assert_eq!(done.count("ok") as u64, hits, "what was begun has ended");
+        let ended = done.count("ok") as u64;
+        let once = ended..=ended + done.summary.given_up;
+        assert!(once.contains(&hits), "what was begun has ended: {ended} of {hits}");
     }
 }
 
