@@ -72,14 +72,7 @@ fn pace(summary: &Summary) -> [(&'static str, String); 3] {
                 n(c.peak.into())
             ),
         ),
-        (
-            "one by one",
-            format!(
-                "{}, so {} times as fast",
-                s(summary.one_by_one),
-                human::figures(summary.speedup)
-            ),
-        ),
+        ("one by one", one_by_one(summary)),
         (
             "time_total",
             format!(
@@ -139,6 +132,15 @@ fn machine(summary: &Summary) -> [(&'static str, String); 3] {
             ),
         ),
     ]
+}
+
+fn one_by_one(summary: &Summary) -> String {
+    let time = human::seconds(summary.one_by_one);
+    match summary.speedup >= 1.0 {
+        true => format!("{time}, so {} times as fast", human::figures(summary.speedup)),
+        // Polite pauses outweigh the requests: one by one there would be as many of them.
+        false => format!("{time} of requests; the rest of the time was waiting"),
+    }
 }
 
 fn trouble(host: &HostTrouble) -> String {
