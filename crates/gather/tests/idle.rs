@@ -1,10 +1,7 @@
 //! An engine without work does not spin: its thread sleeps. Alone here, to know its threads.
 #![cfg(target_os = "linux")]
 #![expect(clippy::disallowed_methods, reason = "a test without a loop of its own")]
-<<<<<<< HEAD
 
-=======
->>>>>>> core
 use std::fs;
 use std::num::NonZeroUsize;
 use std::time::Duration;
