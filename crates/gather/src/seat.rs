@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -42,13 +42,12 @@ impl Seat {
         lease: LeaseId,
         since: Time,
         target: &Target,
-        try_: F,
-        gone: impl Future<Output = ()>,
+        mut try_: Pin<&mut F>,
+        mut gone: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<F::Output, Interrupt> {
         self.lease.set(Some((lease, since)));
         self.interrupt.set(None);
         self.name.borrow_mut().take();
-        let (mut try_, mut gone) = (pin!(try_), pin!(gone));
         let ended = poll_fn(|context| {
             if let Some(interrupt) = self.interrupt.take() {
                 return Poll::Ready(Err(interrupt));

@@ -1,6 +1,7 @@
 //! One target's walk through a slot: fetch, classify, and where it goes from there.
 
 use std::future::pending;
+use std::pin::pin;
 use std::rc::Rc;
 
 use gather_core::classify::{self, Budget, Context, Step};
@@ -75,13 +76,14 @@ impl Shard {
             Some(past) => past.state(&seat.progress),
             None => TryState { progress: Rc::clone(&seat.progress), ..TryState::default() },
         };
-        let try_ = self.client.fetch(&target.target, &state, None);
-        let gone = async {
+        // Pinned here, and driven by reference: moving a try copies kilobytes.
+        let try_ = pin!(self.client.fetch(&target.target, &state, None));
+        let gone = pin!(async {
             match asker {
                 Some(asker) => asker.gone().await,
                 None => pending().await,
             }
-        };
+        });
         seat.hold(lease.id(), lease.leased_at(), &target.target, try_, gone).await
     }
 
