@@ -17,7 +17,7 @@ use crate::source::{Broken, SourceError};
 
 /// Targets of a host that left its queue before the intake hears of it at once; fewer are told
 /// with the next beat.
-const TOOK_AT_ONCE: u32 = 64;
+const TOOK_AT_ONCE: u32 = 128;
 
 /// What came in.
 pub(crate) enum Fed {

@@ -16,7 +16,7 @@ use crate::stop::{Cause, Stop};
 /// Batches under way to the writer; more make the shards pause.
 pub(crate) const BATCHES_MAX: usize = 8;
 /// Records in a batch, beyond which a shard sends it at once.
-pub(crate) const BATCH_RECORDS: usize = 64;
+pub(crate) const BATCH_RECORDS: usize = 256;
 /// Records between two commits, at most.
 const COMMIT_RECORDS: usize = 1_000;
 /// Time between two commits, at most, while records keep coming.
