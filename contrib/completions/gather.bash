@@ -302,7 +302,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -620,7 +620,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -932,7 +932,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -1246,7 +1246,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -1532,7 +1532,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::attempt::{ChainLink, Failure, Headers, Hold, HttpVersion, Timings, TlsInfo};
+use crate::field::FieldValues;
 use crate::kind::ErrorKind;
 use crate::target::{Place, Tags};
 use crate::time::Duration;
@@ -95,6 +96,8 @@ pub struct Record {
     pub tls: Option<Arc<TlsInfo>>,
     /// Redirects followed.
     pub chain: Vec<ChainLink>,
+    /// What extraction found.
+    pub fields: Option<Box<FieldValues>>,
     /// From the input.
     pub tags: Option<Box<Tags>>,
     /// SHA-256 of the decoded body, where it was computed.
@@ -133,6 +136,7 @@ impl Record {
             timings: Timings::default(),
             tls: None,
             chain: Vec::new(),
+            fields: None,
             tags: None,
             sha256: None,
             body_path: None,

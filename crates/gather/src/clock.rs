@@ -1,7 +1,15 @@
 //! The run's clock: the only place where the engine turns real time into core's numbers.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use gather_core::Time;
 use tokio::time::Instant;
+
+/// Microseconds since 1970, by the system's clock.
+pub(crate) fn unix_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
 
 /// Counts from the start of the run.
 #[derive(Clone, Copy, Debug)]

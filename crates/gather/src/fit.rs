@@ -123,7 +123,7 @@ pub(crate) fn keep<'a>(
                 template.members().any(Field::needs_headers),
                 template.members().any(|field| *field == Field::Sha256),
             ],
-            Format::Jsonl | Format::Csv(_) => {
+            _ => {
                 let fields = &output.fields;
                 [fields.needs_body(), fields.needs_headers(), fields.needs_sha256()]
             }

@@ -9,11 +9,12 @@ use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
 use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, TlsConfigs};
-use gather_store::{BodyStore, OutputSpec, SinkError};
+use gather_store::{BodyStore, OutputSpec, RunInfo, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::account::Account;
+use crate::clock;
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
 use crate::live::Live;
@@ -251,9 +252,10 @@ impl Drop for Run {
 }
 
 fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {
+    let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
     let (specs, views): (Vec<_>, Vec<_>) =
         outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
-    let sinks = gather_store::open_all(&specs).map_err(RunError::Output)?;
+    let sinks = gather_store::open_all(&specs, &info).map_err(RunError::Output)?;
     Ok(sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view }).collect())
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use gather_core::attempt::{Timings, TlsInfo};
 use gather_core::{Outcome, Record};
 use gather_store::{
-    CsvBom, Durability, Existing, Fields, Format, OutputSpec, OutputTarget, SinkError, Template,
-    open,
+    CsvBom, Durability, Existing, Fields, Format, OutputSpec, OutputTarget, RunInfo, SinkError,
+    Template, open,
 };
 
 const RECORDS: u64 = 2_000_000;
@@ -20,13 +20,14 @@ fn main() -> Result<(), SinkError> {
         ("text", Format::Text(Template::Standard)),
     ];
     for (name, format) in formats {
-        let mut sink = open(&OutputSpec {
+        let spec = OutputSpec {
             target: OutputTarget::File(PathBuf::from("/dev/null")),
             format,
             fields: Fields::default(),
             existing: Existing::Overwrite,
             durability: Durability::System,
-        })?;
+        };
+        let mut sink = open(&spec, &RunInfo::new(0, 0))?;
         let mut record = typical();
         let start = Instant::now();
         for n in 0..RECORDS {

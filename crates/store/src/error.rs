@@ -39,6 +39,8 @@ pub enum SinkErrorKind {
     DiskFull,
     /// The reader of the pipe has gone (`| head`): no fault of anybody.
     Closed,
+    /// This build was made without the feature that writes it.
+    NotBuilt,
     /// Whatever else the system says.
     Io,
 }
@@ -66,13 +68,15 @@ impl SinkError {
         Self { kind, path: Some(path.to_owned()), source: None, kept: None }
     }
 
-    /// Two outputs of one run are the same.
-    pub(crate) fn twice(target: &OutputTarget) -> Self {
+    /// An error found about any output, without the system's help.
+    pub(crate) fn of_target(kind: SinkErrorKind, target: &OutputTarget) -> Self {
         let path = match target {
             OutputTarget::Stdout => None,
             OutputTarget::File(path) => Some(path.clone()),
+            // Without its credentials.
+            OutputTarget::Postgres(url) => Some(url.to_string().into()),
         };
-        Self { kind: SinkErrorKind::Twice, path, source: None, kept: None }
+        Self { kind, path, source: None, kept: None }
     }
 
     fn hint(&self) -> &'static str {
@@ -85,6 +89,7 @@ impl SinkError {
             SinkErrorKind::Twice => "name each output once",
             SinkErrorKind::DiskFull => "free some space, then run it again",
             SinkErrorKind::Closed => "nothing to do",
+            SinkErrorKind::NotBuilt => "build gather with the feature of that format",
             SinkErrorKind::Io => "choose another place",
         }
     }
@@ -104,13 +109,14 @@ impl fmt::Display for SinkError {
             SinkErrorKind::Twice => write!(f, "{place} is named twice as an output")?,
             SinkErrorKind::DiskFull => write!(f, "cannot write {place}: no space left")?,
             SinkErrorKind::Closed => write!(f, "{place} was closed by its reader")?,
+            SinkErrorKind::NotBuilt => write!(f, "{place} has a format that this build lacks")?,
             SinkErrorKind::Denied | SinkErrorKind::Io => write!(f, "cannot write {place}")?,
         }
         let said_by_kind = !matches!(self.kind, SinkErrorKind::Denied | SinkErrorKind::Io);
         if let (Some(source), false) = (&self.source, said_by_kind) {
             write!(f, ": {source}")?;
         }
-        if let Some(Position { bytes, records }) = self.kept {
+        if let Some(Position { bytes, records, .. }) = self.kept {
             write!(f, "; {records} whole records ({bytes} bytes) are kept")?;
         }
         write!(f, "; hint: {}", self.hint())

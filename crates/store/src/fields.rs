@@ -38,6 +38,9 @@ pub enum Field {
     TlsSan,
     NumRedirects,
     Chain,
+    Fields,
+    /// `fields.NAME`
+    Extracted(Arc<str>),
     Tags,
     /// `tags.NAME`
     Tag(Arc<str>),
@@ -93,6 +96,7 @@ static KNOWN: &[(Field, &str, In)] = &[
     (Field::TlsSan, "tls.san", In::Asked),
     (Field::NumRedirects, "num_redirects", In::Asked),
     (Field::Chain, "chain", In::Default),
+    (Field::Fields, "fields", In::Default),
     (Field::Tags, "tags", In::Default),
     (Field::Sha256, "sha256", In::Default),
     (Field::BodyPath, "body_path", In::Default),
@@ -109,6 +113,7 @@ impl Field {
     /// As written in `--fields`, CSV headers and templates: `error.kind`, `tags.sku`.
     pub fn name(&self) -> String {
         match self {
+            Self::Extracted(name) => format!("fields.{name}"),
             Self::Tag(name) => format!("tags.{name}"),
             Self::Header(name) => format!("headers.{name}"),
             plain => {
@@ -125,6 +130,7 @@ impl Field {
         }
         match name.split_once('.')? {
             (_, "") => None,
+            ("fields", name) => Some(Self::Extracted(name.into())),
             ("tags", tag) => Some(Self::Tag(tag.into())),
             ("headers", header) => Some(Self::Header(header.to_ascii_lowercase().into())),
             _ => None,
@@ -134,7 +140,7 @@ impl Field {
     /// All names, for a hint.
     pub(crate) fn known_names() -> String {
         let known: Vec<&str> = KNOWN.iter().map(|(_, name, _)| *name).collect();
-        format!("{}, tags.NAME, headers.NAME", known.join(", "))
+        format!("{}, fields.NAME, tags.NAME, headers.NAME", known.join(", "))
     }
 
     /// Whether the headers must be kept for it.
@@ -145,6 +151,7 @@ impl Field {
     /// Where in the record it stands.
     fn rank(&self) -> usize {
         let like = match self {
+            Self::Extracted(_) => &Self::Fields,
             Self::Tag(_) => &Self::Tags,
             Self::Header(_) => &Self::Headers,
             plain => plain,
@@ -249,8 +256,10 @@ impl Fields {
         let mut list = self.list.clone();
         list.sort_by_key(Field::rank);
         let whole = |field: &Field| list.contains(field);
-        let (tags, headers) = (whole(&Field::Tags), whole(&Field::Headers));
+        let (fields, tags) = (whole(&Field::Fields), whole(&Field::Tags));
+        let headers = whole(&Field::Headers);
         list.retain(|field| match field {
+            Field::Extracted(_) => !fields,
             Field::Tag(_) => !tags,
             Field::Header(_) => !headers,
             _ => true,

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use gather_core::FieldValue;
 use gather_core::attempt::{ChainLink, Headers};
 
 use crate::value::Value;
@@ -17,6 +18,10 @@ pub(crate) fn value(out: &mut Vec<u8>, value: &Value<'_>) {
         Value::Json(json) => out.extend_from_slice(json.as_bytes()),
         Value::Chain(chain) => list(out, chain, chain_link),
         Value::Names(names) => list(out, names, |out, name| string(out, name)),
+        Value::Fields(fields) => {
+            object(out, fields.iter().map(|(name, value)| (&**name, value)), extracted);
+        }
+        Value::Extracted(value) => extracted(out, value),
         Value::Tags(tags) => {
             object(out, tags.iter().map(|(name, value)| (&**name, value)), |out, v| string(out, v));
         }
@@ -65,9 +70,13 @@ pub(crate) fn plain(out: &mut Vec<u8>, value: &Value<'_>) {
             date_time(out, *s);
             out.push(b'Z');
         }
-        Value::Chain(_) | Value::Names(_) | Value::Tags(_) | Value::Headers(_) | Value::Json(_) => {
-            self::value(out, value)
-        }
+        Value::Extracted(value) => extracted_plain(out, value),
+        Value::Chain(_)
+        | Value::Names(_)
+        | Value::Fields(_)
+        | Value::Tags(_)
+        | Value::Headers(_)
+        | Value::Json(_) => self::value(out, value),
     }
 }
 
@@ -162,6 +171,28 @@ fn object<'a, T>(
     out.push(b'}');
 }
 
+/// A decimal is a string, so that no reader rounds it.
+fn extracted(out: &mut Vec<u8>, value: &FieldValue) {
+    match value {
+        FieldValue::Null => out.extend_from_slice(b"null"),
+        FieldValue::Bool(true) => out.extend_from_slice(b"true"),
+        FieldValue::Bool(false) => out.extend_from_slice(b"false"),
+        FieldValue::Int(number) => write!(out, "{number}").expect("a Vec takes all"),
+        FieldValue::Decimal(text) | FieldValue::Text(text) => string(out, text),
+        FieldValue::List(values) => list(out, values, extracted),
+    }
+}
+
+fn extracted_plain(out: &mut Vec<u8>, value: &FieldValue) {
+    match value {
+        FieldValue::Null => {}
+        FieldValue::Decimal(text) | FieldValue::Text(text) => {
+            out.extend_from_slice(text.as_bytes())
+        }
+        other => extracted(out, other),
+    }
+}
+
 fn chain_link(out: &mut Vec<u8>, link: &ChainLink) {
     out.extend_from_slice(b"{\"url\":");
     string(out, &link.url);
@@ -246,7 +277,7 @@ fn address(out: &mut Vec<u8>, ip: IpAddr) {
 /// Appends `2026-11-21T10:00:00`, UTC (RFC 3339). Years outside 0 to 9999 have more digits.
 ///
 /// The date is Howard Hinnant's `civil_from_days`, in eras of 400 years from 1 March.
-fn date_time(out: &mut Vec<u8>, unix_s: i64) {
+pub(crate) fn date_time(out: &mut Vec<u8>, unix_s: i64) {
     let days = unix_s.div_euclid(86_400) + 719_468;
     let of_day = unix_s.rem_euclid(86_400).cast_unsigned();
     let era = days.div_euclid(146_097);

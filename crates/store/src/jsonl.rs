@@ -30,6 +30,7 @@ enum Parent {
     Record,
     Error,
     Tls,
+    Fields,
     Tags,
     Headers,
 }
@@ -40,6 +41,7 @@ impl Parent {
             Self::Record => b"",
             Self::Error => b",\"error\":{",
             Self::Tls => b",\"tls\":{",
+            Self::Fields => b",\"fields\":{",
             Self::Tags => b",\"tags\":{",
             Self::Headers => b",\"headers\":{",
         }
@@ -82,6 +84,7 @@ impl Member {
         let (parent, name) = match name.split_once('.') {
             Some(("error", name)) => (Parent::Error, name),
             Some(("tls", name)) => (Parent::Tls, name),
+            Some(("fields", name)) => (Parent::Fields, name),
             Some(("tags", name)) => (Parent::Tags, name),
             Some(("headers", name)) => (Parent::Headers, name),
             _ => (Parent::Record, name.as_str()),

@@ -11,17 +11,22 @@ mod json;
 mod jsonl;
 mod output;
 mod page;
+mod parquet;
+mod postgres;
 #[cfg(test)]
 mod samples;
 mod sink;
+mod sqlite;
 mod text;
 mod value;
+mod xlsx;
 
 pub use bodies::{BodyFile, BodyStore, Stored};
 pub use error::{SinkError, SinkErrorKind};
 pub use fields::{Field, Fields, FieldsError};
 pub use jsonl::Encoder;
 pub use sink::{
-    CsvBom, Durability, Existing, Format, OutputSpec, OutputTarget, Position, Sink, open, open_all,
+    CsvBom, DatabaseUrl, Durability, Existing, Format, OutputSpec, OutputTarget, Position, RunInfo,
+    Sink, open, open_all,
 };
 pub use text::{Template, TemplateError, TemplatePart};

@@ -361,7 +361,7 @@ mod tests {
             disk.record("third\n");
             let position = disk.output.commit().unwrap();
             assert_eq!(disk.held(), "head\nfirst\nsecond\nthird\n", "a disk of {size} bytes");
-            assert_eq!(position, Position { bytes: 24, records: 3 });
+            assert_eq!(position, Position { parts: 0, bytes: 24, records: 3 });
         }
     }
 
@@ -400,7 +400,7 @@ mod tests {
         output.record(|buffer| buffer.extend_from_slice(b"unread\n")).unwrap();
         let error = output.commit().unwrap_err();
         assert_eq!(error.kind, SinkErrorKind::Closed);
-        assert_eq!(error.kept, Some(Position { bytes: 5, records: 1 }));
+        assert_eq!(error.kept, Some(Position { parts: 0, bytes: 5, records: 1 }));
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! What every output is to the engine: write records, commit, finish.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use gather_core::Record;
 
 use crate::csv::Csv;
-use crate::error::SinkError;
+use crate::error::{SinkError, SinkErrorKind};
 use crate::fields::Fields;
+use crate::json;
 use crate::jsonl::Jsonl;
 use crate::output::{self, Output};
 use crate::text::{Template, Text};
+use crate::{parquet, postgres, sqlite, xlsx};
 
 /// One output of a run. It blocks, and is used by one thread.
 ///
@@ -39,10 +42,13 @@ pub trait Sink: Send {
     fn name(&self) -> &str;
 }
 
-/// How far an output has come.
+/// How far an output has come: what the journal keeps of it, and where a resumed run cuts it back to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// Its length in bytes, always at the end of a whole record.
+    /// Files of it that are finished and will not be touched again; 0 where there is only one.
+    pub parts: u32,
+    /// Its length in bytes (of the part being written), always at the end of a whole record; 0
+    /// for a database, which knows its records by their run and number.
     pub bytes: u64,
     /// The records in it, of this run.
     pub records: u64,
@@ -63,6 +69,26 @@ pub struct OutputSpec {
     pub durability: Durability,
 }
 
+/// The run whose records are written. Databases keep the records of many runs apart by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunInfo {
+    /// Unique among runs, and the same after a resume: `2026-11-21T10:00:00Z-4f9a2c`.
+    pub id: Box<str>,
+    /// When it first started, in microseconds since 1970.
+    pub started_unix_us: u64,
+}
+
+impl RunInfo {
+    /// A run that starts at this moment (microseconds since 1970); `random` tells it from others
+    /// of the same second.
+    pub fn new(started_unix_us: u64, random: u64) -> Self {
+        let mut id = Vec::new();
+        json::date_time(&mut id, (started_unix_us / 1_000_000).cast_signed());
+        let moment = String::from_utf8(id).expect("digits and letters");
+        Self { id: format!("{moment}-{:06x}", random & 0xff_ffff).into(), started_unix_us }
+    }
+}
+
 /// Where an output goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutputTarget {
@@ -70,6 +96,40 @@ pub enum OutputTarget {
     Stdout,
     /// A file. Its directory must exist.
     File(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(DatabaseUrl),
+}
+
+/// The URL of a database. Its password is in no message and no debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(Box<str>);
+
+impl DatabaseUrl {
+    /// A URL as the user gave it: `postgres://user:password@host/database?sslmode=require`.
+    pub fn new(url: impl Into<Box<str>>) -> Self {
+        Self(url.into())
+    }
+
+    /// The whole URL, password included: for the connection only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What stands before the last @ is credentials; what follows ? may hold some.
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("postgres", &self.0));
+        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        let place = place.split_once('?').map_or(place, |(place, _)| place);
+        write!(f, "{scheme}://{place}")
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
 }
 
 /// The form of an output.
@@ -81,6 +141,14 @@ pub enum Format {
     Csv(CsvBom),
     /// One line a record, for people. Its template names its members; `fields` says nothing here.
     Text(Template),
+    /// A SQLite database, to which a run is added.
+    Sqlite,
+    /// A PostgreSQL database, to which a run is added.
+    Postgres,
+    /// Apache Parquet with typed columns.
+    Parquet,
+    /// A spreadsheet (Office Open XML).
+    Xlsx,
 }
 
 /// Whether a CSV begins with a byte order mark, which some spreadsheets need to see UTF-8.
@@ -101,6 +169,9 @@ pub enum Existing {
     Refuse,
     /// Replace it.
     Overwrite,
+    /// Go on after this position of the same run. What stands behind it was written and not
+    /// committed, and is cut off; if nothing was committed the file may be missing.
+    Resume(Position),
 }
 
 /// How far a commit goes.
@@ -119,12 +190,16 @@ pub enum Durability {
 /// When its directory is missing or not writable, it is a directory, is being written by another
 /// process, or has something in it and [`Existing::Refuse`] is asked for. A file that is refused
 /// is left as it was.
-pub fn open(spec: &OutputSpec) -> Result<Box<dyn Sink>, SinkError> {
-    let output = Output::open(&spec.target, spec.existing, spec.durability)?;
+pub fn open(spec: &OutputSpec, run: &RunInfo) -> Result<Box<dyn Sink>, SinkError> {
+    let output = || Output::open(&spec.target, spec.existing, spec.durability);
     Ok(match &spec.format {
-        Format::Jsonl => Box::new(Jsonl::new(output, &spec.fields)),
-        Format::Csv(bom) => Box::new(Csv::new(output, &spec.fields, *bom)),
-        Format::Text(template) => Box::new(Text::new(output, template.clone())),
+        Format::Jsonl => Box::new(Jsonl::new(output()?, &spec.fields)),
+        Format::Csv(bom) => Box::new(Csv::new(output()?, &spec.fields, *bom)),
+        Format::Text(template) => Box::new(Text::new(output()?, template.clone())),
+        Format::Sqlite => return sqlite::open(spec, run),
+        Format::Postgres => return postgres::open(spec, run),
+        Format::Parquet => return parquet::open(spec, run),
+        Format::Xlsx => return xlsx::open(spec, run),
     })
 }
 
@@ -132,12 +207,12 @@ pub fn open(spec: &OutputSpec) -> Result<Box<dyn Sink>, SinkError> {
 ///
 /// # Errors
 /// As [`open`], and when two of them are the same.
-pub fn open_all(specs: &[OutputSpec]) -> Result<Vec<Box<dyn Sink>>, SinkError> {
+pub fn open_all(specs: &[OutputSpec], run: &RunInfo) -> Result<Vec<Box<dyn Sink>>, SinkError> {
     for (at, spec) in specs.iter().enumerate() {
         if specs[..at].iter().any(|earlier| earlier.target == spec.target) {
-            return Err(SinkError::twice(&spec.target));
+            return Err(SinkError::of_target(SinkErrorKind::Twice, &spec.target));
         }
         output::check(&spec.target, spec.existing)?;
     }
-    specs.iter().map(open).collect()
+    specs.iter().map(|spec| open(spec, run)).collect()
 }

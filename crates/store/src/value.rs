@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use gather_core::attempt::{ChainLink, Headers};
 use gather_core::target::Tags;
-use gather_core::{Duration, Record};
+use gather_core::{Duration, FieldValue, FieldValues, Record};
 
 use crate::fields::{Field, Repeats};
 use crate::page;
@@ -28,6 +28,8 @@ pub(crate) enum Value<'a> {
     Date(i64),
     Chain(&'a [ChainLink]),
     Names(&'a [Box<str>]),
+    Fields(&'a FieldValues),
+    Extracted(&'a FieldValue),
     Tags(&'a Tags),
     Headers(&'a Headers),
     /// JSON without white space.
@@ -82,6 +84,11 @@ pub(crate) fn value_of<'a>(
         Field::NumRedirects => (answered || !record.chain.is_empty())
             .then_some(Value::Count(record.chain.len() as u64)),
         Field::Chain => some(&record.chain[..]).map(Value::Chain),
+        Field::Fields => record.fields.as_deref().filter(|all| !all.is_empty()).map(Value::Fields),
+        Field::Extracted(name) => {
+            let (_, value) = record.fields.as_deref()?.iter().find(|(known, _)| known == name)?;
+            Some(Value::Extracted(value))
+        }
         Field::Tags => record.tags.as_deref().filter(|tags| !tags.is_empty()).map(Value::Tags),
         Field::Tag(name) => tag(record.tags.as_deref()?, name),
         Field::Headers => {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use gather_core::{Outcome, Record};
 use gather_store::{
-    CsvBom, Durability, Existing, Fields, Format, OutputSpec, OutputTarget, Position, Sink,
-    SinkErrorKind, Template, open, open_all,
+    CsvBom, Durability, Existing, Fields, Format, OutputSpec, OutputTarget, Position, RunInfo,
+    Sink, SinkError, SinkErrorKind, Template,
 };
 
 fn record(n: u64, url: &str) -> Record {
@@ -26,6 +26,14 @@ fn spec(path: &Path, format: Format, fields: &str) -> OutputSpec {
         existing: Existing::Refuse,
         durability: Durability::Disk,
     }
+}
+
+fn open(spec: &OutputSpec) -> Result<Box<dyn Sink>, SinkError> {
+    gather_store::open(spec, &RunInfo::new(0, 0))
+}
+
+fn open_all(specs: &[OutputSpec]) -> Result<Vec<Box<dyn Sink>>, SinkError> {
+    gather_store::open_all(specs, &RunInfo::new(0, 0))
 }
 
 fn write_two(mut sink: Box<dyn Sink>) -> Position {
@@ -61,7 +69,7 @@ fn each_format_writes_what_was_asked() {
         assert_eq!(sink.name(), path.display().to_string());
         let position = write_two(sink);
         assert_eq!(fs::read_to_string(&path).unwrap(), expected);
-        assert_eq!(position, Position { bytes: expected.len() as u64, records: 2 });
+        assert_eq!(position, Position { parts: 0, bytes: expected.len() as u64, records: 2 });
     }
 }
 

@@ -8,7 +8,8 @@ use gather_core::attempt::{ChainLink, Timings};
 use gather_core::target::Place;
 use gather_core::{ErrorKind, Failure, Outcome, Record, RecordError};
 use gather_store::{
-    CsvBom, Durability, Encoder, Existing, Fields, Format, OutputSpec, OutputTarget, Template, open,
+    CsvBom, Durability, Encoder, Existing, Fields, Format, OutputSpec, OutputTarget, RunInfo,
+    Template, open,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -141,14 +142,14 @@ fn take(object: &mut Value, name: &str) -> Option<Value> {
 }
 
 fn csv_of(record: &Record, path: &std::path::Path) -> Vec<u8> {
-    let mut sink = open(&OutputSpec {
+    let spec = OutputSpec {
         target: OutputTarget::File(path.to_owned()),
         format: Format::Csv(CsvBom::None),
         fields: Fields::parse(FIELDS).unwrap(),
         existing: Existing::Overwrite,
         durability: Durability::System,
-    })
-    .unwrap();
+    };
+    let mut sink = open(&spec, &RunInfo::new(0, 0)).unwrap();
     sink.write(record).unwrap();
     sink.finish().unwrap();
     std::fs::read(path).unwrap()

@@ -40,4 +40,12 @@ pub(crate) enum FormatArg {
     Csv,
     /// One line a target, for people.
     Text,
+    /// A SQLite database.
+    Sqlite,
+    /// A PostgreSQL database.
+    Postgres,
+    /// Apache Parquet.
+    Parquet,
+    /// A spreadsheet.
+    Xlsx,
 }

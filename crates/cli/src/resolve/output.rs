@@ -8,7 +8,8 @@ use regex::Regex;
 
 use gather::fetch::{Keep, KeepBody, KeepHeaders, KeepSha256};
 use gather::store::{
-    CsvBom, Durability, Existing, Field, Fields, Format, OutputSpec, OutputTarget, Template,
+    CsvBom, DatabaseUrl, Durability, Existing, Field, Fields, Format, OutputSpec, OutputTarget,
+    Template,
 };
 
 use crate::args::FormatArg;
@@ -110,12 +111,12 @@ pub(super) fn keep(outputs: &[OutputSpec], view: &View) -> Keep {
     let members = |asked: fn(&Field) -> bool| {
         outputs.iter().any(|output| match &output.format {
             Format::Text(template) => template.members().any(asked),
-            Format::Jsonl | Format::Csv(_) => output.fields.list().iter().any(asked),
+            _ => output.fields.list().iter().any(asked),
         })
     };
     let sha256 = outputs.iter().any(|output| match &output.format {
         Format::Text(template) => template.members().any(|field| *field == Field::Sha256),
-        Format::Jsonl | Format::Csv(_) => output.fields.needs_sha256(),
+        _ => output.fields.needs_sha256(),
     });
     let body = view.match_regex.is_some() || members(Field::needs_body);
     Keep {
@@ -133,7 +134,7 @@ fn target(name: &str) -> Result<OutputTarget, CliError> {
         return Err(CliError::usage("--output: an empty name", "write -o results.jsonl"));
     }
     if name.starts_with("postgres://") || name.starts_with("postgresql://") {
-        return Err(usage::later_format("postgres"));
+        return Ok(OutputTarget::Postgres(DatabaseUrl::new(name)));
     }
     let today = jiff::Zoned::now().date().to_string();
     Ok(OutputTarget::File(PathBuf::from(name.replace("{date}", &today))))
@@ -148,9 +149,14 @@ fn format(settings: &Settings, name: &str, target: &OutputTarget) -> Result<Form
         (None, OutputTarget::Stdout) if args.fields.is_some() => FormatArg::Jsonl,
         (None, OutputTarget::Stdout) if std::io::stdout().is_terminal() => FormatArg::Text,
         (None, OutputTarget::Stdout) => FormatArg::Jsonl,
+        (None, OutputTarget::Postgres(_)) => FormatArg::Postgres,
     };
     Ok(match format {
         FormatArg::Jsonl => Format::Jsonl,
+        FormatArg::Sqlite => Format::Sqlite,
+        FormatArg::Postgres => Format::Postgres,
+        FormatArg::Parquet => Format::Parquet,
+        FormatArg::Xlsx => Format::Xlsx,
         FormatArg::Csv => Format::Csv(if args.csv_bom { CsvBom::Utf8 } else { CsvBom::None }),
         FormatArg::Text => Format::Text(match &args.template {
             None => Template::Standard,
@@ -171,6 +177,9 @@ fn by_extension(name: &str, path: &Path) -> Result<FormatArg, CliError> {
     match file.rsplit_once('.').map(|(_, extension)| extension) {
         Some("jsonl" | "ndjson" | "json") => Ok(FormatArg::Jsonl),
         Some("csv") => Ok(FormatArg::Csv),
+        Some("db" | "sqlite" | "sqlite3") => Ok(FormatArg::Sqlite),
+        Some("parquet") => Ok(FormatArg::Parquet),
+        Some("xlsx") => Ok(FormatArg::Xlsx),
         Some("txt" | "text" | "log") => Ok(FormatArg::Text),
         // Devices and descriptors have no extension and take what a pipe takes.
         _ if path.starts_with("/dev") => Ok(FormatArg::Jsonl),

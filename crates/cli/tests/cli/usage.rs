@@ -130,13 +130,13 @@ fn values_that_cannot_be_read_say_how_they_are_written() {
             "write one of: auto, https, http",
         ),
         (
-            "a.example --format parquet",
-            "the format parquet is not available in this version",
+            "a.example --format html",
+            "the format html is not available in this version",
             "use jsonl or csv",
         ),
         (
-            "a.example -o r.xlsx",
-            "the format xlsx is not available in this version",
+            "a.example -o r.html",
+            "the format html is not available in this version",
             "use jsonl or csv",
         ),
         ("a.example --limit 0", "--limit: '0' is not a number from 1", "write 1 or more"),
