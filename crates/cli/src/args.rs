@@ -57,12 +57,27 @@ A bare number is seconds; K, M and G are powers of 1024. Every long flag is also
 [defaults] and [job.NAME] in gather.toml and, as GATHER_CONCURRENCY, an environment variable.
 Exit codes: 0 all ok · 1 our own fault · 2 some targets failed · 3 usage · 4 stopped early";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  gather check https://example.com/ https://example.org/
+  gather check -i domains.txt --expect 'cert_days > 14' --expect 'time_total < 2s'
+  gather check -i domains.txt -o health.jsonl
+
+Where nothing else is said: 500 at once, 5 s a try, no retries. No answer, a TLS error or a 5xx is
+down; another status that --accept does not name is degraded; 429 or a challenge is limited; unknown
+is what our own side could not check. Standard output shows a table on a terminal or with --format
+text, else records with `health` and `health_reason`.
+Exit codes: 0 none is down or unknown · 2 some are · 1, 3, 4 as of fetch";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Fetch a list once; records to stdout or to files
     #[command(after_help = FETCH_EXAMPLES, disable_help_flag = true)]
     Fetch(FetchArgs),
+    /// Check once that targets are up: failing first, exit 2 if any is down
+    #[command(after_help = CHECK_EXAMPLES, disable_help_flag = true)]
+    Check(CheckArgs),
     /// Run a job of gather.toml once; flags given here win
     #[command(disable_help_flag = true)]
     Run(RunArgs),
@@ -148,6 +163,17 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "JOB")]
     pub(crate) job: String,
     /// Flags that win over the job's.
+    #[command(flatten)]
+    pub(crate) fetch: FetchArgs,
+}
+
+/// `gather check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// What is expected of an answer, as 'status in 200..=399' (repeatable)
+    #[arg(long, value_name = "CONDITION", help_heading = "Check")]
+    pub(crate) expect: Vec<gather::check::Expect>,
+    /// What is checked, and how.
     #[command(flatten)]
     pub(crate) fetch: FetchArgs,
 }

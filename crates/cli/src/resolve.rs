@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use gather::core::Config;
 use gather::core::config::{Caps, HostConfig, Redirects, RetryConfig, StopRule, UnsafeMethods};
+use gather::core::frontier::HostTrust;
 
 use gather::fetch::ClientOptions;
 use gather::source::SourceSpec;
@@ -238,6 +239,7 @@ fn config(settings: &Settings) -> Config {
             0 => Redirects::Stop,
             max => Redirects::Follow { max },
         },
+        trust: HostTrust::Earned,
         stop: stop_rule(args.failing.fail_fast, args.failing.max_failures),
         seed: seed(),
     }

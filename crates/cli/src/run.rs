@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gather::live::{Live, Snapshot};
 use gather::store::{Format, OutputSpec, OutputTarget, SinkErrorKind};
-use gather::{Descriptors, Output, Run, RunError, RunOptions, Summary};
+use gather::{Descriptors, Judge, OnRecord, Output, Run, RunError, RunOptions, Summary};
 
 use crate::error::CliError;
 use crate::resolve::{Progress, RunSettings, View};
@@ -37,7 +37,32 @@ pub(crate) fn to_end(
     signals: &Signals,
     failures: Failures,
 ) -> Result<Summary, CliError> {
-    let run = Run::start(options(settings, talk, failures)).map_err(|error| not_started(&error))?;
+    finish(settings, talk, signals, options(settings, talk, failures))
+}
+
+/// Runs these settings to their end; each record is judged, and shown to the caller.
+///
+/// # Errors
+/// As [`to_end`].
+pub(crate) fn judged_to_end(
+    settings: &RunSettings,
+    talk: &Talk,
+    signals: &Signals,
+    judge: Judge,
+    on_record: OnRecord,
+) -> Result<Summary, CliError> {
+    let options = options(settings, talk, Failures::Unsaid);
+    let own = RunOptions { judge: Some(judge), on_record: Some(on_record), ..options };
+    finish(settings, talk, signals, own)
+}
+
+fn finish(
+    settings: &RunSettings,
+    talk: &Talk,
+    signals: &Signals,
+    options: RunOptions,
+) -> Result<Summary, CliError> {
+    let run = Run::start(options).map_err(|error| not_started(&error))?;
     signals.attach(run.stop());
     let watch = Watch::start(run.live(), talk, settings.talk.stats_interval);
     let ended = run.wait();

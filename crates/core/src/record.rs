@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::attempt::{ChainLink, Failure, Headers, Hold, HttpVersion, Timings, TlsInfo};
 use crate::field::FieldValues;
+use crate::health::Finding;
 use crate::kind::ErrorKind;
 use crate::target::{Place, Tags};
 use crate::time::Duration;
@@ -72,6 +73,8 @@ pub struct Record {
     pub place: Option<Box<Place>>,
     /// The result.
     pub outcome: Outcome,
+    /// How well the target is, where it was checked for that.
+    pub health: Option<Box<Finding>>,
     /// When it is not GET.
     pub method: Option<Box<str>>,
     /// The last response's status; 0 if there was none.
@@ -124,6 +127,7 @@ impl Record {
             final_url: None,
             place: None,
             outcome,
+            health: None,
             method: None,
             status_code: 0,
             http_version: HttpVersion::default(),

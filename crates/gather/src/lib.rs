@@ -54,6 +54,7 @@
 //!
 //! None: every part is always there, and what is not called costs nothing at run time.
 
+pub mod check;
 pub mod engine;
 pub mod live;
 pub mod platform;
@@ -99,4 +100,4 @@ pub use platform::Descriptors;
 pub use run::{OnNote, Output, Run, RunError, RunOptions};
 pub use stop::Stop;
 pub use summary::Summary;
-pub use writer::{OnRecord, View};
+pub use writer::{Judge, OnRecord, View};

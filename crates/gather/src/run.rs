@@ -30,7 +30,7 @@ use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
 use crate::writer::{BATCHES_MAX, Batch, Outlet, Writer, Written};
-pub use crate::writer::{OnRecord, View};
+pub use crate::writer::{Judge, OnRecord, View};
 
 /// Targets on their way from other shards to one shard.
 pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
@@ -67,6 +67,8 @@ pub struct RunOptions {
     pub outputs: Vec<Output>,
     /// A directory for bodies, each under the name of its SHA-256.
     pub bodies: Option<PathBuf>,
+    /// Completes each record before it is written, on the writer's thread.
+    pub judge: Option<Judge>,
     /// Is shown every record as it is written, on the writer's thread.
     pub on_record: Option<OnRecord>,
     /// Is told what the operator should know: that concurrency was lowered, and why.
@@ -109,8 +111,16 @@ impl Run {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_from(source: Box<dyn Source>, options: RunOptions) -> Result<Self, RunError> {
-        let RunOptions { mut config, mut client, outputs, bodies, on_record, mut on_note, .. } =
-            options;
+        let RunOptions {
+            mut config,
+            mut client,
+            outputs,
+            bodies,
+            judge,
+            on_record,
+            mut on_note,
+            ..
+        } = options;
         let fit = Fit::new(&config, options.descriptors, options.shards);
         if let (Some(note), Some(on_note)) = (fit.note(), &mut on_note) {
             on_note(&note);
@@ -135,6 +145,7 @@ impl Run {
         let writer = Writer {
             outlets,
             bodies,
+            judge,
             on_record,
             written: Arc::clone(&written),
             stop: stop.clone(),

@@ -24,6 +24,8 @@ const COMMIT_EVERY: Duration = Duration::from_millis(250);
 
 /// Decides whether a sink is shown a record.
 pub type View = Box<dyn Fn(&Record) -> bool + Send>;
+/// Completes each record before it is written.
+pub type Judge = Box<dyn FnMut(&mut Record) + Send>;
 /// Is shown every record as it is written.
 pub type OnRecord = Box<dyn FnMut(&Record) + Send>;
 
@@ -64,6 +66,7 @@ impl Written {
 pub(crate) struct Writer {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) bodies: Option<BodyStore>,
+    pub(crate) judge: Option<Judge>,
     pub(crate) on_record: Option<OnRecord>,
     pub(crate) written: Arc<Written>,
     pub(crate) stop: Stop,
@@ -115,6 +118,9 @@ impl Writer {
 
     fn write(&mut self, mut batch: Batch) -> Result<(), SinkError> {
         for record in &mut batch.records {
+            if let Some(judge) = &mut self.judge {
+                judge(record);
+            }
             self.store_body(record)?;
             for outlet in &mut self.outlets {
                 if outlet.view.as_ref().is_none_or(|shows| shows(record)) {

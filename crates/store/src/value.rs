@@ -55,6 +55,8 @@ pub(crate) fn value_of<'a>(
             None => (repeats == Repeats::Write).then_some(Value::Word("GET")),
         },
         Field::Outcome => Some(Value::Word(record.outcome.as_str())),
+        Field::Health => Some(Value::Word(record.health.as_ref()?.health.as_str())),
+        Field::HealthReason => text(record.health.as_ref()?.reason.as_deref()?),
         Field::StatusCode => count(u64::from(record.status_code)),
         Field::HttpVersion => answered.then(|| Value::Word(record.http_version.as_str())),
         Field::RemoteIp => record.remote_ip.map(Value::Ip),
