@@ -122,19 +122,16 @@ impl Run {
             ..
         } = options;
         let fit = Fit::new(&config, options.descriptors, options.shards);
-        if let (Some(note), Some(on_note)) = (fit.note(), &mut on_note) {
-            on_note(&note);
-        }
+        fit.note().into_iter().zip(on_note.as_mut()).for_each(|(note, tell)| tell(&note));
         fit::apply(&config, &fit, &mut client);
-        let tls = TlsConfigs::new(&client.net.tls, client.net.http);
-        let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
+        let tls = tls_configs(&client)?;
         let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
         fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
         // An option that no request can be made with is told before anything is opened.
         Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
         let credentials = Credentials::of(&client);
-        let bodies = bodies.map(|dir| BodyStore::open(&dir)).transpose();
-        let bodies = bodies.map_err(RunError::Output)?;
+        let bodies =
+            bodies.map(|dir| BodyStore::open(&dir)).transpose().map_err(RunError::Output)?;
         let outlets = open_outlets(outputs)?;
         let stop = Stop::default();
         let asked = config.concurrency;
@@ -142,15 +139,14 @@ impl Run {
         let shared = Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards);
         let shared = Arc::new(shared);
         let written = Arc::new(Written::new(fit.shards));
-        let writer = Writer {
+        let (batches, writer) = start_writer(Writer {
             outlets,
             bodies,
             judge,
             on_record,
             written: Arc::clone(&written),
             stop: stop.clone(),
-        };
-        let (batches, writer) = start_writer(writer)?;
+        })?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake).map_err(RunError::Thread)?;
@@ -260,6 +256,12 @@ impl Drop for Run {
             self.stop.now();
         }
     }
+}
+
+fn tls_configs(client: &ClientOptions) -> Result<Arc<TlsConfigs>, RunError> {
+    TlsConfigs::new(&client.net.tls, client.net.http)
+        .map(Arc::new)
+        .map_err(|error| RunError::Client(ClientError::Net(error)))
 }
 
 fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {

@@ -72,8 +72,8 @@ fn unknown_flags_and_commands_get_the_nearest() {
             "gather --help lists the commands; a host is written http://intranet/",
         ),
         (
-            "check a.example",
-            "gather check is not available in this version",
+            "watch",
+            "gather watch is not available in this version",
             "this version fetches lists: gather fetch --help",
         ),
         ("a.example --resume", "--resume is not available in this version", ""),
