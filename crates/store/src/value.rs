@@ -67,10 +67,7 @@ pub(crate) fn value_of<'a>(
         Field::ErrorKind => record.outcome.error().map(|error| Value::Word(error.kind.as_str())),
         Field::ErrorMessage => text(&record.outcome.error()?.message),
         Field::ErrorRetryable => record.outcome.error().map(|error| Value::Flag(error.retryable)),
-        Field::StartedAt => match record.timings.started_unix_us {
-            0 => None,
-            us => Some(Value::Moment(us)),
-        },
+        Field::StartedAt => moment(record.timings.started_unix_us),
         Field::TimeQueue => seconds(record.time_queue),
         Field::TimeNamelookup => seconds(record.timings.namelookup),
         Field::TimeConnect => seconds(record.timings.connect),
@@ -147,6 +144,11 @@ fn count(count: u64) -> Option<Value<'static>> {
 
 fn some<T>(list: &[T]) -> Option<&[T]> {
     (!list.is_empty()).then_some(list)
+}
+
+/// A try that was never made has no start.
+fn moment(unix_us: u64) -> Option<Value<'static>> {
+    (unix_us != 0).then_some(Value::Moment(unix_us))
 }
 
 /// A phase of less than half a microsecond did not happen.
