@@ -133,8 +133,7 @@ impl Run {
         let bodies =
             bodies.map(|dir| BodyStore::open(&dir)).transpose().map_err(RunError::Output)?;
         let outlets = open_outlets(outputs)?;
-        let stop = Stop::default();
-        let asked = config.concurrency;
+        let (stop, asked) = (Stop::default(), config.concurrency);
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
         let shared = Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards);
         let shared = Arc::new(shared);

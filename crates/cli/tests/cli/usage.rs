@@ -72,7 +72,7 @@ fn unknown_flags_and_commands_get_the_nearest() {
             "gather --help lists the commands; a host is written http://intranet/",
         ),
         (
-            "watch",
+            "watch a.example",
             "gather watch is not available in this version",
             "this version fetches lists: gather fetch --help",
         ),
@@ -87,7 +87,7 @@ fn unknown_flags_and_commands_get_the_nearest() {
         (
             "man nope",
             "there is no command 'nope'",
-            "there are: fetch, run, plan, compare, demo, init, config, completions, man",
+            "there are: fetch, check, run, plan, compare, demo, init, config, completions, man",
         ),
     ]);
 }
