@@ -8,6 +8,7 @@ mod failing;
 mod http;
 mod input;
 mod output;
+mod report;
 mod talk;
 mod time;
 mod view;
@@ -21,6 +22,7 @@ pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
+pub(crate) use report::ReportArgs;
 pub(crate) use talk::{LogFormat, TalkArgs};
 pub(crate) use time::{RetryArgs, TimeArgs};
 pub(crate) use view::ViewArgs;
@@ -130,6 +132,9 @@ pub(crate) struct FetchArgs {
     /// Where records go.
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    /// What is told at the end.
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
     /// What is said on the way.
     #[command(flatten)]
     pub(crate) talk: TalkArgs,

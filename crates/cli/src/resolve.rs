@@ -22,6 +22,7 @@ pub(crate) use output::View;
 use crate::args::LogFormat;
 use crate::error::CliError;
 use crate::reference;
+use crate::report_file::ReportSettings;
 use crate::settings::Settings;
 use crate::values::{CountOrShare, Given};
 
@@ -40,6 +41,8 @@ pub(crate) struct RunSettings {
     pub(crate) view: View,
     /// Where bodies go.
     pub(crate) bodies: Option<PathBuf>,
+    /// What is told at the end.
+    pub(crate) report: Option<ReportSettings>,
     /// How many failures still exit 0.
     pub(crate) allow_failures: Option<CountOrShare>,
     /// What is said.
@@ -102,6 +105,7 @@ impl RunSettings {
             outputs: Vec::new(),
             view: View::default(),
             bodies: None,
+            report: None,
             allow_failures: None,
             talk,
         }
@@ -127,6 +131,7 @@ impl RunSettings {
             outputs,
             view,
             bodies: args.output.bodies.clone(),
+            report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
             allow_failures: args.failing.allow_failures,
             talk: talk(settings),
         })
@@ -158,8 +163,16 @@ pub(crate) fn talk_of(args: &crate::args::TalkArgs) -> TalkSettings {
 }
 
 fn talk(settings: &Settings) -> TalkSettings {
-    let overwrite = if settings.args.output.overwrite { Overwrite::Yes } else { Overwrite::No };
-    TalkSettings { overwrite, ..talk_of(&settings.args.talk) }
+    TalkSettings { overwrite: overwrite(settings), ..talk_of(&settings.args.talk) }
+}
+
+fn overwrite(settings: &Settings) -> Overwrite {
+    if settings.args.output.overwrite { Overwrite::Yes } else { Overwrite::No }
+}
+
+/// The heading of a report where none is given.
+fn title(settings: &Settings) -> &str {
+    settings.job.as_deref().unwrap_or("Fetch")
 }
 
 /// Pairs of keys that cannot both be meant, and what to do.

@@ -9,6 +9,7 @@ use gather::store::{Format, OutputSpec, OutputTarget, SinkErrorKind};
 use gather::{Descriptors, Judge, OnRecord, Output, Run, RunError, RunOptions, Summary};
 
 use crate::error::CliError;
+use crate::report_file::ReportFile;
 use crate::resolve::{Progress, RunSettings, View};
 use crate::signals::Signals;
 use crate::talk::Talk;
@@ -40,6 +41,31 @@ pub(crate) fn to_end(
     finish(settings, talk, signals, options(settings, talk, failures))
 }
 
+/// Runs these settings to their end; the report takes in each record.
+///
+/// # Errors
+/// As [`to_end`].
+pub(crate) fn reported_to_end(
+    settings: &RunSettings,
+    talk: &Talk,
+    signals: &Signals,
+    report: Option<&ReportFile>,
+) -> Result<Summary, CliError> {
+    let mut options = options(settings, talk, Failures::Named);
+    if let Some(report) = report {
+        options.on_record = Some(both(options.on_record.take(), report.on_record()));
+    }
+    finish(settings, talk, signals, options)
+}
+
+fn both(first: Option<OnRecord>, mut second: OnRecord) -> OnRecord {
+    let Some(mut first) = first else { return second };
+    Box::new(move |record| {
+        first(record);
+        second(record);
+    })
+}
+
 /// Runs these settings to their end; each record is judged, and shown to the caller.
 ///
 /// # Errors
@@ -50,8 +76,13 @@ pub(crate) fn judged_to_end(
     signals: &Signals,
     judge: Judge,
     on_record: OnRecord,
+    report: Option<&ReportFile>,
 ) -> Result<Summary, CliError> {
     let options = options(settings, talk, Failures::Unsaid);
+    let on_record = match report {
+        Some(report) => both(Some(on_record), report.on_record()),
+        None => on_record,
+    };
     let own = RunOptions { judge: Some(judge), on_record: Some(on_record), ..options };
     finish(settings, talk, signals, own)
 }

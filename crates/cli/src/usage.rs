@@ -26,8 +26,8 @@ const LATER_COMMANDS: &[&str] =
 
 /// Flags that a later version will have; as keys of a job, too.
 pub(crate) const LATER_KEYS: &[&str] = &[
-    "dedup", "resume", "journal", "extract", "each", "rows", "rules", "every", "report", "notify",
-    "expect", "target",
+    "dedup", "resume", "journal", "extract", "each", "rows", "rules", "every", "notify", "expect",
+    "target",
 ];
 
 /// Formats that a later version will write.

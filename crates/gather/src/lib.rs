@@ -55,7 +55,9 @@
 //! None: every part is always there, and what is not called costs nothing at run time.
 
 pub mod check;
+pub mod digest;
 pub mod engine;
+pub mod human;
 pub mod live;
 pub mod platform;
 pub mod run;

@@ -30,3 +30,4 @@ pub use sink::{
     Sink, open, open_all,
 };
 pub use text::{Template, TemplateError, TemplatePart};
+pub use value::{member_text, moment_text};

@@ -8,7 +8,7 @@ use gather_core::target::Tags;
 use gather_core::{Duration, FieldValue, FieldValues, Record};
 
 use crate::fields::{Field, Repeats};
-use crate::page;
+use crate::{json, page};
 
 /// A member's value, not yet in any form.
 pub(crate) enum Value<'a> {
@@ -106,6 +106,22 @@ pub(crate) fn value_of<'a>(
             (!is_text).then_some(Value::Word("base64"))
         }
     }
+}
+
+/// A member as it stands in a cell; `None` where the record has none.
+pub fn member_text(record: &Record, field: &Field) -> Option<String> {
+    value_of(field, record, Repeats::Write).map(|value| text_of(&value))
+}
+
+/// Microseconds since 1970 as RFC 3339, to the millisecond.
+pub fn moment_text(unix_us: u64) -> String {
+    text_of(&Value::Moment(unix_us))
+}
+
+fn text_of(value: &Value<'_>) -> String {
+    let mut out = Vec::new();
+    json::plain(&mut out, value);
+    String::from_utf8(out).expect("members are text, and base64 is")
 }
 
 fn final_url(record: &Record, repeats: Repeats) -> Option<Value<'_>> {

@@ -17,6 +17,7 @@ use crate::commands::fetch::{SummaryFile, headline};
 use crate::error::{CliError, EXIT_FAILED};
 use crate::human;
 use crate::outcome;
+use crate::report_file::ReportFile;
 use crate::resolve::{Loudness, RunSettings};
 use crate::run;
 use crate::settings::Settings;
@@ -45,6 +46,7 @@ pub(crate) fn check(
     let talk = Talk::new(&run.talk);
     talk.note(&headline(settings, &run));
     let summary_file = SummaryFile::reserve(&run.talk)?;
+    let report = run.report.as_ref().map(ReportFile::reserve).transpose()?;
     let signals = Signals::watch(talk.clone())?;
     let up_max = match run.talk.loudness {
         Loudness::Verbose => ROWS_MAX,
@@ -59,7 +61,12 @@ pub(crate) fn check(
         &signals,
         check::judge(expected.to_vec()),
         Box::new(move |record| locked(&seen).add(record)),
+        report.as_ref(),
     )?;
+    if let Some(report) = report {
+        report.write()?;
+        talk.note(&report.said());
+    }
     summary_file.write(&summary)?;
     let board = locked(&board);
     let line = board.line(&summary);

@@ -5,4 +5,5 @@ mod check;
 mod config;
 mod docs;
 mod fetch;
+mod report;
 mod usage;
