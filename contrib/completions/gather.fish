@@ -90,6 +90,10 @@ xlsx\t'A spreadsheet'"
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -166,6 +170,10 @@ xlsx\t'A spreadsheet'"
 complete -c gather -n "__fish_gather_using_subcommand check" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -241,6 +249,10 @@ xlsx\t'A spreadsheet'"
 complete -c gather -n "__fish_gather_using_subcommand run" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -316,6 +328,10 @@ xlsx\t'A spreadsheet'"
 complete -c gather -n "__fish_gather_using_subcommand plan" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -391,6 +407,10 @@ xlsx\t'A spreadsheet'"
 complete -c gather -n "__fish_gather_using_subcommand compare" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -479,6 +499,10 @@ xlsx\t'A spreadsheet'"
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
