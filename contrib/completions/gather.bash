@@ -70,7 +70,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__check)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --expect --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --expect --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -248,6 +248,18 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --addresses)
+                    COMPREPLY=($(compgen -W "open public" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-body)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -376,7 +388,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__compare)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -550,6 +562,18 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --addresses)
+                    COMPREPLY=($(compgen -W "open public" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-body)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -706,7 +730,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__config__subcmd__show)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --job --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --job --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -884,6 +908,18 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --addresses)
+                    COMPREPLY=($(compgen -W "open public" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-body)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1038,7 +1074,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__fetch)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1209,6 +1245,18 @@ _gather() {
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --addresses)
+                    COMPREPLY=($(compgen -W "open public" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny-address)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1368,7 +1416,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__plan)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1539,6 +1587,18 @@ _gather() {
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --addresses)
+                    COMPREPLY=($(compgen -W "open public" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny-address)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1670,7 +1730,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__run)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1841,6 +1901,18 @@ _gather() {
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --addresses)
+                    COMPREPLY=($(compgen -W "open public" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny-address)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -69,6 +69,10 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l connect-to -d 'C
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-headers -d 'The head of a response' -r
@@ -108,6 +112,7 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -s 4 -l ipv4 -d 'IP
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l overwrite -d 'Replace outputs that exist'
@@ -149,6 +154,10 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l connect-to -d 'C
 complete -c gather -n "__fish_gather_using_subcommand check" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand check" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l max-headers -d 'The head of a response' -r
@@ -188,6 +197,7 @@ complete -c gather -n "__fish_gather_using_subcommand check" -s 4 -l ipv4 -d 'IP
 complete -c gather -n "__fish_gather_using_subcommand check" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand check" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand check" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand check" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand check" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand check" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand check" -l overwrite -d 'Replace outputs that exist'
@@ -228,6 +238,10 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l connect-to -d 'Con
 complete -c gather -n "__fish_gather_using_subcommand run" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand run" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l max-headers -d 'The head of a response' -r
@@ -267,6 +281,7 @@ complete -c gather -n "__fish_gather_using_subcommand run" -s 4 -l ipv4 -d 'IPv4
 complete -c gather -n "__fish_gather_using_subcommand run" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand run" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand run" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand run" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand run" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand run" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand run" -l overwrite -d 'Replace outputs that exist'
@@ -307,6 +322,10 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l connect-to -d 'Co
 complete -c gather -n "__fish_gather_using_subcommand plan" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand plan" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l max-headers -d 'The head of a response' -r
@@ -346,6 +365,7 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -s 4 -l ipv4 -d 'IPv
 complete -c gather -n "__fish_gather_using_subcommand plan" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l overwrite -d 'Replace outputs that exist'
@@ -386,6 +406,10 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l connect-to -d 
 complete -c gather -n "__fish_gather_using_subcommand compare" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand compare" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l max-headers -d 'The head of a response' -r
@@ -425,6 +449,7 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -s 4 -l ipv4 -d '
 complete -c gather -n "__fish_gather_using_subcommand compare" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l overwrite -d 'Replace outputs that exist'
@@ -478,6 +503,10 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-headers -d 'The head of a response' -r
@@ -517,6 +546,7 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l overwrite -d 'Replace outputs that exist'

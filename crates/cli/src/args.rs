@@ -3,6 +3,7 @@
 //! This is the one list of names: help, completions, man pages, the keys of a job in
 //! `gather.toml` and the `GATHER_*` variables all derive from it.
 
+mod addresses;
 mod concurrency;
 mod failing;
 mod http;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use addresses::{AddressArgs, AddressesArg};
 pub(crate) use concurrency::ConcurrencyArgs;
 pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
@@ -120,6 +122,9 @@ pub(crate) struct FetchArgs {
     /// What is sent, and over what.
     #[command(flatten)]
     pub(crate) http: HttpArgs,
+    /// Where to.
+    #[command(flatten)]
+    pub(crate) addresses: AddressArgs,
     /// How large.
     #[command(flatten)]
     pub(crate) caps: CapsArgs,

@@ -3,6 +3,7 @@
 //! No IO, no async, no clock and no unseeded randomness: time and seeds are arguments, so a run
 //! can be simulated and replayed.
 
+pub mod address;
 pub mod attempt;
 pub mod classify;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod retry_after;
 pub mod target;
 pub mod time;
 
+pub use address::{AddressPolicy, Provenance};
 pub use attempt::{Attempt, End, Failure, Sent, Timings};
 pub use classify::{Step, Verdict, classify};
 pub use config::Config;

@@ -6,7 +6,9 @@ use std::time::Instant;
 use gather_core::attempt::{
     BodySummary, ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter,
 };
-use gather_core::{Attempt, Duration, End, Failure, HostKey, Sent, Target, Timings, retry_after};
+use gather_core::{
+    Attempt, Duration, End, Failure, HostKey, Provenance, Sent, Target, Timings, retry_after,
+};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use hyper::body::{Body as _, Incoming};
@@ -45,6 +47,8 @@ pub(crate) struct Report<'w> {
     /// The connection of the last request, and what had passed over it before.
     pub(crate) last: Option<Passed>,
     was_sent: bool,
+    /// Where `url` came from.
+    from: Provenance,
 }
 
 /// How much had passed over a connection before a request was sent.
@@ -71,7 +75,12 @@ impl Passed {
 }
 
 impl Report<'_> {
-    pub(crate) fn new(url: &Url, chain: Vec<ChainLink>, started_unix_us: u64) -> Self {
+    pub(crate) fn new(
+        url: &Url,
+        chain: Vec<ChainLink>,
+        from: Provenance,
+        started_unix_us: u64,
+    ) -> Self {
         Self {
             url: without_userinfo(url),
             chain,
@@ -81,6 +90,7 @@ impl Report<'_> {
             connection: None,
             last: None,
             was_sent: false,
+            from,
         }
     }
 
@@ -156,6 +166,11 @@ impl Try<'_> {
             self.drain(&origin, held, response.into_body()).await;
             report.chain.push(ChainLink { url: report.url.as_str().into(), status });
             outgoing.redirected(status);
+            if let Some(connection) = &report.connection
+                && report.from == Provenance::Operator
+            {
+                report.from = self.shard.dialer.leads_from(&key, connection.remote_ip);
+            }
             if HostKey::of(&next).as_ref() != Some(&key) {
                 return Ok(End::Hop(next));
             }
@@ -222,7 +237,12 @@ impl Try<'_> {
         let Shard { pool, dialer, deadlines, .. } = self.shard;
         let is_first = report.connection.is_none();
         let before = if is_first { Duration::ZERO } else { self.started.elapsed() };
-        let held = pool.acquire(origin, freshness, dialer, self.progress, deadlines.now()).await?;
+        let now = deadlines.now();
+        let held = pool.acquire(origin, freshness, dialer, report.from, self.progress, now).await?;
+        if let Err(blocked) = dialer.may_use(&origin.key, held.link().remote_ip, report.from) {
+            pool.give_back(origin, held, now);
+            return Err(blocked.into());
+        }
         if let Some(dialled) = held.dialled {
             let at = |took: Duration| if took.is_zero() { took } else { before + took };
             report.timings.namelookup = at(dialled.namelookup);

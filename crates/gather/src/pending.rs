@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use gather_core::attempt::ChainLink;
-use gather_core::{Attempt, Duration, Target, Time};
+use gather_core::{Attempt, Duration, Provenance, Target, Time};
 use gather_fetch::{Progress, TryState};
 use url::Url;
 
@@ -34,6 +34,8 @@ pub(crate) struct Past {
     pub(crate) url: Option<Url>,
     /// The redirects so far.
     pub(crate) chain: Vec<ChainLink>,
+    /// Where that URL came from.
+    pub(crate) from: Provenance,
     /// What is left of the time for one try after a redirect.
     pub(crate) time_left: Option<Duration>,
     /// The last try that was not final.
@@ -93,6 +95,7 @@ impl Past {
         TryState {
             url: self.url.clone(),
             chain: self.chain.clone(),
+            from: self.from,
             time_left: self.time_left,
             progress: Rc::clone(progress),
         }

@@ -2,7 +2,7 @@
 
 use gather_core::frontier::{Finishing, Lease, Signal};
 use gather_core::target::SchemeFrom;
-use gather_core::{Attempt, Duration, End, ErrorKind, HostKey, Scheme, Time};
+use gather_core::{Attempt, Duration, End, ErrorKind, HostKey, Provenance, Scheme, Time};
 use gather_fetch::ClientOptions;
 use url::Url;
 
@@ -19,6 +19,8 @@ impl Shard {
         signal: Signal,
         now: Time,
     ) {
+        let before = lease.payload().past.as_ref().map_or(Provenance::default(), |past| past.from);
+        let from = self.client.leads_from(&attempt, before);
         let End::Hop(url) = attempt.end else {
             unreachable!("a verdict to hop comes from an attempt that ended in a hop");
         };
@@ -30,6 +32,7 @@ impl Shard {
         past.is_between = true;
         past.url = Some(*url);
         past.chain = attempt.chain;
+        past.from = from;
         past.time_left = Some(left);
         self.send_to(lease, &host, signal, now);
     }
