@@ -1,11 +1,12 @@
 //! The client of one shard: its connections, its deadlines, and what all its requests share.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gather_core::attempt::ChainLink;
@@ -24,6 +25,7 @@ use crate::pool::{Pool, PoolLimits, PoolStats};
 use crate::progress::{Phase, Progress};
 use crate::request::{AcceptEncoding, HeaderOptions, RequestDefaults, Secret, Sign};
 use crate::tls::TlsConfigs;
+use crate::wall::WallClock;
 
 /// How the tries of a run are made.
 #[derive(Clone)]
@@ -141,12 +143,15 @@ pub struct TryState {
     pub time_left: Option<Duration>,
     /// Where to say how far the try has come.
     pub progress: Rc<Progress>,
+    /// When the try began, if the clock was just read; else it is read.
+    pub started: Option<Instant>,
 }
 
 /// Makes tries. One per shard, on one thread, in a tokio `LocalSet`.
 pub struct Client {
     shard: Shard,
     timeout: Duration,
+    wall: WallClock,
 }
 
 /// What the tries of a shard share.
@@ -196,7 +201,7 @@ impl Client {
             memory: options.memory.filter(|_| options.keep.body != KeepBody::No),
             content_types: RefCell::default(),
         };
-        Ok(Self { shard, timeout: options.timeout })
+        Ok(Self { shard, timeout: options.timeout, wall: WallClock::new() })
     }
 
     /// Makes one try of `target`. A failed one is an attempt, too.
@@ -216,12 +221,16 @@ impl Client {
         state: &TryState,
         writer: Option<&mut dyn BodyWriter>,
     ) -> Result<Attempt, LocalShortage> {
-        let started = Instant::now();
+        let started = state.started.unwrap_or_else(Instant::now);
         let timeout = target.request.as_ref().and_then(|request| request.timeout);
         let time = state.time_left.or(timeout).unwrap_or(self.timeout);
         let watch = self.shard.deadlines.watch(started, time);
-        let url = state.url.as_ref().unwrap_or(&target.url);
-        let mut report = Report::new(url, state.chain.clone(), unix_us());
+        let url = match &state.url {
+            Some(hop) => Cow::Owned(hop.clone()),
+            None => Cow::Borrowed(&target.url),
+        };
+        let started_unix_us = self.wall.unix_us(started);
+        let mut report = Report::new(url, state.chain.clone(), started_unix_us);
         let a_try =
             Try { shard: &self.shard, target, progress: &state.progress, watch: &watch, started };
         let ended = watch.within(pin!(a_try.follow(state.url.as_ref(), &mut report, writer))).await;
@@ -276,7 +285,7 @@ impl Client {
     }
 
     /// A shared connection on which nothing at all came may be dead: the next try dials.
-    fn forget_if_silent(&self, report: &Report<'_>) {
+    fn forget_if_silent(&self, report: &Report<'_, '_>) {
         if let Some(last) = report.last.as_ref().filter(|last| last.is_silent())
             && let Some(key) = HostKey::of(&report.url)
         {
@@ -309,8 +318,3 @@ impl Shard {
 
 /// Enough for the common ones; a server that invents one per response only misses the cache.
 const CONTENT_TYPES_MAX: usize = 16;
-
-fn unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}

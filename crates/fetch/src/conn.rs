@@ -66,6 +66,8 @@ impl H1 {
             .max_headers(caps.header_count_max as usize)
             .max_header_size(header_bytes)
             .max_buf_size(header_bytes.max(MAX_BUF_SIZE_MIN))
+            // A request goes out in one piece: `send` is cheaper than `writev` of one part.
+            .writev(false)
             .handshake(TokioIo::new(io))
             .await?;
         Ok(Self { sender, driver: Some(driver), link, served: 0 })

@@ -1,5 +1,6 @@
 //! The request of a target: constant headers built once, credentials only for their origin.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -263,9 +264,9 @@ impl<'a> Outgoing<'a> {
 }
 
 /// The same URL without user and password.
-pub(crate) fn without_userinfo(url: &Url) -> Url {
-    let mut url = url.clone();
+pub(crate) fn without_userinfo(mut url: Cow<'_, Url>) -> Cow<'_, Url> {
     if !url.username().is_empty() || url.password().is_some() {
+        let url = url.to_mut();
         // They fail only where there is no host.
         let _ = url.set_username("");
         let _ = url.set_password(None);
