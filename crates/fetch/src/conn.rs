@@ -104,8 +104,14 @@ impl H1 {
         .await
     }
 
+    /// Whether the connection is through with a response that was read to its end, and stands.
+    pub(crate) fn is_done(&mut self) -> bool {
+        // Most often the last drive has come so far.
+        (self.driver.is_some() && self.sender.is_ready()) || self.is_usable()
+    }
+
     /// Whether another request may be sent, as far as can be known without asking the peer.
-    /// To be asked when a response is complete, and again after the connection lay idle.
+    /// To be asked after the connection lay idle.
     pub(crate) fn is_usable(&mut self) -> bool {
         drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready()
