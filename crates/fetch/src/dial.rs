@@ -145,6 +145,7 @@ impl Dialer {
         if options.connect_timeout.is_zero() {
             return Err(OptionsError::new("the connect timeout must not be 0"));
         }
+        options.http.check_built()?;
         let admitted = |rule: &ResolveOverride| -> Option<Addresses> {
             let list = rule.addresses.iter().copied().filter(|ip| options.family.admits(*ip));
             Some(interleave(list)).filter(|list| !list.is_empty()).map(Into::into)

@@ -17,6 +17,7 @@ use http::{HeaderMap, Request, Uri};
 use url::{Position, Url};
 
 use crate::conn::{Link, RequestBody};
+use crate::decode;
 use crate::dial::Protocol;
 use crate::pool::Origin;
 
@@ -102,8 +103,7 @@ impl RequestDefaults {
         }
         bare_headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         if options.accept_encoding == AcceptEncoding::All {
-            let codings = HeaderValue::from_static("gzip, br, zstd, deflate");
-            bare_headers.insert(ACCEPT_ENCODING, codings);
+            bare_headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::OFFERED));
         }
         let mut headers = bare_headers.clone();
         if let Some(user_password) = options.basic_auth {
