@@ -26,8 +26,9 @@ pub(crate) fn run(Args {}: &Args) -> Result<ExitCode> {
         let what = if features.is_empty() { "none".to_owned() } else { features.join(",") };
         eprintln!("features: {what}");
         let listed: Vec<_> = features.iter().map(|name| format!("gather/{name}")).collect();
+        let listed = listed.join(",");
         let packages = CRATES.iter().flat_map(|name| ["-p", name]);
-        let rest = ["--features", &listed.join(","), "--", "-D", "warnings"];
+        let rest = ["--features", &listed, "--", "-D", "warnings"];
         if !cargo("clippy", packages.chain(rest))? {
             failed.push(what);
         }
