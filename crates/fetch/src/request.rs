@@ -1,5 +1,6 @@
 //! The request of a target: constant headers built once, credentials only for their origin.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use http::{HeaderMap, Request, Uri};
 use url::{Position, Url};
 
 use crate::conn::{Link, RequestBody};
+use crate::decode;
 use crate::dial::Protocol;
 use crate::pool::Origin;
 
@@ -101,8 +103,7 @@ impl RequestDefaults {
         }
         bare_headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         if options.accept_encoding == AcceptEncoding::All {
-            let codings = HeaderValue::from_static("gzip, br, zstd, deflate");
-            bare_headers.insert(ACCEPT_ENCODING, codings);
+            bare_headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::OFFERED));
         }
         let mut headers = bare_headers.clone();
         if let Some(user_password) = options.basic_auth {
@@ -263,9 +264,9 @@ impl<'a> Outgoing<'a> {
 }
 
 /// The same URL without user and password.
-pub(crate) fn without_userinfo(url: &Url) -> Url {
-    let mut url = url.clone();
+pub(crate) fn without_userinfo(mut url: Cow<'_, Url>) -> Cow<'_, Url> {
     if !url.username().is_empty() || url.password().is_some() {
+        let url = url.to_mut();
         // They fail only where there is no host.
         let _ = url.set_username("");
         let _ = url.set_password(None);
