@@ -12,6 +12,7 @@ mod output;
 mod report;
 mod talk;
 mod time;
+mod verify;
 mod view;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(crate) use output::{FormatArg, OutputArgs};
 pub(crate) use report::ReportArgs;
 pub(crate) use talk::{LogFormat, TalkArgs};
 pub(crate) use time::{RetryArgs, TimeArgs};
+pub(crate) use verify::{FindingsArg, VerifyArgs};
 pub(crate) use view::ViewArgs;
 
 /// Fetch many URLs: fast, polite, every input accounted for.
@@ -73,6 +75,14 @@ is what our own side could not check. Standard output shows a table on a termina
 text, else records with `health` and `health_reason`.
 Exit codes: 0 none is down or unknown · 2 some are · 1, 3, 4 as of fetch";
 
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  gather verify results.jsonl -i urls.txt
+  gather verify results.jsonl results.csv results.db -i urls.txt -O pages
+  gather verify results.jsonl --format json | jq '.checks[] | select(.faults > 0)'
+
+Exit codes: 0 nothing is wrong · 1 something is, and it is named · 3 usage";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -91,6 +101,9 @@ pub(crate) enum Command {
     /// Fetch the first targets one by one, then concurrently, and set both side by side
     #[command(disable_help_flag = true)]
     Compare(FetchArgs),
+    /// Prove that outputs hold one whole, right record for each input; exit 1 says what is wrong
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// Fetch a small site that runs on this machine: works offline, shows everything
     Demo(DemoArgs),
     /// Write a commented gather.toml to start from

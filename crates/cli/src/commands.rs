@@ -9,6 +9,7 @@ mod fetch;
 mod init;
 mod plan;
 mod print_job;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -59,6 +60,11 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
         Command::Compare(_) => {
             let settings = Settings::load(typed(&["compare"], None), &matches)?;
             ended(compare::compare(&settings)?)
+        }
+        Command::Verify(args) => {
+            let (code, text) = verify::verify(args)?;
+            print(&text)?;
+            Ok(ExitCode::from(code))
         }
         Command::Demo(args) => ended(demo::demo(args)?),
         Command::Init(args) => init::init(&args.path),

@@ -8,3 +8,4 @@ mod docs;
 mod fetch;
 mod report;
 mod usage;
+mod verify;
