@@ -101,7 +101,7 @@ pub(crate) enum Command {
     /// Fetch the first targets one by one, then concurrently, and set both side by side
     #[command(disable_help_flag = true)]
     Compare(FetchArgs),
-    /// Prove that outputs hold one whole, right record for each input; exit 1 says what is wrong
+    /// Prove that outputs hold one whole, right record for each input
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
     /// Fetch a small site that runs on this machine: works offline, shows everything
