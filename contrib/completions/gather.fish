@@ -31,6 +31,7 @@ complete -c gather -n "__fish_gather_needs_command" -f -a "check" -d 'Check once
 complete -c gather -n "__fish_gather_needs_command" -f -a "run" -d 'Run a job of gather.toml once; flags given here win'
 complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a run would do, without a single request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
+complete -c gather -n "__fish_gather_needs_command" -f -a "verify" -d 'Prove that outputs hold one whole, right record for each input'
 complete -c gather -n "__fish_gather_needs_command" -f -a "demo" -d 'Fetch a small site that runs on this machine: works offline, shows everything'
 complete -c gather -n "__fish_gather_needs_command" -f -a "init" -d 'Write a commented gather.toml to start from'
 complete -c gather -n "__fish_gather_needs_command" -f -a "config" -d 'Show the settings in force and where each comes from'
@@ -457,6 +458,18 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -s q -l quiet -d 
 complete -c gather -n "__fish_gather_using_subcommand compare" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l no-progress -d 'No live progress on a terminal'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand verify" -s i -l input -d 'What the run was given with -i, in the same order: lists, CSV, JSONL, also .gz (repeatable)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand verify" -l url -d 'URLs the run was given as arguments, without templates (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l url-field -d 'The column or member of the input that holds the URL, as the run had it' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l limit -d 'The run\'s own --limit' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l only -d 'The run\'s own --only' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l redact-query -d 'The run\'s own --redact-query (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l run -d 'Which run of a database, by its name [default: the journal\'s, or the newest]' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l journal -d 'The run\'s journal [default: OUTPUT.journal, if there is one]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand verify" -s O -l bodies -d 'Where the bodies are, if they were moved' -r -F
+complete -c gather -n "__fish_gather_using_subcommand verify" -l format -d 'How the findings are written: text or json' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c gather -n "__fish_gather_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_using_subcommand demo" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand demo" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
