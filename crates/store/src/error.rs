@@ -41,6 +41,10 @@ pub enum SinkErrorKind {
     Closed,
     /// This build was made without the feature that writes it.
     NotBuilt,
+    /// It is no file that could be replaced, and its format needs one.
+    NotAFile,
+    /// All records are in its spool, and the file could not be made of it.
+    Unbuilt,
     /// Whatever else the system says.
     Io,
 }
@@ -90,6 +94,11 @@ impl SinkError {
             SinkErrorKind::DiskFull => "free some space, then run it again",
             SinkErrorKind::Closed => "nothing to do",
             SinkErrorKind::NotBuilt => "build gather with the feature of that format",
+            SinkErrorKind::NotAFile => "name a file, or choose --format jsonl",
+            SinkErrorKind::Unbuilt => {
+                "all records are in the file of that name with .spool: mend the cause, then go on \
+                 with --resume, or export the spool with gather export"
+            }
             SinkErrorKind::Io => "choose another place",
         }
     }
@@ -110,9 +119,14 @@ impl fmt::Display for SinkError {
             SinkErrorKind::DiskFull => write!(f, "cannot write {place}: no space left")?,
             SinkErrorKind::Closed => write!(f, "{place} was closed by its reader")?,
             SinkErrorKind::NotBuilt => write!(f, "{place} has a format that this build lacks")?,
+            SinkErrorKind::NotAFile => write!(f, "{place} is no file that can be replaced")?,
+            SinkErrorKind::Unbuilt => write!(f, "cannot build {place}")?,
             SinkErrorKind::Denied | SinkErrorKind::Io => write!(f, "cannot write {place}")?,
         }
-        let said_by_kind = !matches!(self.kind, SinkErrorKind::Denied | SinkErrorKind::Io);
+        let said_by_kind = !matches!(
+            self.kind,
+            SinkErrorKind::Denied | SinkErrorKind::Io | SinkErrorKind::Unbuilt
+        );
         if let (Some(source), false) = (&self.source, said_by_kind) {
             write!(f, ": {source}")?;
         }
