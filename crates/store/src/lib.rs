@@ -18,6 +18,7 @@ pub mod read;
 #[cfg(test)]
 mod samples;
 mod sink;
+mod sorted;
 mod spool;
 mod sqlite;
 mod survey;

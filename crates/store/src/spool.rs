@@ -341,16 +341,24 @@ fn is_spooled(format: &Format) -> bool {
 
 /// Refuses what opening would refuse, changing nothing. Also for outputs without a spool.
 pub(crate) fn check(spec: &OutputSpec) -> Result<(), SinkError> {
-    output::check(&spec.target, spec.existing)?;
     if !is_spooled(&spec.format) {
-        return Ok(());
+        return output::check(&spec.target, spec.existing);
     }
+    // The position of a run that goes on is one in the spool.
+    output::check(&spec.target, match spec.existing {
+        Existing::Resume(_) => Existing::Overwrite,
+        other => other,
+    })?;
     let files = Files::of(spec, 0)?;
     let path = files.part(0);
     if path.metadata().is_ok_and(|about| !about.is_file()) {
         return Err(SinkError::of_target(SinkErrorKind::NotAFile, &spec.target));
     }
-    output::check(&OutputTarget::File(path_of(&path)), spec.existing)?;
+    let first = match spec.existing {
+        Existing::Resume(at) => files.part(at.parts),
+        Existing::Refuse | Existing::Overwrite => path,
+    };
+    output::check(&OutputTarget::File(path_of(&first)), spec.existing)?;
     let said = |error| SinkError::io(Some(&files.path), error, None);
     match files.existing().map_err(said)?.first() {
         Some((_, found)) if spec.existing == Existing::Refuse => {

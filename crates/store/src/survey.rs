@@ -11,9 +11,9 @@ use crate::read;
 /// stand in the column `fields` alone; unknown members beyond are left out.
 const NAMES_MAX: usize = 1_000;
 
-/// Members, names and types found in records.
+/// What records that were read back hold: members, the names of extracted fields, their types.
 #[derive(Debug, Default)]
-pub(crate) struct Survey {
+pub struct Survey {
     /// Records looked at.
     pub(crate) records: u64,
     members: u64,
@@ -53,7 +53,7 @@ pub(crate) struct Column {
 
 impl Survey {
     /// Looks at one more record.
-    pub(crate) fn add(&mut self, record: &Record) {
+    pub fn add(&mut self, record: &Record) {
         self.records += 1;
         let fields = record.fields.iter().flat_map(|fields| fields.iter());
         for (at, (name, value)) in fields.enumerate() {
@@ -75,11 +75,12 @@ impl Survey {
     /// The columns of these members: with one for each extracted field beside `fields`.
     pub(crate) fn columns(&self, fields: &Fields) -> Vec<Column> {
         let list = match fields.is_held() {
-            true => self.found(),
-            false => fields.list().to_vec(),
+            true => self.fields(),
+            false => fields.clone(),
         };
+        let list = list.list();
         let mut columns = Vec::with_capacity(list.len());
-        for field in &list {
+        for field in list {
             let kind = match field {
                 Field::Extracted(name) => self.extracted.kind(name),
                 Field::Other(name) => self.others.kind(name),
@@ -96,9 +97,14 @@ impl Survey {
         columns
     }
 
+    /// The members that any record holds, as columns.
+    pub fn fields(&self) -> Fields {
+        Fields::columns(self.found())
+    }
+
     /// The members that any record holds. If they are those of a usual record, all usual ones: a
     /// list without failures has the columns of one with them.
-    pub(crate) fn found(&self) -> Vec<Field> {
+    fn found(&self) -> Vec<Field> {
         let always = [Field::N, Field::Input, Field::Outcome, Field::Attempts];
         let is_usual = always.iter().all(|field| self.members & field.bit() != 0);
         let usual = if is_usual { Fields::default() } else { Fields::columns(Vec::new()) };
@@ -108,7 +114,7 @@ impl Survey {
         list.extend(held.filter(|field| !usual.list().contains(field)).cloned());
         let others = self.others.0.iter().map(|(name, _)| Field::Other(Arc::clone(name)));
         list.extend(others);
-        Fields::columns(list).list().to_vec()
+        list
     }
 }
 

@@ -185,7 +185,7 @@ impl Column {
                 _ => return None,
             },
             Values::Bytes(all, ends) => {
-                if let Value::Extracted(FieldValue::Null) = value {
+                if let Value::Extracted(FieldValue::Null) | Value::Held("null") = value {
                     return None;
                 }
                 let before = all.len();

@@ -133,6 +133,7 @@ impl Draft {
     /// As [`member`](Self::member).
     pub(crate) fn set(&mut self, field: &Field, given: Given<'_>) -> Result<(), Wrong> {
         if let Given::Json("null") = given {
+            self.keep(&field.name(), given);
             return Ok(());
         }
         let is_held = self.try_set(field, given).map_err(|expected| {
@@ -140,7 +141,7 @@ impl Draft {
             let shown: String = shown.chars().take(60).collect();
             format!("{} is not {expected}: {shown}", field.name())
         })?;
-        if is_held {
+        if is_held && !is_left_out(field, given) {
             self.held.members |= field.bit();
         } else {
             self.keep(&field.name(), given);
@@ -301,6 +302,9 @@ impl Draft {
         if self.shape == Shape::Row {
             forget_repeats(&mut record, &mut self.held);
         }
+        if record.status_code == 0 {
+            keep_of_no_answer(&record, &mut self.held);
+        }
         record.held = Some(Box::new(self.held));
         Ok(record)
     }
@@ -352,6 +356,21 @@ fn forget_repeats(record: &mut Record, held: &mut Held) {
     }
     if record.body_bytes == record.content_length {
         forget(Field::BodyBytes);
+    }
+}
+
+/// Keeps what only a record with a status has, where a result has it without one.
+fn keep_of_no_answer(record: &Record, held: &mut Held) {
+    let values = [
+        (Field::ContentLength, record.content_length.to_string()),
+        (Field::BodyBytes, record.body_bytes.to_string()),
+        (Field::HttpVersion, format!("\"{}\"", record.http_version.as_str())),
+    ];
+    for (field, json) in values {
+        if held.members & field.bit() != 0 {
+            held.members &= !field.bit();
+            held.others.push((field.name().into(), json.into()));
+        }
     }
 }
 
@@ -407,6 +426,17 @@ impl<'a> Given<'a> {
         let (Self::Json(text) | Self::Text(text) | Self::Decimal(text)) = self;
         composite::micros(text).map(Duration::from_micros).ok_or("a number of seconds")
     }
+}
+
+/// Whether we would leave the member out, so that it must be kept as it stands.
+fn is_left_out(field: &Field, given: Given<'_>) -> bool {
+    let is_empty = matches!(given, Given::Json("\"\"" | "0" | "[]" | "{}"));
+    let is_always_written = matches!(
+        field,
+        Field::N | Field::ContentLength | Field::BodyBytes | Field::Attempts | Field::Body
+    );
+    let is_part = matches!(field, Field::Extracted(_) | Field::Tag(_) | Field::Header(_));
+    is_empty && !is_always_written && !is_part
 }
 
 fn word(text: &str) -> Result<Word, &'static str> {

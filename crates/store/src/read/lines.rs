@@ -58,11 +58,6 @@ impl JsonLines {
     pub(crate) fn of_own_spool(path: &Path) -> Result<Self, ReadError> {
         Ok(Self { path: None, ..Self::of_spool(path)? })
     }
-
-    /// Reads lines that were written as a spool's.
-    pub(crate) fn of_spooled(bytes: Box<dyn BufRead + Send>, name: &str) -> Self {
-        Self { decimals: Decimals::Told, ..Self::new(bytes, name, None) }
-    }
 }
 
 impl Results for JsonLines {

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 
 use gather_core::Record;
 
+pub use crate::sorted::{Order, Sorted, Sorter};
+pub use crate::survey::Survey;
 pub use error::{ReadError, ReadErrorKind};
 
 use draft::Decimals;
@@ -171,6 +173,11 @@ fn from_bytes(
 /// An extracted value of a result, or an unknown member, as a value of its type.
 pub(crate) fn field_value(json: &str) -> Option<gather_core::FieldValue> {
     composite::field_value(json, Decimals::Text)
+}
+
+/// The record of a line that was encoded as a spool's.
+pub(crate) fn spooled(line: &[u8]) -> Result<Record, ReadError> {
+    lines::record(line, Decimals::Told).map_err(|wrong| ReadError::row("a spooled record", 1, wrong))
 }
 
 fn by_magic(head: &[u8]) -> Option<Form> {

@@ -60,7 +60,7 @@ impl ParquetRows {
         let started = find(KEY_STARTED).and_then(|us| us.parse().ok());
         let run = find(KEY_RUN).zip(started);
         Ok(Self {
-            run: run.map(|(id, started_unix_us)| RunInfo { id: id.into(), started_unix_us }),
+            run: run.map(|(id, us)| RunInfo { id: id.into(), ..RunInfo::new(us, 0) }),
             nanos,
             rows: RowIter::from_file_into(Box::new(reader)),
             name: name.into(),
