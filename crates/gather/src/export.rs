@@ -382,11 +382,9 @@ impl fmt::Display for ExportError {
         match self {
             Self::Input(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
-            Self::Same(path) => write!(
-                f,
-                "{} is an input and an output; hint: name another file",
-                path.display()
-            ),
+            Self::Same(path) => {
+                write!(f, "{} is an input and an output; hint: name another file", path.display())
+            }
             Self::Temporary(error) => write!(
                 f,
                 "cannot put records aside: {error}; hint: name a directory with space in TMPDIR"

@@ -269,7 +269,9 @@ impl Fields {
     /// These members, with those that spare the reader a question (`num_redirects` needs `chain`).
     pub(crate) fn for_spool(&self) -> Self {
         let mut list = Self::default().list;
-        list.extend(self.list.iter().filter(|field| !list.contains(field)).cloned().collect::<Vec<_>>());
+        list.extend(
+            self.list.iter().filter(|field| !list.contains(field)).cloned().collect::<Vec<_>>(),
+        );
         Self { choice: Choice::Held, ..Self::listed(list) }
     }
 

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use gather_core::{FieldValue, FieldValues};
 use gather_core::attempt::{ChainLink, Headers};
+use gather_core::{FieldValue, FieldValues};
 
 use crate::value::Value;
 

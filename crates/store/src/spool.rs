@@ -63,10 +63,9 @@ impl Spool<'_> {
         JsonLines::of_own_spool(self.0)
     }
 
-    /// Where it stands, and what is made of it.
+    /// Where it stands, and what is made of it too.
     pub(crate) fn directory(&self) -> &Path {
-        let parent = self.0.parent().filter(|parent| !parent.as_os_str().is_empty());
-        parent.unwrap_or(Path::new("."))
+        directory(self.0)
     }
 
     /// Its length.
@@ -264,9 +263,21 @@ fn build(
     sync_directory(path).map_err(BuildError::Write)
 }
 
+/// Makes the new name survive a power cut.
+#[cfg(unix)]
 fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(directory(path))?.sync_all()
+}
+
+/// Elsewhere a directory cannot be synced.
+#[cfg(not(unix))]
+fn sync_directory(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn directory(path: &Path) -> &Path {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    parent.unwrap_or(Path::new("."))
 }
 
 fn remove(path: &Path) -> Result<(), SinkError> {
@@ -301,9 +312,8 @@ impl Files {
     fn existing(&self) -> io::Result<Vec<(u32, PathBuf)>> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some((before, after)) = name.split_once(PART) else { return Ok(Vec::new()) };
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let mut found = Vec::new();
-        for entry in fs::read_dir(parent.unwrap_or(Path::new(".")))? {
+        for entry in fs::read_dir(directory(&self.path))? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let rest = name.strip_prefix(before).unwrap_or_default();
@@ -345,10 +355,13 @@ pub(crate) fn check(spec: &OutputSpec) -> Result<(), SinkError> {
         return output::check(&spec.target, spec.existing);
     }
     // The position of a run that goes on is one in the spool.
-    output::check(&spec.target, match spec.existing {
-        Existing::Resume(_) => Existing::Overwrite,
-        other => other,
-    })?;
+    output::check(
+        &spec.target,
+        match spec.existing {
+            Existing::Resume(_) => Existing::Overwrite,
+            other => other,
+        },
+    )?;
     let files = Files::of(spec, 0)?;
     let path = files.part(0);
     if path.metadata().is_ok_and(|about| !about.is_file()) {
@@ -385,3 +398,6 @@ pub fn discard(spec: &OutputSpec) -> Result<(), SinkError> {
     let spools = found.iter().filter(|(_, path)| path.extension().is_some_and(|e| e == EXTENSION));
     spools.map(|(_, path)| remove(path)).collect()
 }
+
+#[cfg(test)]
+mod tests;

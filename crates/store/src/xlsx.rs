@@ -197,7 +197,8 @@ enum Cell {
 }
 
 fn cell(value: &Value<'_>) -> Cell {
-    let days = |s: f64| Some(s / 86_400.0 + DAYS_TO_1970).filter(|days| (1.0..DAYS_END).contains(days));
+    let days =
+        |s: f64| Some(s / 86_400.0 + DAYS_TO_1970).filter(|days| (1.0..DAYS_END).contains(days));
     match value {
         Value::Count(count) => number(&count.to_string()),
         Value::Seconds(us) => Cell::Seconds(*us as f64 / 1e6),

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use gather::core::config::StatusSet;
 use regex::Regex;
 
-use super::{FormatArg, OutputArgs, TalkArgs};
+use super::{FormatArg, LogFormat, OutputArgs, TalkArgs};
 use crate::values::{self, Only};
 
 /// `gather export`.
@@ -63,12 +63,28 @@ pub(crate) struct ExportArgs {
     /// Replace outputs that exist
     #[arg(long, help_heading = "Output")]
     pub(crate) overwrite: bool,
-    /// What is said on the way.
-    #[command(flatten)]
-    pub(crate) talk: TalkArgs,
+    /// Say nothing but errors
+    #[arg(short, long, help_heading = "Talk (on stderr)")]
+    pub(crate) quiet: bool,
+    /// text or json, one object a line
+    #[arg(long, value_name = "FORM", value_enum, default_value = "text")]
+    #[arg(hide_possible_values = true, help_heading = "Talk (on stderr)")]
+    pub(crate) log_format: LogFormat,
 }
 
 impl ExportArgs {
+    /// What is said, as `fetch` has it.
+    pub(crate) fn talk(&self) -> TalkArgs {
+        TalkArgs {
+            quiet: self.quiet,
+            verbose: false,
+            no_progress: true,
+            stats_interval: None,
+            log_format: self.log_format,
+            summary: None,
+        }
+    }
+
     /// Where the records go, as `fetch` has it.
     pub(crate) fn output(&self) -> OutputArgs {
         OutputArgs {

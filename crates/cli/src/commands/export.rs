@@ -21,7 +21,7 @@ const BROKEN_SHOWN_MAX: u64 = 20;
 /// # Errors
 /// What keeps it from being done.
 pub(crate) fn export(args: &ExportArgs) -> Result<ExitCode, CliError> {
-    let talk = Talk::new(&resolve::talk_of(&args.talk));
+    let talk = Talk::new(&resolve::talk_of(&args.talk()));
     let options = options(args, &talk)?;
     let done = export::export(options).map_err(|error| failed(&error))?;
     if done.broken > 0 {

@@ -79,6 +79,12 @@ impl Columns {
         Ok(Arc::new(Type::group_type_builder("record").with_fields(columns?).build()?))
     }
 
+    /// The names of the columns whose texts are JSON.
+    pub(super) fn json(&self) -> impl Iterator<Item = &str> {
+        let json = self.columns.iter().filter(|column| column.kind == ColumnKind::Json);
+        json.map(|column| column.name.as_str())
+    }
+
     /// Records gathered.
     pub(super) fn rows(&self) -> usize {
         self.rows
@@ -139,8 +145,10 @@ impl Column {
             ColumnKind::Int64 => (Physical::INT64, None),
             ColumnKind::Double => (Physical::DOUBLE, None),
             ColumnKind::Micros => (Physical::INT64, Some(micros)),
-            ColumnKind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-            ColumnKind::Json => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
+            // JSON as well: not every reader takes the logical type JSON for text.
+            ColumnKind::Text | ColumnKind::Json => {
+                (Physical::BYTE_ARRAY, Some(LogicalType::String))
+            }
             ColumnKind::Decimal { digits, scale } => {
                 let physical = match self.values {
                     Values::Int64(_) => Physical::INT64,

@@ -34,6 +34,8 @@ const WRITE_BYTES: usize = 256 * 1024;
 /// Keys of the file's metadata.
 pub(crate) const KEY_RUN: &str = "gather.run";
 pub(crate) const KEY_STARTED: &str = "gather.started_unix_us";
+/// The columns whose texts are JSON, as a JSON list.
+pub(crate) const KEY_JSON: &str = "gather.json_columns";
 const KEY_VERSION: &str = "gather.version";
 const KEY_STARTED_AT: &str = "gather.started_at";
 
@@ -53,7 +55,8 @@ impl Build for Builder {
         let mut columns = Columns::new(&survey.columns(&self.fields));
         let out = BufWriter::with_capacity(WRITE_BYTES, file);
         let schema = columns.schema().map_err(said)?;
-        let mut writer = SerializedFileWriter::new(out, schema, self.properties()).map_err(said)?;
+        let properties = self.properties(&columns);
+        let mut writer = SerializedFileWriter::new(out, schema, properties).map_err(said)?;
         let mut records = spool.records()?;
         while let Some(record) = records.next()? {
             columns.push(&record);
@@ -70,12 +73,15 @@ impl Build for Builder {
 }
 
 impl Builder {
-    fn properties(&self) -> WriterPropertiesPtr {
+    fn properties(&self, columns: &Columns) -> WriterPropertiesPtr {
         let version = env!("CARGO_PKG_VERSION");
         let mut started = Vec::new();
         json::date_time(&mut started, (self.run.started_unix_us / 1_000_000).cast_signed());
         started.push(b'Z');
+        let json: Vec<&str> = columns.json().collect();
+        let json = serde_json::to_string(&json).expect("names are text");
         let about = [
+            (KEY_JSON, json),
             (KEY_VERSION, version.to_owned()),
             (KEY_RUN, self.run.id.to_string()),
             (KEY_STARTED, self.run.started_unix_us.to_string()),

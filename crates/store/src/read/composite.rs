@@ -163,9 +163,11 @@ pub(crate) fn micros(seconds: &str) -> Option<u64> {
         let duration = gather_core::Duration::try_from_secs_f64(seconds).ok()?;
         return u64::try_from((duration.as_nanos() + 500) / 1000).ok();
     }
-    let us: u64 = fraction.bytes().chain(std::iter::repeat(b'0')).take(6).fold(0, |us, digit| {
-        us * 10 + u64::from(digit - b'0')
-    });
+    let us: u64 = fraction
+        .bytes()
+        .chain(std::iter::repeat(b'0'))
+        .take(6)
+        .fold(0, |us, digit| us * 10 + u64::from(digit - b'0'));
     let rounds_up = fraction.as_bytes().get(6).is_some_and(|digit| *digit >= b'5');
     let whole: u64 = whole.parse().ok()?;
     whole.checked_mul(1_000_000)?.checked_add(us + u64::from(rounds_up))
@@ -218,7 +220,8 @@ fn civil_s(text: &str) -> Option<i64> {
 /// 64 hexadecimal digits in lower case.
 pub(crate) fn sha256(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
-    if digits.len() != 64 || digits.iter().any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+    if digits.len() != 64 || digits.iter().any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    {
         return None;
     }
     let mut hash = [0; 32];

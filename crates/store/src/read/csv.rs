@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use ::csv::{ByteRecord, Reader, ReaderBuilder};
 use gather_core::Record;
 
-use super::{Results, bytes};
 use super::draft::{Decimals, Draft, Given, Shape, Wrong};
 use super::error::{ReadError, ReadErrorKind};
+use super::{Results, bytes};
 use crate::csv::is_guarded;
 use crate::fields::Field;
 

@@ -240,7 +240,10 @@ impl Draft {
     fn keep(&mut self, name: &str, given: Given<'_>) {
         let is_json = matches!(
             Field::known_from(name, 0),
-            Some((Field::Json | Field::NumRedirects | Field::Fields | Field::Tags | Field::Chain, _))
+            Some((
+                Field::Json | Field::NumRedirects | Field::Fields | Field::Tags | Field::Chain,
+                _
+            ))
         );
         let json = match given {
             Given::Json(json) => json.into(),
@@ -283,7 +286,9 @@ impl Draft {
         if let Some(body) = self.body {
             let bytes = match self.is_base64 {
                 false => body.into_bytes(),
-                true => BASE64.decode(&body).map_err(|error| format!("body is no base64: {error}"))?,
+                true => {
+                    BASE64.decode(&body).map_err(|error| format!("body is no base64: {error}"))?
+                }
             };
             record.body = Some(bytes.into());
         }

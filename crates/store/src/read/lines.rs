@@ -86,7 +86,9 @@ impl Results for JsonLines {
             }
             return match record(line, self.decimals) {
                 Ok(record) => Ok(Some(record)),
-                Err(_) if end == LineEnd::Open && bytes::is_being_written(self.path.as_deref()) => Ok(None),
+                Err(_) if end == LineEnd::Open && bytes::is_being_written(self.path.as_deref()) => {
+                    Ok(None)
+                }
                 Err(wrong) if end == LineEnd::Open => {
                     Err(ReadError::torn(&self.name, self.number, format!("torn: {wrong}")))
                 }

@@ -127,7 +127,7 @@ fn open_file(path: &Path, run: Option<&str>) -> Result<Box<dyn Results>, ReadErr
         Some(Form::Spreadsheet) => Err(ReadError::new(
             ReadErrorKind::Form,
             &name,
-            "a spreadsheet is not read back; hint: name the result it was made from",
+            "is a spreadsheet, which is not read back; hint: name the result it was made from",
         )),
         Some(Form::Lines | Form::Csv) | None => {
             let whole = std::io::Cursor::new(head[..count].to_vec()).chain(file);
@@ -177,7 +177,8 @@ pub(crate) fn field_value(json: &str) -> Option<gather_core::FieldValue> {
 
 /// The record of a line that was encoded as a spool's.
 pub(crate) fn spooled(line: &[u8]) -> Result<Record, ReadError> {
-    lines::record(line, Decimals::Told).map_err(|wrong| ReadError::row("a spooled record", 1, wrong))
+    lines::record(line, Decimals::Told)
+        .map_err(|wrong| ReadError::row("a spooled record", 1, wrong))
 }
 
 fn by_magic(head: &[u8]) -> Option<Form> {

@@ -14,7 +14,7 @@ use super::draft::{Decimals, Draft, Given, Shape, Wrong};
 use super::error::{ReadError, ReadErrorKind};
 use crate::fields::Field;
 use crate::json;
-use crate::parquet::{KEY_RUN, KEY_STARTED};
+use crate::parquet::{KEY_JSON, KEY_RUN, KEY_STARTED};
 use crate::sink::RunInfo;
 use crate::value::Value;
 
@@ -25,6 +25,8 @@ pub(crate) struct ParquetRows {
     run: Option<RunInfo>,
     /// Columns with moments in nanoseconds, which the library gives as numbers.
     nanos: Vec<Box<str>>,
+    /// Columns whose texts are JSON.
+    json: Vec<Box<str>>,
     number: u64,
     is_at_end: bool,
     text: Vec<u8>,
@@ -62,6 +64,9 @@ impl ParquetRows {
         Ok(Self {
             run: run.map(|(id, us)| RunInfo { id: id.into(), ..RunInfo::new(us, 0) }),
             nanos,
+            json: find(KEY_JSON)
+                .and_then(|list| serde_json::from_str(list).ok())
+                .unwrap_or_default(),
             rows: RowIter::from_file_into(Box::new(reader)),
             name: name.into(),
             number: 0,
@@ -74,7 +79,11 @@ impl ParquetRows {
         self.text.clear();
         let is_text = match cell {
             Cell::Null => return Ok(()),
-            Cell::Str(text) => return draft.member(name, Given::Text(text)),
+            Cell::Str(text) => {
+                let is_json = self.json.iter().any(|json| **json == *name) && !text.contains('\n');
+                let given = if is_json { Given::Json(text) } else { Given::Text(text) };
+                return draft.member(name, given);
+            }
             Cell::Decimal(decimal) => {
                 let digits = decimal_text(decimal.data(), decimal.scale());
                 return draft.member(name, Given::Decimal(&digits));
@@ -143,13 +152,26 @@ fn is_readable(physical: Physical, converted: ConvertedType) -> bool {
     match physical {
         Physical::INT32 => matches!(
             converted,
-            C::NONE | C::INT_8 | C::INT_16 | C::INT_32 | C::UINT_8 | C::UINT_16 | C::UINT_32
-                | C::DATE | C::TIME_MILLIS | C::DECIMAL
+            C::NONE
+                | C::INT_8
+                | C::INT_16
+                | C::INT_32
+                | C::UINT_8
+                | C::UINT_16
+                | C::UINT_32
+                | C::DATE
+                | C::TIME_MILLIS
+                | C::DECIMAL
         ),
         Physical::INT64 => matches!(
             converted,
-            C::NONE | C::INT_64 | C::UINT_64 | C::TIME_MICROS | C::TIMESTAMP_MILLIS
-                | C::TIMESTAMP_MICROS | C::DECIMAL
+            C::NONE
+                | C::INT_64
+                | C::UINT_64
+                | C::TIME_MICROS
+                | C::TIMESTAMP_MILLIS
+                | C::TIMESTAMP_MICROS
+                | C::DECIMAL
         ),
         Physical::BYTE_ARRAY => {
             matches!(converted, C::NONE | C::UTF8 | C::ENUM | C::JSON | C::DECIMAL)

@@ -26,7 +26,9 @@ fn rows_that_are_no_records_are_named_and_the_others_read() {
             "torn.jsonl",
             "{\"n\":0}\n{\"n\":1,\"inp",
             "0",
-            &["DIR/torn.jsonl line 2: torn: not a JSON object: EOF while parsing a string at line 1 column 11"],
+            &[
+                "DIR/torn.jsonl line 2: torn: not a JSON object: EOF while parsing a string at line 1 column 11",
+            ],
         ),
         ("whole.jsonl", "{\"n\":0}\n{\"n\":1}", "0 1", &[]),
         (
@@ -78,10 +80,20 @@ fn what_is_no_result_is_refused() {
     let records = read_all(&file(dir.path(), "a.jsonl", LINES)).0;
     let parquet = fs::read(write_as(dir.path(), "whole", "parquet", &records)).unwrap();
     let cases: [(&str, &[u8], ReadErrorKind, &str); 5] = [
-        ("urls.txt", b"http://a.example/\n", ReadErrorKind::Form, "has no column that a record has"),
+        (
+            "urls.txt",
+            b"http://a.example/\n",
+            ReadErrorKind::Form,
+            "has no column that a record has",
+        ),
         ("a.csv", b"sku,price\n1,2\n", ReadErrorKind::Form, "has no column that a record has"),
-        ("a.xlsx", b"PK\x03\x04", ReadErrorKind::Form, "a spreadsheet is not read back"),
-        ("a.parquet", &parquet[..parquet.len() / 2], ReadErrorKind::Form, "is no whole Parquet file"),
+        ("a.xlsx", b"PK\x03\x04", ReadErrorKind::Form, "is a spreadsheet, which is not read back"),
+        (
+            "a.parquet",
+            &parquet[..parquet.len() / 2],
+            ReadErrorKind::Form,
+            "is no whole Parquet file",
+        ),
         ("none.jsonl", b"", ReadErrorKind::Missing, "does not exist"),
     ];
     for (name, bytes, kind, message) in cases {

@@ -45,7 +45,7 @@ prop_compose! {
         (queue_us, total_us, started_us) in (0_u64..1 << 50, 0_u64..1 << 50, 0_u64..1 << 52),
         url in any::<String>(),
         (input, final_url, method) in any::<(Option<String>, Option<String>, Option<String>)>(),
-        (content_type, body_path) in any::<(Option<String>, Option<String>)>(),
+        content_type in any::<Option<String>>(),
         place in option::of((option::of(any::<String>()), 1_u64..1 << 63)),
         outcome in outcomes(),
         chain in vec((any::<String>(), 300_u16..400), 0..3),

@@ -66,8 +66,14 @@ fn members_that_are_asked_for_are_written_and_no_others() {
     let original = file(dir.path(), "original.jsonl", LINES);
     let (records, _) = read_all(&original);
     let cases = [
-        ("url,final_url,num_redirects", r#"{"url":"http://a.example/p/1","final_url":"http://a.example/p/1","num_redirects":0}"#),
-        ("title,tags.sku,fields.stock", r#"{"fields":{"stock":17},"tags":{"sku":"A17"},"title":"-1+1, \"x\""}"#),
+        (
+            "url,final_url,num_redirects",
+            r#"{"url":"http://a.example/p/1","final_url":"http://a.example/p/1","num_redirects":0}"#,
+        ),
+        (
+            "title,tags.sku,fields.stock",
+            r#"{"fields":{"stock":17},"tags":{"sku":"A17"},"title":"-1+1, \"x\""}"#,
+        ),
         ("headers.etag,json", r#"{"headers":{"etag":"\"x\""},"json":{"b":1.10,"a":[1,{}]}}"#),
         ("preview", "{}"),
     ];
