@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use gather_core::config::StatusSet;
 use gather_core::{Outcome, Record};
 use gather_store::read::{
-    self, Order, ReadError, ReadErrorKind, ResultPlace, ResultSpec, Results, Sorter, Survey,
+    self, Bodies, Order, ReadError, ReadErrorKind, ResultPlace, ResultSpec, Results, Sorter, Survey,
 };
 use gather_store::{
     Encoder, Fields, Format, OutputSpec, OutputTarget, RunInfo, Sink, SinkError, SinkErrorKind,
@@ -119,6 +119,9 @@ pub struct Exported {
 /// found to be usable.
 pub fn export(mut options: ExportOptions) -> Result<Exported, ExportError> {
     refuse_same(&options.inputs, &options.outputs)?;
+    if needs_bodies(&options) {
+        options.inputs.iter_mut().for_each(|input| input.bodies = Bodies::Read);
+    }
     let mut taking = Taking {
         pick: std::mem::take(&mut options.pick),
         rows: options.rows,
@@ -154,6 +157,12 @@ pub fn export(mut options: ExportOptions) -> Result<Exported, ExportError> {
 enum Taken {
     Fresh,
     Already,
+}
+
+/// Whether bodies that a database stores are looked at or written.
+fn needs_bodies(options: &ExportOptions) -> bool {
+    let asks = |output: &OutputSpec| !output.fields.is_held() && output.fields.needs_body();
+    options.pick.match_regex.is_some() || options.outputs.iter().any(asks)
 }
 
 /// Whether the columns of an output must be known before its first record.

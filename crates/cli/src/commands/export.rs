@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use gather::export::{self, BrokenRows, ExportError, ExportOptions, Pick};
 use gather::source::OnlyFailed;
-use gather::store::read::{Order, ResultPlace, ResultSpec};
+use gather::store::read::{Bodies, Order, ResultPlace, ResultSpec};
 use gather::store::{Fields, SinkErrorKind};
 
 use crate::args::{ExportArgs, SortArg};
@@ -34,9 +34,11 @@ pub(crate) fn export(args: &ExportArgs) -> Result<ExitCode, CliError> {
 }
 
 fn options(args: &ExportArgs, talk: &Talk) -> Result<ExportOptions, CliError> {
+    let outputs = resolve::outputs_of(&args.output(), Fields::held())?;
     let input = |name: &String| ResultSpec {
         place: ResultPlace::named(name),
         run: args.run.as_deref().map(Box::from),
+        bodies: Bodies::default(),
     };
     let inputs: Vec<ResultSpec> = args.input.iter().map(input).collect();
     let from_stdin = inputs.iter().filter(|input| input.place == ResultPlace::Stdin).count();
@@ -47,7 +49,7 @@ fn options(args: &ExportArgs, talk: &Talk) -> Result<ExportOptions, CliError> {
     let mut told = 0;
     Ok(ExportOptions {
         inputs,
-        outputs: resolve::outputs_of(&args.output(), Fields::held())?,
+        outputs,
         pick: Pick {
             match_code: args.match_code.clone(),
             filter_code: args.filter_code.clone(),

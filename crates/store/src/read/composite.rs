@@ -188,7 +188,7 @@ pub(crate) fn moment_us(text: &str) -> Option<u64> {
 /// `2026-11-21T10:00:00Z` in seconds since 1970.
 pub(crate) fn date_s(text: &str) -> Option<i64> {
     let (date, rest) = text.split_at_checked(19)?;
-    (rest == "Z").then(|| civil_s(date))?
+    matches!(rest, "Z" | ".000Z" | "+00:00").then(|| civil_s(date))?
 }
 
 /// `2026-11-21T10:00:00`, UTC, in seconds since 1970: Howard Hinnant's `days_from_civil`.

@@ -65,7 +65,7 @@ pub(crate) struct Draft {
     message: Box<str>,
     retryable: bool,
     tls: TlsInfo,
-    body: Option<String>,
+    body: Option<Vec<u8>>,
     is_base64: bool,
     /// Single columns of `fields`, `tags` and `headers`: what stands there where the whole does not.
     parts: Vec<(Field, Part)>,
@@ -132,7 +132,8 @@ impl Draft {
     /// # Errors
     /// As [`member`](Self::member).
     pub(crate) fn set(&mut self, field: &Field, given: Given<'_>) -> Result<(), Wrong> {
-        if let Given::Json("null") = given {
+        let is_extracted = matches!(field, Field::Extracted(_));
+        if let (Given::Json("null"), false) = (given, is_extracted) {
             self.keep(&field.name(), given);
             return Ok(());
         }
@@ -147,6 +148,12 @@ impl Draft {
             self.keep(&field.name(), given);
         }
         Ok(())
+    }
+
+    /// Takes the body as it is.
+    pub(crate) fn body(&mut self, body: &[u8]) {
+        self.body = Some(body.to_vec());
+        self.held.members |= Field::Body.bit() | Field::BodyEncoding.bit();
     }
 
     /// Whether the record itself can hold the value; an error names what it should have been.
@@ -178,7 +185,7 @@ impl Draft {
             Field::TimeStarttransfer => record.timings.starttransfer = given.seconds()?,
             Field::TimeTotal => record.timings.total = given.seconds()?,
             Field::BodyPath => record.body_path = boxed()?,
-            Field::Body => self.body = Some(text()?.into_owned()),
+            Field::Body => self.body = Some(text()?.into_owned().into_bytes()),
             other => return Ok(self.try_set_word(other, given) || self.try_set_whole(other, given)),
         }
         Ok(true)
@@ -285,7 +292,7 @@ impl Draft {
         }
         if let Some(body) = self.body {
             let bytes = match self.is_base64 {
-                false => body.into_bytes(),
+                false => body,
                 true => {
                     BASE64.decode(&body).map_err(|error| format!("body is no base64: {error}"))?
                 }

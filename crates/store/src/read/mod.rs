@@ -11,6 +11,8 @@ mod error;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::fs::File;
 use std::io::{BufRead, Read};
@@ -50,6 +52,18 @@ pub struct ResultSpec {
     pub place: ResultPlace,
     /// Of a database, the run that is read; the one that began last if `None`.
     pub run: Option<Box<str>>,
+    /// Whether the bodies that a database stores are read with the records.
+    pub bodies: Bodies,
+}
+
+/// Whether bodies are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bodies {
+    /// They are not.
+    #[default]
+    Leave,
+    /// Each with the record that names its SHA-256.
+    Read,
 }
 
 /// Where a result is.
@@ -93,7 +107,7 @@ enum Form {
 pub fn open(spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
     match &spec.place {
         ResultPlace::Stdin => from_bytes(Box::new(std::io::stdin()), "-", None),
-        ResultPlace::File(path) => open_file(path, spec.run.as_deref()),
+        ResultPlace::File(path) => open_file(path, spec),
         ResultPlace::Postgres(url) => Err(ReadError::new(
             ReadErrorKind::NotBuilt,
             &url.to_string(),
@@ -102,7 +116,7 @@ pub fn open(spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
     }
 }
 
-fn open_file(path: &Path, run: Option<&str>) -> Result<Box<dyn Results>, ReadError> {
+fn open_file(path: &Path, spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
     let name = path.display().to_string();
     // What it is built of stands beside it as long as the run can go on: that is the newer one.
     let spool = spool::path_of(path);
@@ -122,7 +136,7 @@ fn open_file(path: &Path, run: Option<&str>) -> Result<Box<dyn Results>, ReadErr
         }
     }
     match by_magic(&head[..count]) {
-        Some(Form::Sqlite) => open_sqlite(path, run),
+        Some(Form::Sqlite) => open_sqlite(path, spec),
         Some(Form::Parquet) => open_parquet(path),
         Some(Form::Spreadsheet) => Err(ReadError::new(
             ReadErrorKind::Form,
@@ -146,10 +160,17 @@ fn open_parquet(path: &Path) -> Result<Box<dyn Results>, ReadError> {
     Err(not_built(path))
 }
 
-fn open_sqlite(path: &Path, _run: Option<&str>) -> Result<Box<dyn Results>, ReadError> {
+#[cfg(feature = "sqlite")]
+fn open_sqlite(path: &Path, spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
+    sqlite::SqliteRows::open(path, spec).map(|rows| Box::new(rows) as Box<dyn Results>)
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn open_sqlite(path: &Path, _spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
     Err(not_built(path))
 }
 
+#[cfg(not(all(feature = "parquet", feature = "sqlite")))]
 fn not_built(path: &Path) -> ReadError {
     let name = path.display().to_string();
     ReadError::new(ReadErrorKind::NotBuilt, &name, "this build does not read its form")

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gather_core::Record;
-use gather_store::read::{self, ReadError, ResultPlace, ResultSpec, Results, Survey};
+use gather_store::read::{self, Bodies, ReadError, ResultPlace, ResultSpec, Results, Survey};
 use gather_store::{
     CsvBom, Durability, Existing, Fields, Format, OutputSpec, OutputTarget, Position, RunInfo,
 };
@@ -38,7 +38,8 @@ pub(crate) fn run() -> RunInfo {
 }
 
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Results>, ReadError> {
-    read::open(&ResultSpec { place: ResultPlace::File(path.to_owned()), run: None })
+    let place = ResultPlace::File(path.to_owned());
+    read::open(&ResultSpec { place, run: None, bodies: Bodies::Leave })
 }
 
 /// All records, and what is said of rows that are none.
