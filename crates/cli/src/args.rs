@@ -5,6 +5,7 @@
 
 mod addresses;
 mod concurrency;
+mod export;
 mod failing;
 mod http;
 mod input;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use addresses::{AddressArgs, AddressesArg};
 pub(crate) use concurrency::ConcurrencyArgs;
+pub(crate) use export::{ExportArgs, SortArg};
 pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
@@ -73,6 +75,16 @@ is what our own side could not check. Standard output shows a table on a termina
 text, else records with `health` and `health_reason`.
 Exit codes: 0 none is down or unknown · 2 some are · 1, 3, 4 as of fetch";
 
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  gather export results.jsonl -o results.xlsx
+  gather export results.jsonl.gz -o results.parquet --sort n
+  gather export results.parquet -o failed.csv --only failed:timeout --fields url,error
+  gather export monday.jsonl tuesday.jsonl -o week.parquet
+
+It reads a run's outputs while the run goes on. Without -o, JSON lines go to standard output.
+Exit codes: 0 all read · 2 rows that are no records were left out · 1, 3 as of fetch";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -91,6 +103,9 @@ pub(crate) enum Command {
     /// Fetch the first targets one by one, then concurrently, and set both side by side
     #[command(disable_help_flag = true)]
     Compare(FetchArgs),
+    /// Write results in another form, chosen and sorted
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(Box<ExportArgs>),
     /// Fetch a small site that runs on this machine: works offline, shows everything
     Demo(DemoArgs),
     /// Write a commented gather.toml to start from

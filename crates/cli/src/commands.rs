@@ -5,6 +5,7 @@ mod compare;
 mod config_show;
 mod demo;
 mod docs;
+mod export;
 mod fetch;
 mod init;
 mod plan;
@@ -60,6 +61,7 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
             let settings = Settings::load(typed(&["compare"], None), &matches)?;
             ended(compare::compare(&settings)?)
         }
+        Command::Export(args) => export::export(args),
         Command::Demo(args) => ended(demo::demo(args)?),
         Command::Init(args) => init::init(&args.path),
         Command::Config(args) => match &args.command {

@@ -17,7 +17,7 @@ use gather::fetch::ClientOptions;
 use gather::source::SourceSpec;
 use gather::store::OutputSpec;
 
-pub(crate) use output::View;
+pub(crate) use output::{View, outputs_of};
 
 use crate::args::LogFormat;
 use crate::error::CliError;

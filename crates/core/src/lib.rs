@@ -26,6 +26,6 @@ pub use field::{FieldValue, FieldValues};
 pub use frontier::Frontier;
 pub use health::{Finding, Health};
 pub use kind::ErrorKind;
-pub use record::{Outcome, Record, RecordError};
+pub use record::{Held, Outcome, Record, RecordError};
 pub use target::{HostKey, Method, RequestSpec, Scheme, Target, TargetNo};
 pub use time::{Duration, Time};

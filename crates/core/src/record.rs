@@ -115,6 +115,18 @@ pub struct Record {
     pub body: Option<bytes::Bytes>,
     /// What `body` takes of the run's memory for bodies. Taken out before a record is given away.
     pub hold: Option<Hold>,
+    /// Of a record that was read back from a result: what stood there. `None` for one that is new.
+    pub held: Option<Box<Held>>,
+}
+
+/// What a result said of a record, where that is more or less than a new record has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The known members that stood there, a bit for each, numbered by who reads and writes them.
+    pub members: u64,
+    /// Names and values of other members, as JSON without line ends: unknown ones, and those that
+    /// were computed from what is no longer there.
+    pub others: Vec<(Box<str>, Box<str>)>,
 }
 
 impl Record {
@@ -148,6 +160,7 @@ impl Record {
             headers: None,
             body: None,
             hold: None,
+            held: None,
         }
     }
 

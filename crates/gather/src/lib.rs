@@ -72,6 +72,7 @@
 pub mod check;
 pub mod digest;
 pub mod engine;
+pub mod export;
 pub mod human;
 pub mod live;
 pub mod platform;

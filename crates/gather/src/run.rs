@@ -91,6 +91,8 @@ pub struct Run {
     writer: Option<WriterThread>,
     /// Kept so that a shard can reach another one for as long as the run goes on.
     _inboxes: Vec<mpsc::Sender<Box<Pending>>>,
+    /// What the outputs are built of is needed until the run is complete.
+    outputs: Vec<OutputSpec>,
     asked: u32,
 }
 
@@ -132,6 +134,7 @@ impl Run {
         let credentials = Credentials::of(&client);
         let bodies =
             bodies.map(|dir| BodyStore::open(&dir)).transpose().map_err(RunError::Output)?;
+        let specs: Vec<_> = outputs.iter().map(|output| output.spec.clone()).collect();
         let outlets = open_outlets(outputs)?;
         let (stop, asked) = (Stop::default(), config.concurrency);
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
@@ -177,6 +180,7 @@ impl Run {
             shards,
             writer: Some(writer),
             _inboxes: inboxes,
+            outputs: specs,
             asked: asked.get(),
         })
     }
@@ -217,6 +221,11 @@ impl Run {
         }
         let account = self.written.account();
         self.check(&account)?;
+        if self.is_complete() {
+            for output in &self.outputs {
+                gather_store::discard(output).map_err(RunError::Output)?;
+            }
+        }
         let facts: Vec<_> = self.reports.iter().map(|report| report.read()).collect();
         let summary = tell::summary(&self.shared, &account, &facts, self.asked, self.ended());
         let bodies_bytes_max = self.memory.as_ref().map_or(0, |memory| memory.used_max());
@@ -246,6 +255,11 @@ impl Run {
             return Err(RunError::Unbalanced { inputs, records });
         }
         Ok(())
+    }
+
+    /// Whether nothing is left that a resumed run could go on with.
+    fn is_complete(&self) -> bool {
+        self.stop.cause().is_none_or(Cause::cancels) || self.shared.is_done()
     }
 }
 

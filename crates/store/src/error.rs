@@ -35,12 +35,18 @@ pub enum SinkErrorKind {
     Busy,
     /// Two outputs of one run are the same file.
     Twice,
+    /// It has less in it than the run that goes on has committed to it: somebody changed it.
+    Changed,
     /// The disk, or the quota, is full.
     DiskFull,
     /// The reader of the pipe has gone (`| head`): no fault of anybody.
     Closed,
     /// This build was made without the feature that writes it.
     NotBuilt,
+    /// It is no file that could be replaced, and its format needs one.
+    NotAFile,
+    /// All records are in its spool, and the file could not be made of it.
+    Unbuilt,
     /// Whatever else the system says.
     Io,
 }
@@ -79,6 +85,11 @@ impl SinkError {
         Self { kind, path, source: None, kept: None }
     }
 
+    /// An output that is shorter than the run which goes on has left it at `committed`.
+    pub(crate) fn changed(path: &Path, committed: Position) -> Self {
+        Self { kept: Some(committed), ..Self::found(SinkErrorKind::Changed, path) }
+    }
+
     fn hint(&self) -> &'static str {
         match self.kind {
             SinkErrorKind::Exists => "replace it with --overwrite, or name another file",
@@ -87,9 +98,15 @@ impl SinkError {
             SinkErrorKind::IsDirectory => "name a file in it",
             SinkErrorKind::Busy => "wait for the other run, or choose another file",
             SinkErrorKind::Twice => "name each output once",
+            SinkErrorKind::Changed => "put it back as it was, or begin again with --overwrite",
             SinkErrorKind::DiskFull => "free some space, then run it again",
             SinkErrorKind::Closed => "nothing to do",
             SinkErrorKind::NotBuilt => "build gather with the feature of that format",
+            SinkErrorKind::NotAFile => "name a file, or choose --format jsonl",
+            SinkErrorKind::Unbuilt => {
+                "all records are in the file of that name with .spool: mend the cause, then go on \
+                 with --resume, or export the spool with gather export"
+            }
             SinkErrorKind::Io => "choose another place",
         }
     }
@@ -107,16 +124,31 @@ impl fmt::Display for SinkError {
             SinkErrorKind::IsDirectory => write!(f, "{place} is a directory")?,
             SinkErrorKind::Busy => write!(f, "{place} is being written by another process")?,
             SinkErrorKind::Twice => write!(f, "{place} is named twice as an output")?,
+            SinkErrorKind::Changed => {
+                let Position { bytes, records, .. } = self.kept.unwrap_or_default();
+                write!(
+                    f,
+                    "{place} has been changed: {records} records ({bytes} bytes) of the run that \
+                     goes on should stand in it"
+                )?;
+            }
             SinkErrorKind::DiskFull => write!(f, "cannot write {place}: no space left")?,
             SinkErrorKind::Closed => write!(f, "{place} was closed by its reader")?,
             SinkErrorKind::NotBuilt => write!(f, "{place} has a format that this build lacks")?,
+            SinkErrorKind::NotAFile => write!(f, "{place} is no file that can be replaced")?,
+            SinkErrorKind::Unbuilt => write!(f, "cannot build {place}")?,
             SinkErrorKind::Denied | SinkErrorKind::Io => write!(f, "cannot write {place}")?,
         }
-        let said_by_kind = !matches!(self.kind, SinkErrorKind::Denied | SinkErrorKind::Io);
+        let said_by_kind = !matches!(
+            self.kind,
+            SinkErrorKind::Denied | SinkErrorKind::Io | SinkErrorKind::Unbuilt
+        );
         if let (Some(source), false) = (&self.source, said_by_kind) {
             write!(f, ": {source}")?;
         }
-        if let Some(Position { bytes, records, .. }) = self.kept {
+        if let Some(Position { bytes, records, .. }) = self.kept
+            && self.kind != SinkErrorKind::Changed
+        {
             write!(f, "; {records} whole records ({bytes} bytes) are kept")?;
         }
         write!(f, "; hint: {}", self.hint())

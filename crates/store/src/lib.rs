@@ -11,14 +11,20 @@ mod json;
 mod jsonl;
 mod output;
 mod page;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod postgres;
+pub mod read;
 #[cfg(test)]
 mod samples;
 mod sink;
+mod sorted;
+mod spool;
 mod sqlite;
+mod survey;
 mod text;
 mod value;
+#[cfg(feature = "xlsx")]
 mod xlsx;
 
 pub use bodies::{BodyFile, BodyStore, Stored};
@@ -29,5 +35,6 @@ pub use sink::{
     CsvBom, DatabaseUrl, Durability, Existing, Format, OutputSpec, OutputTarget, Position, RunInfo,
     Sink, open, open_all,
 };
+pub use spool::discard;
 pub use text::{Template, TemplateError, TemplatePart};
 pub use value::{member_text, moment_text};

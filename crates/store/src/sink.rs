@@ -10,9 +10,9 @@ use crate::error::{SinkError, SinkErrorKind};
 use crate::fields::Fields;
 use crate::json;
 use crate::jsonl::Jsonl;
-use crate::output::{self, Output};
+use crate::output::Output;
 use crate::text::{Template, Text};
-use crate::{parquet, postgres, sqlite, xlsx};
+use crate::{postgres, spool, sqlite};
 
 /// One output of a run. It blocks, and is used by one thread.
 ///
@@ -198,8 +198,14 @@ pub fn open(spec: &OutputSpec, run: &RunInfo) -> Result<Box<dyn Sink>, SinkError
         Format::Text(template) => Box::new(Text::new(output()?, template.clone())),
         Format::Sqlite => return sqlite::open(spec, run),
         Format::Postgres => return postgres::open(spec, run),
-        Format::Parquet => return parquet::open(spec, run),
-        Format::Xlsx => return xlsx::open(spec, run),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => return crate::parquet::open(spec, run),
+        #[cfg(feature = "xlsx")]
+        Format::Xlsx => return crate::xlsx::open(spec, run),
+        #[cfg(not(all(feature = "parquet", feature = "xlsx")))]
+        Format::Parquet | Format::Xlsx => {
+            return Err(SinkError::of_target(SinkErrorKind::NotBuilt, &spec.target));
+        }
     })
 }
 
@@ -212,7 +218,7 @@ pub fn open_all(specs: &[OutputSpec], run: &RunInfo) -> Result<Vec<Box<dyn Sink>
         if specs[..at].iter().any(|earlier| earlier.target == spec.target) {
             return Err(SinkError::of_target(SinkErrorKind::Twice, &spec.target));
         }
-        output::check(&spec.target, spec.existing)?;
+        spool::check(spec)?;
     }
     specs.iter().map(|spec| open(spec, run)).collect()
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use gather_core::attempt::{ChainLink, Headers};
 use gather_core::target::Tags;
-use gather_core::{Duration, FieldValue, FieldValues, Record};
+use gather_core::{Duration, FieldValue, FieldValues, Held, Record};
 
 use crate::fields::{Field, Repeats};
 use crate::{json, page};
@@ -34,6 +34,8 @@ pub(crate) enum Value<'a> {
     Headers(&'a Headers),
     /// JSON without white space.
     Json(String),
+    /// JSON as it stood in the result the record was read back from.
+    Held(&'a str),
 }
 
 /// The member's value; `None` where the record has none.
@@ -42,6 +44,36 @@ pub(crate) fn value_of<'a>(
     record: &'a Record,
     repeats: Repeats,
 ) -> Option<Value<'a>> {
+    match &record.held {
+        None => computed(field, record, repeats),
+        Some(held) => held_value(field, record, held, repeats),
+    }
+}
+
+/// The member's value in a record that was read back: what stood there, and what follows from it.
+fn held_value<'a>(
+    field: &Field,
+    record: &'a Record,
+    held: &'a Held,
+    repeats: Repeats,
+) -> Option<Value<'a>> {
+    if !held.others.is_empty() {
+        let name = field.name();
+        if let Some((_, json)) = held.others.iter().find(|(known, _)| **known == name) {
+            return Some(Value::Held(json));
+        }
+    }
+    let repeats = match (held.members & field.bit() != 0, repeats) {
+        (true, Repeats::Omit) => Repeats::Omit,
+        (true, Repeats::Write | Repeats::Keep) => Repeats::Write,
+        // Its neighbour says it too, or it is made of what is there.
+        (false, Repeats::Write | Repeats::Omit) if field.is_derived() => repeats,
+        (false, _) => return None,
+    };
+    computed(field, record, repeats)
+}
+
+fn computed<'a>(field: &Field, record: &'a Record, repeats: Repeats) -> Option<Value<'a>> {
     let answered = record.status_code != 0;
     match field {
         Field::N => Some(Value::Count(record.n)),
@@ -105,6 +137,8 @@ pub(crate) fn value_of<'a>(
             let is_text = std::str::from_utf8(record.body.as_ref()?).is_ok();
             (!is_text).then_some(Value::Word("base64"))
         }
+        // Only a record that was read back has others.
+        Field::Other(_) => None,
     }
 }
 

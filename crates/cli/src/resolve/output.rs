@@ -12,7 +12,7 @@ use gather::store::{
     Template,
 };
 
-use crate::args::FormatArg;
+use crate::args::{FormatArg, OutputArgs};
 use crate::error::CliError;
 use crate::settings::Settings;
 use crate::usage;
@@ -45,10 +45,14 @@ impl View {
 
 /// All outputs; standard output where none is named.
 pub(super) fn outputs(settings: &Settings) -> Result<Vec<OutputSpec>, CliError> {
-    let args = &settings.args.output;
+    outputs_of(&settings.args.output, Fields::default())
+}
+
+/// The outputs of these arguments; `usual` are their members where none are named.
+pub(crate) fn outputs_of(args: &OutputArgs, usual: Fields) -> Result<Vec<OutputSpec>, CliError> {
     let names: &[String] = if args.output.is_empty() { &["-".to_owned()] } else { &args.output };
     let fields = match &args.fields {
-        None => Fields::default(),
+        None => usual,
         Some(list) => Fields::parse(list).map_err(|error| of_library("--fields", &error))?,
     };
     let mut outputs: Vec<OutputSpec> = Vec::with_capacity(names.len());
@@ -59,7 +63,7 @@ pub(super) fn outputs(settings: &Settings) -> Result<Vec<OutputSpec>, CliError> 
             return Err(CliError::usage(message, "two outputs need two names"));
         }
         outputs.push(OutputSpec {
-            format: format(settings, name, &target)?,
+            format: format(args, name, &target)?,
             target,
             fields: fields.clone(),
             existing: if args.overwrite { Existing::Overwrite } else { Existing::Refuse },
@@ -140,8 +144,7 @@ fn target(name: &str) -> Result<OutputTarget, CliError> {
     Ok(OutputTarget::File(PathBuf::from(name.replace("{date}", &today))))
 }
 
-fn format(settings: &Settings, name: &str, target: &OutputTarget) -> Result<Format, CliError> {
-    let args = &settings.args.output;
+fn format(args: &OutputArgs, name: &str, target: &OutputTarget) -> Result<Format, CliError> {
     let format = match (args.format, target) {
         (Some(format), _) => format,
         (None, OutputTarget::File(path)) => by_extension(name, path)?,
