@@ -73,6 +73,7 @@ pub mod check;
 pub mod digest;
 pub mod engine;
 pub mod human;
+pub mod journal;
 pub mod live;
 pub mod platform;
 pub mod run;
@@ -113,6 +114,7 @@ pub use bytes::Bytes;
 pub use url::Url;
 
 pub use engine::{Engine, EngineOptions};
+pub use journal::JournalOptions;
 pub use platform::Descriptors;
 pub use run::{OnNote, Output, Run, RunError, RunOptions};
 pub use stop::Stop;

@@ -35,6 +35,8 @@ pub enum SinkErrorKind {
     Busy,
     /// Two outputs of one run are the same file.
     Twice,
+    /// It has less in it than the run that goes on has committed to it: somebody changed it.
+    Changed,
     /// The disk, or the quota, is full.
     DiskFull,
     /// The reader of the pipe has gone (`| head`): no fault of anybody.
@@ -79,6 +81,11 @@ impl SinkError {
         Self { kind, path, source: None, kept: None }
     }
 
+    /// An output that is shorter than the run which goes on has left it at `committed`.
+    pub(crate) fn changed(path: &Path, committed: Position) -> Self {
+        Self { kept: Some(committed), ..Self::found(SinkErrorKind::Changed, path) }
+    }
+
     fn hint(&self) -> &'static str {
         match self.kind {
             SinkErrorKind::Exists => "replace it with --overwrite, or name another file",
@@ -87,6 +94,7 @@ impl SinkError {
             SinkErrorKind::IsDirectory => "name a file in it",
             SinkErrorKind::Busy => "wait for the other run, or choose another file",
             SinkErrorKind::Twice => "name each output once",
+            SinkErrorKind::Changed => "put it back as it was, or begin again with --overwrite",
             SinkErrorKind::DiskFull => "free some space, then run it again",
             SinkErrorKind::Closed => "nothing to do",
             SinkErrorKind::NotBuilt => "build gather with the feature of that format",
@@ -107,6 +115,14 @@ impl fmt::Display for SinkError {
             SinkErrorKind::IsDirectory => write!(f, "{place} is a directory")?,
             SinkErrorKind::Busy => write!(f, "{place} is being written by another process")?,
             SinkErrorKind::Twice => write!(f, "{place} is named twice as an output")?,
+            SinkErrorKind::Changed => {
+                let Position { bytes, records, .. } = self.kept.unwrap_or_default();
+                write!(
+                    f,
+                    "{place} has been changed: {records} records ({bytes} bytes) of the run that \
+                     goes on should stand in it"
+                )?;
+            }
             SinkErrorKind::DiskFull => write!(f, "cannot write {place}: no space left")?,
             SinkErrorKind::Closed => write!(f, "{place} was closed by its reader")?,
             SinkErrorKind::NotBuilt => write!(f, "{place} has a format that this build lacks")?,
@@ -116,7 +132,9 @@ impl fmt::Display for SinkError {
         if let (Some(source), false) = (&self.source, said_by_kind) {
             write!(f, ": {source}")?;
         }
-        if let Some(Position { bytes, records, .. }) = self.kept {
+        if let Some(Position { bytes, records, .. }) = self.kept
+            && self.kind != SinkErrorKind::Changed
+        {
             write!(f, "; {records} whole records ({bytes} bytes) are kept")?;
         }
         write!(f, "; hint: {}", self.hint())

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use super::db::Db;
 use super::done::Done;
 use super::error::{JournalError, JournalErrorKind};
+use super::kept::{self, Kept};
 use super::load::{Loaded, load};
-use super::settings::{self, Change, Kept, Setting};
+use super::settings::{Change, Setting};
 use super::{BLOCK_ITEMS, CHUNK_BITS, Commit, Memory};
 use crate::sink::{Position, RunInfo};
 
@@ -94,7 +95,7 @@ impl Journal {
     /// What differs between the settings the run began with and these.
     pub fn changes(&self, now: &[Setting]) -> Vec<Change> {
         let now: Vec<_> = now.iter().map(|setting| Kept::of(setting, &self.salt)).collect();
-        settings::changes(&self.settings, &now)
+        kept::changes(&self.settings, &now)
     }
 
     /// Puts these settings in place of those the run began with.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, Params, Transaction, config::DbConfig};
 use super::book::State;
 use super::done::{CHUNK_BYTES, Done};
 use super::error::{JournalError, JournalErrorKind};
-use super::settings::Kept;
+use super::kept::Kept;
 use super::sum::Column::Bytes;
 use super::sum::sum;
 use super::{APPLICATION_ID, Block, FORMAT, HostRow, lock};

@@ -20,6 +20,7 @@ pub struct Done {
 }
 
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only a journal makes them"))]
 enum Chunk {
     Empty,
     Some { words: Box<[u64; WORDS]>, count: u64 },

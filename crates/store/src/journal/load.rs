@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row};
 use super::book::State;
 use super::done::{CHUNK_BYTES, Done};
 use super::error::{JournalError, JournalErrorKind};
-use super::settings::Kept;
+use super::kept::Kept;
 use super::sum::{Column, sum};
 use super::{APPLICATION_ID, BLOCK_ITEMS, Block, CHUNK_BITS, FORMAT, HostRow, Memory, db};
 use crate::sink::{Position, RunInfo};

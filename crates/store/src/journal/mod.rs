@@ -19,9 +19,13 @@
 //! | `sink` | an output, by the name the user gave it | `name`, `parts`, `bytes`, `records`: its committed [`Position`] |
 //! | `state` | how far the run is; one row, replaced by each commit | `commits` so far; `prefix`: all inputs before this one are finished, a multiple of [`CHUNK_BITS`]; `done`: finished inputs in all; `inputs`: read so far; `read_to_end`: 1 if those are all; `finished`: 1 if every input has its record and all outputs are closed; `sums`: the account of all committed records, as JSON |
 //! | `done` | [`CHUNK_BITS`] inputs from `chunk` x that, from `prefix` on, unless none of them is finished | `chunk`, `bits`: 512 bytes, bit `n % 8` (1 is the lowest) of byte `n / 8` is set where input `n` of the chunk is finished |
-//! | `input` | [`BLOCK_ITEMS`] inputs from `block` x that; the last row may have fewer | `block`, `items`, `hash`: the XXH3-64 of what they say, each preceded by its length as eight bytes, little endian; `source` and `line` of the first |
+//! | `input` | [`BLOCK_ITEMS`] inputs from `block` x that; the last row may have fewer | `block`, `items`, `hash`: the XXH3-64 of what they say, each preceded by its length as eight bytes, little endian; `source` (empty for arguments) and `line` of the first |
 //! | `begun` | an input whose request may not be repeated was about to be sent | `n` |
 //! | `host` | what politeness owes a host that was closed, parked or is slow by its rate | `host`, `state`: JSON, with moments |
+//!
+//! What an input says is its line without the white space around it, the text of its row of a table,
+//! or the argument as typed, once for each URL that comes of it. Before the first of a table go its
+//! columns, and before the first of any file the URL templates that its rows fill, in the same way.
 //!
 //! A position is that of the sink after its last committed record, and an input is finished only
 //! if its record stands before that position.
@@ -39,9 +43,12 @@ mod db;
 mod done;
 mod error;
 #[cfg(feature = "sqlite")]
+mod kept;
+#[cfg(feature = "sqlite")]
 mod load;
 #[cfg(feature = "sqlite")]
 mod lock;
+mod roll;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod sum;
@@ -51,6 +58,7 @@ mod tests;
 pub use self::book::Journal;
 pub use self::done::Done;
 pub use self::error::{JournalError, JournalErrorKind};
+pub use self::roll::Roll;
 pub use self::settings::{Change, Setting, SettingValue, Shown};
 use crate::sink::Position;
 
