@@ -98,6 +98,7 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l report -d 'Write
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -116,6 +117,9 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l trust-proxy -d '
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l no-progress -d 'No live progress on a terminal'
@@ -183,6 +187,7 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l report -d 'Write
 complete -c gather -n "__fish_gather_using_subcommand check" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -201,6 +206,9 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l trust-proxy -d '
 complete -c gather -n "__fish_gather_using_subcommand check" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand check" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand check" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand check" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand check" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand check" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand check" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand check" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand check" -l no-progress -d 'No live progress on a terminal'
@@ -267,6 +275,7 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l report -d 'Write a
 complete -c gather -n "__fish_gather_using_subcommand run" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -285,6 +294,9 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l trust-proxy -d 'Wi
 complete -c gather -n "__fish_gather_using_subcommand run" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand run" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand run" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand run" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand run" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand run" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand run" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand run" -l no-progress -d 'No live progress on a terminal'
@@ -351,6 +363,7 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l report -d 'Write 
 complete -c gather -n "__fish_gather_using_subcommand plan" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -369,6 +382,9 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l trust-proxy -d 'W
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l no-progress -d 'No live progress on a terminal'
@@ -435,6 +451,7 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l report -d 'Wri
 complete -c gather -n "__fish_gather_using_subcommand compare" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -453,6 +470,9 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l trust-proxy -d
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l no-progress -d 'No live progress on a terminal'
@@ -532,6 +552,7 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -550,6 +571,9 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l no-progress -d 'No live progress on a terminal'

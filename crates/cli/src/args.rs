@@ -11,6 +11,7 @@ mod http;
 mod input;
 mod output;
 mod report;
+mod resume;
 mod talk;
 mod time;
 mod view;
@@ -27,6 +28,7 @@ pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
 pub(crate) use report::ReportArgs;
+pub(crate) use resume::ResumeArgs;
 pub(crate) use talk::{LogFormat, TalkArgs};
 pub(crate) use time::{RetryArgs, TimeArgs};
 pub(crate) use view::ViewArgs;
@@ -155,6 +157,9 @@ pub(crate) struct FetchArgs {
     /// What is told at the end.
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+    /// How it goes on after it was stopped.
+    #[command(flatten)]
+    pub(crate) resume: ResumeArgs,
     /// What is said on the way.
     #[command(flatten)]
     pub(crate) talk: TalkArgs,

@@ -84,7 +84,7 @@ fn fetch(args: &FetchArgs, typed: Typed<'_>, matches: &ArgMatches) -> Result<Exi
     let settings = Settings::load(typed, matches)?;
     let notes: Vec<String> =
         settings.notes.iter().cloned().chain(usage::note_on(typed.argv)).collect();
-    fetch::fetch(&settings, &notes)
+    fetch::fetch(&settings, typed.argv, &notes)
 }
 
 /// Prints what a command found out, and passes its code on.

@@ -21,7 +21,7 @@ pub(crate) fn text(summary: &Summary) -> String {
 /// The first line: how it ended, and the counts.
 fn headline(summary: &Summary) -> String {
     let how = match summary.ended {
-        Ended::Finished => "finished",
+        Ended::Finished | Ended::FinishedBefore => "finished",
         Ended::FailFast => "stopped at the first failure",
         Ended::MaxFailures => "stopped: too many failures",
         Ended::Deadline => "stopped by the deadline",
@@ -33,8 +33,12 @@ fn headline(summary: &Summary) -> String {
         0 => String::new(),
         pending => format!(", {} without a record", human::count(pending)),
     };
+    let before = match summary.done_before {
+        0 => String::new(),
+        before => format!(" ({} of them before)", human::count(before)),
+    };
     format!(
-        "{how}: {} in {}: {} ok, {} failed, {} skipped{pending}",
+        "{how}: {}{before} in {}: {} ok, {} failed, {} skipped{pending}",
         human::counted(summary.inputs, "target"),
         human::seconds(summary.wall),
         human::count(summary.ok),

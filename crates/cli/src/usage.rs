@@ -25,10 +25,8 @@ const LATER_COMMANDS: &[&str] =
     &["crawl", "watch", "extract", "report", "changes", "verify", "notify", "silence"];
 
 /// Flags that a later version will have; as keys of a job, too.
-pub(crate) const LATER_KEYS: &[&str] = &[
-    "dedup", "resume", "journal", "extract", "each", "rows", "rules", "every", "notify", "expect",
-    "target",
-];
+pub(crate) const LATER_KEYS: &[&str] =
+    &["dedup", "extract", "each", "rows", "rules", "every", "notify", "expect", "target"];
 
 /// Formats that a later version will write.
 pub(crate) const LATER_FORMATS: &[&str] = &["html", "warc", "warc.gz"];

@@ -57,6 +57,19 @@ impl Account {
         }
     }
 
+    /// The distribution of `time_total`: microseconds, and how often.
+    pub(crate) fn times_us(&self) -> Vec<(u64, u64)> {
+        let recorded = self.time_total_us.iter_recorded();
+        recorded.map(|at| (at.value_iterated_to(), at.count_at_value())).collect()
+    }
+
+    /// Adds a distribution as [`times_us`](Self::times_us) tells it.
+    pub(crate) fn add_times_us(&mut self, times: &[(u64, u64)]) {
+        for (us, count) in times {
+            self.time_total_us.saturating_record_n(*us, *count);
+        }
+    }
+
     /// All records added.
     pub(crate) fn records(&self) -> u64 {
         self.ok + self.failed + self.skipped

@@ -74,6 +74,7 @@ pub mod digest;
 pub mod engine;
 pub mod export;
 pub mod human;
+pub mod journal;
 pub mod live;
 pub mod platform;
 pub mod run;
@@ -114,6 +115,7 @@ pub use bytes::Bytes;
 pub use url::Url;
 
 pub use engine::{Engine, EngineOptions};
+pub use journal::JournalOptions;
 pub use platform::Descriptors;
 pub use run::{OnNote, Output, Run, RunError, RunOptions};
 pub use stop::Stop;

@@ -9,33 +9,33 @@ use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
 use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, TlsConfigs};
-use gather_store::{BodyStore, OutputSpec, RunInfo, SinkError};
+use gather_store::{BodyStore, OutputSpec, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::account::Account;
-use crate::clock;
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
+use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Start};
 use crate::live::Live;
 use crate::pending::Pending;
 use crate::platform::Descriptors;
 use crate::report::ShardReport;
 use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
-use crate::shared::Shared;
+use crate::shared::{HasJournal, Past, Shared};
 use crate::source::intake::{self, IntakeConfig};
 use crate::source::{self, Source, SourceError, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
-use crate::writer::{BATCHES_MAX, Batch, Outlet, Writer, Written};
+use crate::writer::{BATCHES_MAX, Batch, Kept, WriteError, Writer, Written};
 pub use crate::writer::{Judge, OnRecord, View};
 
 /// Targets on their way from other shards to one shard.
 pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
 
-type WriterThread = JoinHandle<Result<(), SinkError>>;
+type WriterThread = JoinHandle<Result<(), WriteError>>;
 
 /// Is told what the operator should know.
 pub type OnNote = Box<dyn FnMut(&str) + Send>;
@@ -75,6 +75,8 @@ pub struct RunOptions {
     pub on_note: Option<OnNote>,
     /// Whether the descriptor limit of the process may be raised.
     pub descriptors: Descriptors,
+    /// Where the run keeps its journal, so that it can go on after it was killed; nowhere if `None`.
+    pub journal: Option<JournalOptions>,
     /// Event loops; chosen by concurrency and processors if `None`.
     pub shards: Option<NonZeroUsize>,
 }
@@ -94,6 +96,8 @@ pub struct Run {
     /// What the outputs are built of is needed until the run is complete.
     outputs: Vec<OutputSpec>,
     asked: u32,
+    /// Whether there was nothing left to do.
+    was_finished: bool,
 }
 
 impl Run {
@@ -104,51 +108,71 @@ impl Run {
     /// fetched and nothing overwritten then.
     pub fn start(mut options: RunOptions) -> Result<Self, RunError> {
         options.source.caps = options.config.caps;
-        let source = source::open(&options.source).map_err(RunError::Source)?;
-        Self::start_from(source, options)
+        let parts = Parts::new(&mut options)?;
+        let outputs = std::mem::take(&mut options.outputs);
+        let begun = match options.journal.take() {
+            None => journal::plain(open_source(&options.source)?, outputs)?,
+            Some(kept) => match journal::begin(&kept, &options.source, outputs)? {
+                Start::On(begun) => *begun,
+                Start::Finished(account) => return Ok(Self::finished(parts, account)),
+            },
+        };
+        Self::go(parts, begun, options)
     }
 
     /// As [`Self::start`], with a source of the caller's own; `options.source` is not looked at.
     ///
     /// # Errors
-    /// As [`Self::start`].
-    pub fn start_from(source: Box<dyn Source>, options: RunOptions) -> Result<Self, RunError> {
-        let RunOptions {
-            mut config,
-            mut client,
-            outputs,
-            bodies,
-            judge,
-            on_record,
-            mut on_note,
-            ..
-        } = options;
-        let fit = Fit::new(&config, options.descriptors, options.shards);
-        fit.note().into_iter().zip(on_note.as_mut()).for_each(|(note, tell)| tell(&note));
-        fit::apply(&config, &fit, &mut client);
-        let tls = tls_configs(&client)?;
-        let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
-        fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
-        // An option that no request can be made with is told before anything is opened.
-        Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
-        let credentials = Credentials::of(&client);
-        let bodies =
-            bodies.map(|dir| BodyStore::open(&dir)).transpose().map_err(RunError::Output)?;
-        let specs: Vec<_> = outputs.iter().map(|output| output.spec.clone()).collect();
-        let outlets = open_outlets(outputs)?;
-        let (stop, asked) = (Stop::default(), config.concurrency);
-        config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
-        let shared = Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards);
+    /// As [`Self::start`]; and with a journal, since such a source cannot be read again.
+    pub fn start_from(source: Box<dyn Source>, mut options: RunOptions) -> Result<Self, RunError> {
+        if options.journal.is_some() {
+            return Err(RunError::NotRepeatable);
+        }
+        let parts = Parts::new(&mut options)?;
+        let outputs = std::mem::take(&mut options.outputs);
+        let begun = journal::plain(source, outputs)?;
+        Self::go(parts, begun, options)
+    }
+
+    /// A run that was finished before.
+    fn finished(parts: Parts, account: Account) -> Self {
+        let past = Past::of(&account, HasJournal::No);
+        let shared = parts.shared(&past);
+        let written = Arc::new(Written::new(0, account));
+        (0..parts.fit.shards).for_each(|_| shared.count_fed());
         let shared = Arc::new(shared);
-        let written = Arc::new(Written::new(fit.shards));
-        let (batches, writer) = start_writer(Writer {
+        Self {
+            stop: shared.stop.clone(),
+            live: Live::new(Arc::clone(&shared), Arc::clone(&written), Vec::new()),
+            shared,
+            written,
+            memory: None,
+            reports: Vec::new(),
+            shards: Vec::new(),
+            writer: None,
+            _inboxes: Vec::new(),
+            outputs: parts.specs,
+            asked: parts.asked,
+            was_finished: true,
+        }
+    }
+
+    fn go(parts: Parts, begun: Begun, options: RunOptions) -> Result<Self, RunError> {
+        let Begun { source, outlets, keeper, account } = begun;
+        let has_journal = if keeper.is_some() { HasJournal::Yes } else { HasJournal::No };
+        let shared = Arc::new(parts.shared(&Past::of(&account, has_journal)));
+        let Parts { fit, client, tls, bodies, specs, asked, .. } = parts;
+        let written = Arc::new(Written::new(fit.shards, account));
+        let writer = Writer {
             outlets,
             bodies,
-            judge,
-            on_record,
+            judge: options.judge,
+            on_record: options.on_record,
             written: Arc::clone(&written),
-            stop: stop.clone(),
-        })?;
+            shared: Arc::clone(&shared),
+            journal: keeper.map(kept).transpose()?,
+        };
+        let (batches, writer) = start_writer(writer)?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake).map_err(RunError::Thread)?;
@@ -171,7 +195,7 @@ impl Run {
         }
         let live = Live::new(Arc::clone(&shared), Arc::clone(&written), reports.clone());
         Ok(Self {
-            stop,
+            stop: shared.stop.clone(),
             live,
             shared,
             written,
@@ -181,7 +205,8 @@ impl Run {
             writer: Some(writer),
             _inboxes: inboxes,
             outputs: specs,
-            asked: asked.get(),
+            asked,
+            was_finished: false,
         })
     }
 
@@ -215,7 +240,7 @@ impl Run {
         for shard in shards {
             shard.map_err(|_| RunError::Panic)?.map_err(RunError::Client)?;
         }
-        writer.map_err(|_| RunError::Panic)?.map_err(RunError::Output)?;
+        writer.map_err(|_| RunError::Panic)??;
         if let Some(error) = self.shared.take_source_error() {
             return Err(RunError::Source(error));
         }
@@ -234,6 +259,7 @@ impl Run {
 
     fn ended(&self) -> Ended {
         match self.stop.cause() {
+            _ if self.was_finished => Ended::FinishedBefore,
             None => Ended::Finished,
             // The stop came too late to leave anything undone.
             Some(Cause::Drain | Cause::Deadline | Cause::Now) if self.shared.is_done() => {
@@ -277,18 +303,63 @@ fn tls_configs(client: &ClientOptions) -> Result<Arc<TlsConfigs>, RunError> {
         .map_err(|error| RunError::Client(ClientError::Net(error)))
 }
 
-fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {
-    let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
-    let (specs, views): (Vec<_>, Vec<_>) =
-        outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
-    let sinks = gather_store::open_all(&specs, &info).map_err(RunError::Output)?;
-    Ok(sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view }).collect())
+/// What a run is made of before anything is opened.
+struct Parts {
+    config: Config,
+    fit: Fit,
+    client: ClientOptions,
+    tls: Arc<TlsConfigs>,
+    credentials: Credentials,
+    bodies: Option<BodyStore>,
+    specs: Vec<OutputSpec>,
+    /// The concurrency that was configured.
+    asked: u32,
+}
+
+impl Parts {
+    fn new(options: &mut RunOptions) -> Result<Self, RunError> {
+        let mut config = options.config.clone();
+        let mut client = options.client.clone();
+        let fit = Fit::new(&config, options.descriptors, options.shards);
+        if let (Some(note), Some(on_note)) = (fit.note(), &mut options.on_note) {
+            on_note(&note);
+        }
+        fit::apply(&config, &fit, &mut client);
+        let tls = tls_configs(&client)?;
+        let store_bodies =
+            if options.bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
+        let specs: Vec<_> = options.outputs.iter().map(|output| output.spec.clone()).collect();
+        fit::keep(&mut client.keep, specs.iter(), store_bodies);
+        // An option that no request can be made with is told before anything is opened.
+        Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
+        let credentials = Credentials::of(&client);
+        let bodies = options.bodies.as_deref().map(BodyStore::open).transpose();
+        let bodies = bodies.map_err(RunError::Output)?;
+        let asked = config.concurrency;
+        config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
+        Ok(Self { config, fit, client, tls, credentials, bodies, specs, asked: asked.get() })
+    }
+
+    fn shared(&self, past: &Past) -> Shared {
+        let (config, credentials) = (self.config.clone(), self.credentials);
+        let fit = &self.fit;
+        Shared::new(config, credentials, Stop::default(), fit.allowed, fit.shards, past)
+    }
+}
+
+fn open_source(spec: &SourceSpec) -> Result<Box<dyn Source>, RunError> {
+    source::open(spec).map_err(RunError::Source)
+}
+
+fn kept(keeper: Keeper) -> Result<Kept, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    Ok(Kept { keeper, runtime: runtime.map_err(RunError::Thread)? })
 }
 
 fn start_writer(writer: Writer) -> Result<(mpsc::Sender<Batch>, WriterThread), RunError> {
     let (batches, received) = mpsc::channel(BATCHES_MAX);
     let thread = spawn("gather-writer", move || {
-        let _stop = StopOnPanic(writer.stop.clone());
+        let _stop = StopOnPanic(writer.shared.stop.clone());
         writer.run(received)
     })?;
     Ok((batches, thread))
@@ -339,6 +410,12 @@ pub enum RunError {
     Client(ClientError),
     /// A thread or its event loop cannot be started.
     Thread(std::io::Error),
+    /// The journal cannot be used.
+    Journal(JournalError),
+    /// Settings that decide what the records say are not those that the run began with.
+    Changed(Vec<Change>),
+    /// A source of the caller's own cannot be read again, so that such a run has no journal.
+    NotRepeatable,
     /// A defect: inputs and records do not match.
     Unbalanced {
         /// Inputs that came in.
@@ -357,6 +434,18 @@ impl fmt::Display for RunError {
             Self::Output(error) => error.fmt(f),
             Self::Client(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "a thread cannot be started: {error}"),
+            Self::Journal(error) => error.fmt(f),
+            Self::Changed(changes) => {
+                f.write_str("the run that would go on began with other settings: ")?;
+                for (at, change) in changes.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { "; " };
+                    write!(f, "{comma}{change}")?;
+                }
+                Ok(())
+            }
+            Self::NotRepeatable => {
+                f.write_str("a run over a source of one's own cannot have a journal")
+            }
             Self::Unbalanced { inputs, records } => write!(
                 f,
                 "{inputs} inputs came in and {records} records were written: a defect of gather, \
@@ -376,7 +465,8 @@ impl std::error::Error for RunError {
             Self::Output(error) => Some(error),
             Self::Client(error) => Some(error),
             Self::Thread(error) => Some(error),
-            Self::Unbalanced { .. } | Self::Panic => None,
+            Self::Journal(error) => Some(error),
+            Self::Changed(_) | Self::NotRepeatable | Self::Unbalanced { .. } | Self::Panic => None,
         }
     }
 }

@@ -271,6 +271,11 @@ impl Shard {
         if self.outbox.is_behind() || leaving_full || self.run.stop.cause().is_some() {
             return None;
         }
+        if self.run.awaits_commit() {
+            self.outbox.flush();
+            self.brakes.note(Brake::Output);
+            return None;
+        }
         let now = self.run.clock.now();
         if now < self.paused_until.get() {
             self.look_again_at(self.paused_until.get());

@@ -12,6 +12,8 @@ pub enum Ended {
     /// Every input has its record.
     #[default]
     Finished,
+    /// It was finished before, and there was nothing left to go on with.
+    FinishedBefore,
     /// `fail_fast`: the rest was cancelled, each with its record.
     FailFast,
     /// `max_failures`: the rest was cancelled, each with its record.
@@ -38,6 +40,9 @@ pub struct Summary {
     pub failed: u64,
     /// Targets never tried, or given up on purpose.
     pub skipped: u64,
+    /// Of the inputs, those that had their record before this run went on. They are part of all
+    /// sums over records; pace, traffic and machine are those of this part of the run.
+    pub done_before: u64,
     /// Inputs read but left without a record by a deadline or a signal.
     pub pending: u64,
     /// Failed and skipped targets by error kind.

@@ -41,6 +41,7 @@ pub(crate) fn summary(
         failed: account.failed,
         skipped: account.skipped,
         pending: inputs.saturating_sub(account.records()),
+        done_before: shared.done_before(),
         by_kind: account.by_kind(),
         by_status: account.by_status.clone(),
         wall,

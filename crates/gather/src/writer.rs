@@ -7,11 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gather_core::Record;
-use gather_store::{BodyStore, Sink, SinkError, SinkErrorKind};
+use gather_store::{BodyStore, Position, Sink, SinkError, SinkErrorKind};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::account::Account;
-use crate::stop::{Cause, Stop};
+use crate::journal::{JournalError, Keeper};
+use crate::run::RunError;
+use crate::shared::Shared;
+use crate::stop::Cause;
 
 /// Batches under way to the writer; more make the shards pause.
 pub(crate) const BATCHES_MAX: usize = 8;
@@ -19,6 +23,9 @@ pub(crate) const BATCHES_MAX: usize = 8;
 pub(crate) const BATCH_RECORDS: usize = 256;
 /// Records between two commits, at most.
 const COMMIT_RECORDS: usize = 1_000;
+/// The same where a commit waits for the disk: while one half of what may be uncommitted is being
+/// made durable, the other half can be written.
+const COMMIT_RECORDS_DURABLY: usize = 500;
 /// Time between two commits, at most, while records keep coming.
 const COMMIT_EVERY: Duration = Duration::from_millis(250);
 
@@ -50,11 +57,17 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    pub(crate) fn new(shards: usize) -> Self {
+    /// `account` is that of the records which are there already.
+    pub(crate) fn new(shards: usize, account: Account) -> Self {
         Self {
-            account: Mutex::new(Account::new()),
+            account: Mutex::new(account),
             committed: (0..shards).map(|_| AtomicU64::new(0)).collect(),
         }
+    }
+
+    /// Records committed, in all.
+    pub(crate) fn committed(&self) -> u64 {
+        self.committed.iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     /// A copy of the sums so far.
@@ -69,57 +82,144 @@ pub(crate) struct Writer {
     pub(crate) judge: Option<Judge>,
     pub(crate) on_record: Option<OnRecord>,
     pub(crate) written: Arc<Written>,
-    pub(crate) stop: Stop,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) journal: Option<Kept>,
+}
+
+/// The journal of a run, and a clock to commit by.
+pub(crate) struct Kept {
+    pub(crate) keeper: Keeper,
+    /// Only waits: for a batch, or until a commit is due.
+    pub(crate) runtime: Runtime,
+}
+
+/// Why records could not be written.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    Sink(SinkError),
+    Journal(JournalError),
+}
+
+impl From<SinkError> for WriteError {
+    fn from(error: SinkError) -> Self {
+        Self::Sink(error)
+    }
+}
+
+impl From<JournalError> for WriteError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl From<WriteError> for RunError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Sink(error) => Self::Output(error),
+            WriteError::Journal(error) => Self::Journal(error),
+        }
+    }
+}
+
+/// What the writer does next.
+enum Turn {
+    Write(Batch),
+    Commit,
+    Leave,
 }
 
 impl Writer {
     /// Writes until every shard has gone, then commits and closes the sinks.
     ///
     /// # Errors
-    /// The first fault of a sink that was not closed by its reader. The run is told to stop, and
-    /// batches are still taken, so that no shard waits for ever.
-    pub(crate) fn run(mut self, mut batches: mpsc::Receiver<Batch>) -> Result<(), SinkError> {
+    /// The first fault of the journal, or of a sink that was not closed by its reader. The run is
+    /// told to stop, and batches are still taken, so that no shard waits for ever.
+    pub(crate) fn run(mut self, mut batches: mpsc::Receiver<Batch>) -> Result<(), WriteError> {
         let outcome = self.write_all(&mut batches);
         if outcome.is_err() {
-            self.stop.because(Cause::Fault);
+            self.shared.stop.because(Cause::Fault);
             while batches.blocking_recv().is_some() {}
         }
         let mut closed = outcome;
+        let mut positions = Vec::new();
         for outlet in self.outlets.drain(..) {
+            let name = outlet.sink.name().into();
             closed = closed.and(match outlet.sink.finish() {
-                Err(error) if error.kind != SinkErrorKind::Closed => Err(error),
-                Ok(_) | Err(_) => Ok(()),
+                Ok(position) => {
+                    positions.push((name, position));
+                    Ok(())
+                }
+                Err(error) if error.kind != SinkErrorKind::Closed => Err(error.into()),
+                Err(_) => Ok(()),
             });
         }
-        closed
+        closed?;
+        let Some(Kept { mut keeper, .. }) = self.journal else { return Ok(()) };
+        let account = self.written.account();
+        match self.shared.has_finished() {
+            true => keeper.finish(&positions, &account)?,
+            false => keeper.commit(&positions, &account)?,
+        }
+        Ok(())
     }
 
-    fn write_all(&mut self, batches: &mut mpsc::Receiver<Batch>) -> Result<(), SinkError> {
+    fn write_all(&mut self, batches: &mut mpsc::Receiver<Batch>) -> Result<(), WriteError> {
         let mut uncommitted = Uncommitted::new(self.written.committed.len());
         loop {
-            let batch = match batches.try_recv() {
-                Ok(batch) => batch,
-                Err(_) => {
-                    // Nothing is under way: what was written may as well be seen now.
-                    self.commit(&mut uncommitted)?;
-                    match batches.blocking_recv() {
-                        Some(batch) => batch,
-                        None => return self.commit(&mut uncommitted),
+            match self.next(batches, &uncommitted) {
+                Turn::Write(batch) => {
+                    uncommitted.add(&batch);
+                    self.write(batch)?;
+                    let is_wanted = self.shared.wants_commit() && batches.is_empty();
+                    if is_wanted || uncommitted.is_due(self.commit_records()) {
+                        self.commit(&mut uncommitted)?;
                     }
                 }
-            };
-            uncommitted.add(&batch);
-            self.write(batch)?;
-            if uncommitted.is_due() {
-                self.commit(&mut uncommitted)?;
+                Turn::Commit => self.commit(&mut uncommitted)?,
+                Turn::Leave => return self.commit(&mut uncommitted),
             }
         }
+    }
+
+    /// Waits for the next batch, but not longer than what was written may wait.
+    fn next(&self, batches: &mut mpsc::Receiver<Batch>, uncommitted: &Uncommitted) -> Turn {
+        let received = match batches.try_recv() {
+            Ok(batch) => return Turn::Write(batch),
+            Err(_) if uncommitted.records == 0 => batches.blocking_recv(),
+            Err(_) => match &self.journal {
+                // Nothing is under way: what was written may as well be seen now.
+                None => return Turn::Commit,
+                Some(Kept { runtime, .. }) => {
+                    let until = tokio::time::Instant::from_std(uncommitted.since + COMMIT_EVERY);
+                    let batch = runtime.block_on(async {
+                        tokio::select! {
+                            biased;
+                            batch = batches.recv() => Some(batch),
+                            () = self.shared.commit_wanted.notified() => None,
+                            () = tokio::time::sleep_until(until) => None,
+                        }
+                    });
+                    match batch {
+                        Some(batch) => batch,
+                        None => return Turn::Commit,
+                    }
+                }
+            },
+        };
+        received.map_or(Turn::Leave, Turn::Write)
+    }
+
+    fn commit_records(&self) -> usize {
+        if self.journal.is_some() { COMMIT_RECORDS_DURABLY } else { COMMIT_RECORDS }
     }
 
     fn write(&mut self, mut batch: Batch) -> Result<(), SinkError> {
         for record in &mut batch.records {
             if let Some(judge) = &mut self.judge {
                 judge(record);
+            }
+            if let Some(Kept { keeper, .. }) = &mut self.journal {
+                keeper.wrote(record.n);
             }
             self.store_body(record)?;
             for outlet in &mut self.outlets {
@@ -153,13 +253,18 @@ impl Writer {
         Ok(())
     }
 
-    /// Flushes every sink. One that its reader has closed (`| head`) is no fault: it gets nothing
-    /// more, and when none is left the run ends.
-    fn commit(&mut self, uncommitted: &mut Uncommitted) -> Result<(), SinkError> {
+    /// Flushes every sink, and then says so in the journal: never the other way round. A sink that
+    /// its reader has closed (`| head`) is no fault: it gets nothing more, and when none is left the
+    /// run ends.
+    fn commit(&mut self, uncommitted: &mut Uncommitted) -> Result<(), WriteError> {
         let mut fault = None;
         let before = self.outlets.len();
+        let mut positions: Vec<(Box<str>, Position)> = Vec::with_capacity(before);
         self.outlets.retain_mut(|outlet| match outlet.sink.commit() {
-            Ok(_) => true,
+            Ok(position) => {
+                positions.push((outlet.sink.name().into(), position));
+                true
+            }
             Err(error) if error.kind == SinkErrorKind::Closed => false,
             Err(error) => {
                 fault.get_or_insert(error);
@@ -167,15 +272,19 @@ impl Writer {
             }
         });
         if before > 0 && self.outlets.is_empty() && self.bodies.is_none() {
-            self.stop.because(Cause::OutputClosed);
+            self.shared.stop.because(Cause::OutputClosed);
         }
-        match fault {
-            Some(error) => Err(error),
-            None => {
-                uncommitted.settle(&self.written);
-                Ok(())
-            }
+        if let Some(error) = fault {
+            return Err(error.into());
         }
+        if let Some(Kept { keeper, .. }) = &mut self.journal
+            && uncommitted.records > 0
+        {
+            keeper.commit(&positions, &self.written.account())?;
+        }
+        uncommitted.settle(&self.written);
+        self.shared.count_committed(self.written.committed());
+        Ok(())
     }
 }
 
@@ -199,8 +308,8 @@ impl Uncommitted {
         self.records += batch.records.len();
     }
 
-    fn is_due(&self) -> bool {
-        self.records >= COMMIT_RECORDS || self.since.elapsed() >= COMMIT_EVERY
+    fn is_due(&self, records_max: usize) -> bool {
+        self.records >= records_max || self.since.elapsed() >= COMMIT_EVERY
     }
 
     fn settle(&mut self, written: &Written) {

@@ -7,6 +7,7 @@ mod bodies;
 mod csv;
 mod error;
 mod fields;
+pub mod journal;
 mod json;
 mod jsonl;
 mod output;

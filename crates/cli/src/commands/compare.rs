@@ -63,6 +63,7 @@ pub(crate) fn both(
 ) -> Result<Option<Comparison>, CliError> {
     run.outputs.clear();
     run.bodies = None;
+    run.journal = None;
     let limit = run.source.limit.get_or_insert(LIMIT_DEFAULT);
     talk.note(&format!("one by one first: {}", human::counted(*limit, "target")));
     let serial = RunSettings { config: one_by_one(&run.config), ..run.clone() };

@@ -7,4 +7,5 @@ mod config;
 mod docs;
 mod fetch;
 mod report;
+mod resume;
 mod usage;

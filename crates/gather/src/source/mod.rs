@@ -19,6 +19,7 @@ mod gunzip;
 mod inputs;
 pub mod intake;
 mod jsonl;
+mod ledger;
 mod lines;
 mod list;
 pub(crate) mod parse;
@@ -32,6 +33,8 @@ mod tests;
 
 pub use error::SourceError;
 pub use inputs::open;
+pub(crate) use inputs::{open_on, verify};
+pub(crate) use ledger::{Finished, InputLog};
 pub use scan::{Scan, scan};
 pub use stream::{from_iter, from_targets};
 

@@ -1,0 +1,169 @@
+//! How a run begins: anew, or where its journal says that it stopped.
+
+use std::sync::Arc;
+
+use gather_store::journal::{
+    Change, Done, Journal, JournalError, JournalErrorKind, Memory, Setting,
+};
+use gather_store::{Durability, Existing, OutputSpec, OutputTarget, Position, RunInfo};
+
+use super::{JournalOptions, JournalStart, Keeper, sums};
+use crate::account::Account;
+use crate::clock;
+use crate::run::{Output, RunError};
+use crate::source::{self, Finished, InputLog, Source, SourceSpec};
+use crate::writer::Outlet;
+
+/// What a run begins with, opened.
+pub(crate) struct Begun {
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) outlets: Vec<Outlet>,
+    pub(crate) keeper: Option<Keeper>,
+    /// The sums of the records that are there already.
+    pub(crate) account: Account,
+}
+
+/// How a run with a journal begins.
+pub(crate) enum Start {
+    /// It goes on, from the beginning or later.
+    On(Box<Begun>),
+    /// There is nothing left to do.
+    Finished(Account),
+}
+
+/// Begins a run without a journal.
+pub(crate) fn plain(source: Box<dyn Source>, outputs: Vec<Output>) -> Result<Begun, RunError> {
+    let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
+    let outlets = open(outputs, &info)?;
+    Ok(Begun { source, outlets, keeper: None, account: Account::new() })
+}
+
+/// Begins a run with a journal, or goes on with it.
+pub(crate) fn begin(
+    options: &JournalOptions,
+    spec: &SourceSpec,
+    mut outputs: Vec<Output>,
+) -> Result<Start, RunError> {
+    for output in &mut outputs {
+        output.spec.durability = Durability::Disk;
+    }
+    match options.start {
+        JournalStart::Anew => anew(options, spec, outputs),
+        JournalStart::Resume => match Journal::open(&options.path).map_err(RunError::Journal)? {
+            Some((journal, memory)) => go_on(options, spec, outputs, journal, memory),
+            None => anew(options, spec, outputs),
+        },
+    }
+}
+
+fn anew(
+    options: &JournalOptions,
+    spec: &SourceSpec,
+    outputs: Vec<Output>,
+) -> Result<Start, RunError> {
+    let log = Arc::<InputLog>::default();
+    let finished = Finished::These(Arc::default());
+    let source = source::open_on(spec, Arc::default(), finished, Arc::clone(&log));
+    let source = source.map_err(RunError::Source)?;
+    refuse_unfinished(options, &outputs)?;
+    let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
+    let names = names(&outputs);
+    let outlets = open(outputs, &info)?;
+    // Only now: until here nothing of an earlier run was touched.
+    let sinks = names.into_iter().map(|name| (name, Position::default())).collect();
+    let journal = Journal::create(&options.path, &info, &options.settings, sinks);
+    let keeper = Keeper::new(journal.map_err(RunError::Journal)?, log);
+    let begun = Begun { source, outlets, keeper: Some(keeper), account: Account::new() };
+    Ok(Start::On(Box::new(begun)))
+}
+
+/// Refuses to begin anew where a run can go on, unless its outputs are to be overwritten.
+fn refuse_unfinished(options: &JournalOptions, outputs: &[Output]) -> Result<(), RunError> {
+    if outputs.iter().all(|output| output.spec.existing == Existing::Overwrite) {
+        return Ok(());
+    }
+    let Some((journal, _)) = Journal::open(&options.path).map_err(RunError::Journal)? else {
+        return Ok(());
+    };
+    let done = journal.done().count();
+    if journal.is_finished() || done == 0 {
+        return Ok(());
+    }
+    let kind = JournalErrorKind::Unfinished { done };
+    Err(RunError::Journal(JournalError { kind, path: options.path.clone() }))
+}
+
+fn go_on(
+    options: &JournalOptions,
+    spec: &SourceSpec,
+    mut outputs: Vec<Output>,
+    mut journal: Journal,
+    memory: Memory,
+) -> Result<Start, RunError> {
+    let damaged = |what: &str| {
+        let kind = JournalErrorKind::Damaged { what: what.to_owned() };
+        RunError::Journal(JournalError { kind, path: options.path.clone() })
+    };
+    let account = sums::from_text(&memory.sums).ok_or_else(|| damaged("its sums are no sums"))?;
+    if account.records() != journal.done().count() {
+        return Err(damaged("its sums are not those of its finished inputs"));
+    }
+    if journal.is_finished() {
+        return Ok(Start::Finished(account));
+    }
+    let changes = journal.changes(&options.settings);
+    let refused: Vec<Change> =
+        changes.iter().filter(|change| !options.may_change.permits(change)).cloned().collect();
+    if !refused.is_empty() {
+        return Err(RunError::Changed(refused));
+    }
+    for output in &mut outputs {
+        if let Some(name) = name(&output.spec) {
+            let position = journal.position(&name);
+            let position = position.ok_or_else(|| RunError::Changed(vec![new_output(&name)]))?;
+            output.spec.existing = Existing::Resume(position);
+        }
+    }
+    let before: Arc<[_]> = memory.blocks.into();
+    source::verify(spec, &before).map_err(RunError::Source)?;
+    let log = Arc::<InputLog>::default();
+    let done: Arc<Done> = Arc::new(journal.done().clone());
+    let source = source::open_on(spec, before, Finished::These(done), Arc::clone(&log));
+    let source = source.map_err(RunError::Source)?;
+    if !changes.is_empty() {
+        replace_settings(&mut journal, &options.settings)?;
+    }
+    let outlets = open(outputs, journal.run())?;
+    let keeper = Some(Keeper::new(journal, log));
+    Ok(Start::On(Box::new(Begun { source, outlets, keeper, account })))
+}
+
+fn replace_settings(journal: &mut Journal, now: &[Setting]) -> Result<(), RunError> {
+    journal.replace_settings(now).map_err(RunError::Journal)
+}
+
+fn new_output(name: &str) -> Change {
+    let is = gather_store::journal::Shown::Plain(name.into());
+    Change { name: "output".into(), was: None, is: Some(is) }
+}
+
+/// The names of the outputs that keep what was written to them.
+fn names(outputs: &[Output]) -> Vec<Box<str>> {
+    outputs.iter().filter_map(|output| name(&output.spec)).collect()
+}
+
+/// As the sink will call itself; `None` for standard output, which is not gone back to.
+fn name(spec: &OutputSpec) -> Option<Box<str>> {
+    match &spec.target {
+        OutputTarget::Stdout => None,
+        OutputTarget::File(path) => Some(path.display().to_string().into()),
+        OutputTarget::Postgres(url) => Some(url.to_string().into()),
+    }
+}
+
+fn open(outputs: Vec<Output>, info: &RunInfo) -> Result<Vec<Outlet>, RunError> {
+    let (specs, views): (Vec<_>, Vec<_>) =
+        outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
+    let sinks = gather_store::open_all(&specs, info).map_err(RunError::Output)?;
+    Ok(sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view }).collect())
+}
