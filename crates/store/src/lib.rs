@@ -5,6 +5,8 @@
 
 mod bodies;
 mod csv;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod database;
 mod error;
 mod fields;
 mod json;
@@ -12,10 +14,12 @@ mod jsonl;
 mod output;
 mod page;
 mod parquet;
+#[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(test)]
 mod samples;
 mod sink;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod text;
 mod value;
