@@ -31,6 +31,7 @@ complete -c gather -n "__fish_gather_needs_command" -f -a "check" -d 'Check once
 complete -c gather -n "__fish_gather_needs_command" -f -a "run" -d 'Run a job of gather.toml once; flags given here win'
 complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a run would do, without a single request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
+complete -c gather -n "__fish_gather_needs_command" -f -a "export" -d 'Write results in another form, chosen and sorted'
 complete -c gather -n "__fish_gather_needs_command" -f -a "demo" -d 'Fetch a small site that runs on this machine: works offline, shows everything'
 complete -c gather -n "__fish_gather_needs_command" -f -a "init" -d 'Write a commented gather.toml to start from'
 complete -c gather -n "__fish_gather_needs_command" -f -a "config" -d 'Show the settings in force and where each comes from'
@@ -83,8 +84,8 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l allow-failures -
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand fetch" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand fetch" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -116,7 +117,7 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l http2 -d 'HTTP/2
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand fetch" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
@@ -172,8 +173,8 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l allow-failures -
 complete -c gather -n "__fish_gather_using_subcommand check" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand check" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand check" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand check" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -205,7 +206,7 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l http2 -d 'HTTP/2
 complete -c gather -n "__fish_gather_using_subcommand check" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand check" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand check" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand check" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand check" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand check" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
 complete -c gather -n "__fish_gather_using_subcommand check" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
 complete -c gather -n "__fish_gather_using_subcommand check" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
@@ -260,8 +261,8 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l allow-failures -d 
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand run" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand run" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand run" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -293,7 +294,7 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l http2 -d 'HTTP/2 o
 complete -c gather -n "__fish_gather_using_subcommand run" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand run" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand run" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand run" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand run" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand run" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
 complete -c gather -n "__fish_gather_using_subcommand run" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
 complete -c gather -n "__fish_gather_using_subcommand run" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
@@ -348,8 +349,8 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l allow-failures -d
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand plan" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand plan" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -381,7 +382,7 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l http2 -d 'HTTP/2 
 complete -c gather -n "__fish_gather_using_subcommand plan" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand plan" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
@@ -436,8 +437,8 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l allow-failures
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand compare" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand compare" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -469,7 +470,7 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l http2 -d 'HTTP
 complete -c gather -n "__fish_gather_using_subcommand compare" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand compare" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
@@ -477,6 +478,30 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -s q -l quiet -d 
 complete -c gather -n "__fish_gather_using_subcommand compare" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l no-progress -d 'No live progress on a terminal'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand export" -l run -d 'Of a database, the run to read [default: the one that began last]' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l match-code -l mc -d 'Take these statuses only' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l filter-code -l fc -d 'Leave out these statuses' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l match-regex -l mr -d 'Take records only whose body matches; whose JSON does, where no body is held' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l only -d 'Take what failed: failed or failed:KIND' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l limit -d 'Write the first N records only' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l sort -d 'Write records in the order of their number: n' -r -f -a "n\t'Their number'"
+complete -c gather -n "__fish_gather_using_subcommand export" -s o -l output -d 'Write to FILE, its form by extension: jsonl, csv, txt, db, parquet, xlsx, or postgres://…; - is stdout (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l format -d 'jsonl, csv, text, sqlite, postgres, parquet or xlsx' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'
+sqlite\t'A SQLite database'
+postgres\t'A PostgreSQL database'
+parquet\t'Apache Parquet'
+xlsx\t'A spreadsheet'"
+complete -c gather -n "__fish_gather_using_subcommand export" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l fields -d 'Members of a record: a list, or the usual ones and more with +title [default: all it holds]' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand export" -l strict -d 'End at the first row that is no record'
+complete -c gather -n "__fish_gather_using_subcommand export" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand export" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand export" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand export" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_using_subcommand demo" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand demo" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -537,8 +562,8 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -570,7 +595,7 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'

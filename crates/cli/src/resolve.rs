@@ -23,6 +23,7 @@ pub(crate) use journal::is_fixed;
 pub(crate) use output::{View, outputs_of};
 
 use crate::args::LogFormat;
+use crate::commands::config_show;
 use crate::error::CliError;
 use crate::reference;
 use crate::report_file::ReportSettings;
@@ -50,6 +51,10 @@ pub(crate) struct RunSettings {
     pub(crate) journal: Option<JournalOptions>,
     /// How many failures still exit 0.
     pub(crate) allow_failures: Option<CountOrShare>,
+    /// The job it is a run of.
+    pub(crate) job: Option<String>,
+    /// The settings that were given, as JSON without secrets.
+    pub(crate) given: Option<String>,
     /// What is said.
     pub(crate) talk: TalkSettings,
 }
@@ -113,6 +118,8 @@ impl RunSettings {
             report: None,
             journal: None,
             allow_failures: None,
+            job: None,
+            given: None,
             talk,
         }
     }
@@ -141,6 +148,8 @@ impl RunSettings {
             report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
             journal,
             allow_failures: args.failing.allow_failures,
+            job: settings.job.clone(),
+            given: Some(config_show::as_json(settings)),
             talk: talk(settings),
         })
     }

@@ -16,7 +16,7 @@ use tokio::task::LocalSet;
 use crate::account::Account;
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
-use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Start};
+use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start};
 use crate::live::Live;
 use crate::pending::Pending;
 use crate::platform::Descriptors;
@@ -79,6 +79,10 @@ pub struct RunOptions {
     pub journal: Option<JournalOptions>,
     /// Event loops; chosen by concurrency and processors if `None`.
     pub shards: Option<NonZeroUsize>,
+    /// The job it is a run of: databases name a table after it.
+    pub job: Option<Box<str>>,
+    /// The settings as a JSON object without secrets: databases keep them with the run.
+    pub settings: Option<Box<str>>,
 }
 
 /// A run that has started. Dropping it stops it at once.
@@ -109,10 +113,10 @@ impl Run {
     pub fn start(mut options: RunOptions) -> Result<Self, RunError> {
         options.source.caps = options.config.caps;
         let parts = Parts::new(&mut options)?;
-        let outputs = std::mem::take(&mut options.outputs);
+        let (outputs, label) = (std::mem::take(&mut options.outputs), label(&options));
         let begun = match options.journal.take() {
-            None => journal::plain(open_source(&options.source)?, outputs)?,
-            Some(kept) => match journal::begin(&kept, &options.source, outputs)? {
+            None => journal::plain(open_source(&options.source)?, outputs, &label)?,
+            Some(kept) => match journal::begin(&kept, &options.source, outputs, &label)? {
                 Start::On(begun) => *begun,
                 Start::Finished(account) => return Ok(Self::finished(parts, account)),
             },
@@ -130,7 +134,7 @@ impl Run {
         }
         let parts = Parts::new(&mut options)?;
         let outputs = std::mem::take(&mut options.outputs);
-        let begun = journal::plain(source, outputs)?;
+        let begun = journal::plain(source, outputs, &label(&options))?;
         Self::go(parts, begun, options)
     }
 
@@ -345,6 +349,10 @@ impl Parts {
         let fit = &self.fit;
         Shared::new(config, credentials, Stop::default(), fit.allowed, fit.shards, past)
     }
+}
+
+fn label(options: &RunOptions) -> Label {
+    Label { job: options.job.clone(), settings: options.settings.clone() }
 }
 
 fn open_source(spec: &SourceSpec) -> Result<Box<dyn Source>, RunError> {

@@ -5,6 +5,8 @@
 
 mod bodies;
 mod csv;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod database;
 mod error;
 mod fields;
 pub mod journal;
@@ -14,6 +16,7 @@ mod output;
 mod page;
 #[cfg(feature = "parquet")]
 mod parquet;
+#[cfg(feature = "postgres")]
 mod postgres;
 pub mod read;
 #[cfg(test)]
@@ -21,6 +24,7 @@ mod samples;
 mod sink;
 mod sorted;
 mod spool;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod survey;
 mod text;

@@ -285,7 +285,8 @@ enum FileKind {
     Stream,
 }
 
-fn check_directory(path: &Path) -> Result<(), SinkError> {
+/// Refuses a path whose directory is missing.
+pub(crate) fn check_directory(path: &Path) -> Result<(), SinkError> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
             Err(SinkError::found(SinkErrorKind::MissingDirectory, parent))

@@ -11,8 +11,12 @@ use crate::fields::Fields;
 use crate::json;
 use crate::jsonl::Jsonl;
 use crate::output::Output;
+#[cfg(feature = "postgres")]
+use crate::postgres;
+use crate::spool;
+#[cfg(feature = "sqlite")]
+use crate::sqlite;
 use crate::text::{Template, Text};
-use crate::{postgres, spool, sqlite};
 
 /// One output of a run. It blocks, and is used by one thread.
 ///
@@ -76,6 +80,10 @@ pub struct RunInfo {
     pub id: Box<str>,
     /// When it first started, in microseconds since 1970.
     pub started_unix_us: u64,
+    /// The job of `gather.toml` it is a run of: databases name a table after it.
+    pub job: Option<Box<str>>,
+    /// The settings that were given, as a JSON object without secrets: databases keep them.
+    pub settings: Option<Box<str>>,
 }
 
 impl RunInfo {
@@ -85,7 +93,12 @@ impl RunInfo {
         let mut id = Vec::new();
         json::date_time(&mut id, (started_unix_us / 1_000_000).cast_signed());
         let moment = String::from_utf8(id).expect("digits and letters");
-        Self { id: format!("{moment}-{:06x}", random & 0xff_ffff).into(), started_unix_us }
+        Self {
+            id: format!("{moment}-{:06x}", random & 0xff_ffff).into(),
+            started_unix_us,
+            job: None,
+            settings: None,
+        }
     }
 }
 
@@ -162,6 +175,10 @@ pub enum CsvBom {
 }
 
 /// What to do with a file that has something in it. An empty one may always be written.
+///
+/// To a database a run is added, also where `Refuse` is said. `Overwrite` removes what gather has
+/// in a SQLite file, and nothing else of it; in a PostgreSQL database, which others share, it
+/// removes nothing. `Resume` goes on with the run of the same [`RunInfo::id`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Existing {
     /// Leave it alone and say so.
@@ -196,8 +213,7 @@ pub fn open(spec: &OutputSpec, run: &RunInfo) -> Result<Box<dyn Sink>, SinkError
         Format::Jsonl => Box::new(Jsonl::new(output()?, &spec.fields)),
         Format::Csv(bom) => Box::new(Csv::new(output()?, &spec.fields, *bom)),
         Format::Text(template) => Box::new(Text::new(output()?, template.clone())),
-        Format::Sqlite => return sqlite::open(spec, run),
-        Format::Postgres => return postgres::open(spec, run),
+        Format::Sqlite | Format::Postgres => return open_database(spec, run),
         #[cfg(feature = "parquet")]
         Format::Parquet => return crate::parquet::open(spec, run),
         #[cfg(feature = "xlsx")]
@@ -218,7 +234,33 @@ pub fn open_all(specs: &[OutputSpec], run: &RunInfo) -> Result<Vec<Box<dyn Sink>
         if specs[..at].iter().any(|earlier| earlier.target == spec.target) {
             return Err(SinkError::of_target(SinkErrorKind::Twice, &spec.target));
         }
-        spool::check(spec)?;
+        match spec.format {
+            Format::Sqlite | Format::Postgres => check_database(spec)?,
+            _ => spool::check(spec)?,
+        }
     }
     specs.iter().map(|spec| open(spec, run)).collect()
+}
+
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(unused_variables, reason = "no database to open")
+)]
+fn open_database(spec: &OutputSpec, run: &RunInfo) -> Result<Box<dyn Sink>, SinkError> {
+    match spec.format {
+        #[cfg(feature = "sqlite")]
+        Format::Sqlite => sqlite::open(spec, run),
+        #[cfg(feature = "postgres")]
+        Format::Postgres => postgres::open(spec, run),
+        _ => Err(SinkError::of_target(SinkErrorKind::NotBuilt, &spec.target)),
+    }
+}
+
+/// Refuses what opening would refuse, as far as it can be told without a server.
+fn check_database(spec: &OutputSpec) -> Result<(), SinkError> {
+    match spec.format {
+        #[cfg(feature = "sqlite")]
+        Format::Sqlite => sqlite::check(spec),
+        _ => Ok(()),
+    }
 }

@@ -8,7 +8,7 @@ mod begin;
 mod keeper;
 mod sums;
 
-pub(crate) use self::begin::{Begun, Start, begin, plain};
+pub(crate) use self::begin::{Begun, Label, Start, begin, plain};
 pub(crate) use self::keeper::Keeper;
 
 /// Where a run keeps its journal, and whether it goes on with one.
