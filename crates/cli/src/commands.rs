@@ -10,6 +10,7 @@ mod fetch;
 mod init;
 mod plan;
 mod print_job;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -62,6 +63,11 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
             ended(compare::compare(&settings)?)
         }
         Command::Export(args) => export::export(args),
+        Command::Verify(args) => {
+            let (code, text) = verify::verify(args)?;
+            print(&text)?;
+            Ok(ExitCode::from(code))
+        }
         Command::Demo(args) => ended(demo::demo(args)?),
         Command::Init(args) => init::init(&args.path),
         Command::Config(args) => match &args.command {

@@ -10,3 +10,4 @@ mod fetch;
 mod report;
 mod resume;
 mod usage;
+mod verify;

@@ -1,3 +1,5 @@
+//! What a spool bears: kills, full disks, resumes.
+
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
