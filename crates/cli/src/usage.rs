@@ -33,7 +33,7 @@ pub(crate) const LATER_KEYS: &[&str] = &[
 ];
 
 /// Formats that a later version will write.
-pub(crate) const LATER_FORMATS: &[&str] = &["html", "warc", "warc.gz"];
+pub(crate) const LATER_FORMATS: &[&str] = &["html"];
 
 /// Flags of other tools, and ours for the same.
 const FOREIGN: &[(&str, &str)] = &[

@@ -6,6 +6,7 @@
 pub mod attempt;
 pub mod classify;
 pub mod config;
+pub mod exchange;
 pub mod field;
 pub mod frontier;
 pub mod kind;
@@ -19,6 +20,7 @@ pub mod time;
 pub use attempt::{Attempt, End, Failure, Sent, Timings};
 pub use classify::{Step, Verdict, classify};
 pub use config::Config;
+pub use exchange::Exchange;
 pub use field::{FieldValue, FieldValues};
 pub use frontier::Frontier;
 pub use kind::ErrorKind;

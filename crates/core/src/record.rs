@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::attempt::{ChainLink, Failure, Headers, Hold, HttpVersion, Timings, TlsInfo};
+use crate::exchange::Exchange;
 use crate::field::FieldValues;
 use crate::kind::ErrorKind;
 use crate::target::{Place, Tags};
@@ -104,14 +105,30 @@ pub struct Record {
     pub sha256: Option<[u8; 32]>,
     /// Where the body was stored, where it was.
     pub body_path: Option<Box<str>>,
+    /// Where in an archive the last response is, where one is written.
+    pub archived: Option<Box<Archived>>,
     /// Whether what is kept of the body is only its beginning.
     pub truncated: bool,
     /// Kept headers, where asked for.
     pub headers: Option<Box<Headers>>,
     /// The decoded body, where asked for. Never part of a record unless `--fields` names it.
     pub body: Option<bytes::Bytes>,
-    /// What `body` takes of the run's memory for bodies. Taken out before a record is given away.
+    /// What passed over the wire, redirects first, where an archive asks for it. Taken out before
+    /// a record is given away.
+    pub exchanges: Vec<Exchange>,
+    /// What `body` and `exchanges` take of the run's memory for bodies. Taken out before a record is given away.
     pub hold: Option<Hold>,
+}
+
+/// A place in an archive: one record of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// The file as it was named.
+    pub file: Arc<str>,
+    /// Where the record begins, in bytes.
+    pub offset: u64,
+    /// How long it is there, compressed where the file is.
+    pub length: u64,
 }
 
 impl Record {
@@ -140,9 +157,11 @@ impl Record {
             tags: None,
             sha256: None,
             body_path: None,
+            archived: None,
             truncated: false,
             headers: None,
             body: None,
+            exchanges: Vec::new(),
             hold: None,
         }
     }

@@ -1,11 +1,12 @@
 //! The request of a target: constant headers built once, credentials only for their origin.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use gather_core::attempt::ChainLink;
 use gather_core::{ErrorKind, Failure, HostKey, Method, Target};
 use http::header::{
@@ -54,6 +55,102 @@ pub trait Sign: Send + Sync {
         headers: &mut HeaderMap,
         body: &[u8],
     ) -> Result<(), String>;
+}
+
+/// The keys of queries whose values are secrets (`--redact-query`): they are replaced with `***`
+/// wherever a URL is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedactQuery(Arc<[Box<str>]>);
+
+impl RedactQuery {
+    /// These keys, whatever their case.
+    pub fn new<S: Into<Box<str>>>(keys: impl IntoIterator<Item = S>) -> Self {
+        Self(keys.into_iter().map(Into::into).collect())
+    }
+
+    /// The URL with the values of the keys replaced.
+    pub fn url<'u>(&self, url: &'u Url) -> Cow<'u, Url> {
+        match url.query().and_then(|query| self.query(query)) {
+            None => Cow::Borrowed(url),
+            Some(query) => {
+                let mut url = url.clone();
+                url.set_query(Some(&query));
+                Cow::Owned(url)
+            }
+        }
+    }
+
+    /// The query (what follows `?`) with the values replaced; `None` if there is none of them.
+    pub fn query(&self, query: &str) -> Option<String> {
+        let is_secret = |pair: &&str| {
+            let (key, _) = pair.split_once('=').unwrap_or((pair, ""));
+            let key = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
+            self.0.iter().any(|known| known.eq_ignore_ascii_case(&key))
+        };
+        if self.0.is_empty() || !query.split('&').any(|pair| is_secret(&pair)) {
+            return None;
+        }
+        let pairs: Vec<Cow<'_, str>> = query
+            .split('&')
+            .map(|pair| match pair.split_once('=') {
+                Some((key, _)) if is_secret(&pair) => format!("{key}={REDACTED}").into(),
+                _ => pair.into(),
+            })
+            .collect();
+        Some(pairs.join("&"))
+    }
+}
+
+/// What stands where a secret stood.
+const REDACTED: &str = "***";
+
+/// Headers that tell nothing about who asks; any other may be a key.
+const HARMLESS: [&str; 16] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "if-modified-since",
+    "if-none-match",
+    "pragma",
+    "range",
+    "te",
+    "upgrade-insecure-requests",
+    "user-agent",
+    "via",
+];
+
+/// The head of a request to `url` as it is sent over HTTP/1.1 (and in that form for HTTP/2), but
+/// for headers that were given to us and may be a secret: their values are replaced.
+pub(crate) fn archived_head(request: &Request<RequestBody>, url: &Url) -> Bytes {
+    let mut head = BytesMut::new();
+    let is_absolute = request.uri().scheme().is_some() && request.headers().contains_key(HOST);
+    let target = match is_absolute {
+        true => &url[..Position::AfterQuery],
+        false => &url[Position::BeforePath..Position::AfterQuery],
+    };
+    head.extend_from_slice(format!("{} {target} HTTP/1.1\r\n", request.method()).as_bytes());
+    if !request.headers().contains_key(HOST) {
+        let authority = &url[Position::BeforeHost..Position::AfterPort];
+        header_line(&mut head, "host", authority.as_bytes());
+    }
+    for (name, value) in request.headers() {
+        let is_secret = value.is_sensitive() && !HARMLESS.contains(&name.as_str());
+        let value = if is_secret { REDACTED.as_bytes() } else { value.as_bytes() };
+        header_line(&mut head, name.as_str(), value);
+    }
+    head.extend_from_slice(b"\r\n");
+    head.freeze()
+}
+
+pub(crate) fn header_line(head: &mut BytesMut, name: &str, value: &[u8]) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        head.extend_from_slice(part);
+    }
 }
 
 /// Which codings are offered in `Accept-Encoding`. Whatever comes is decoded all the same.
@@ -133,7 +230,7 @@ pub(crate) struct Outgoing<'a> {
     target: &'a Target,
     defaults: &'a RequestDefaults,
     pub(crate) method: Method,
-    body: Option<Bytes>,
+    pub(crate) body: Option<Bytes>,
     /// `Authorization` from the target's URL.
     userinfo: Option<HeaderValue>,
 }
@@ -255,8 +352,14 @@ impl<'a> Outgoing<'a> {
         }
         if let Some(signer) = &self.defaults.signer {
             let body = self.body.as_deref().unwrap_or_default();
+            let before = headers.clone();
             let signed = signer.sign(&self.method, url, headers, body);
             signed.map_err(|error| Failure::new(ErrorKind::InputInvalid, error))?;
+            for (name, value) in headers.iter_mut() {
+                if !before.get_all(name).iter().any(|known| known == value) {
+                    value.set_sensitive(true);
+                }
+            }
         }
         Ok(())
     }

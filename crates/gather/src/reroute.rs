@@ -1,5 +1,6 @@
 //! Targets that change their host on the way: redirects, and bare hosts that speak only http.
 
+use gather_core::exchange;
 use gather_core::frontier::{Finishing, Lease, Signal};
 use gather_core::target::SchemeFrom;
 use gather_core::{Attempt, Duration, End, ErrorKind, HostKey, Scheme, Time};
@@ -30,6 +31,9 @@ impl Shard {
         past.is_between = true;
         past.url = Some(*url);
         past.chain = attempt.chain;
+        for exchange in attempt.exchanges {
+            exchange::add_redirect(&mut past.exchanges, exchange);
+        }
         past.time_left = Some(left);
         self.send_to(lease, &host, signal, now);
     }

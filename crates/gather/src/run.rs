@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
 use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, TlsConfigs};
-use gather_store::{BodyStore, OutputSpec, RunInfo, SinkError};
+use gather_store::{BodyStore, Format, OutputSpec, RunInfo, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
@@ -255,6 +255,12 @@ fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {
     let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
     let (specs, views): (Vec<_>, Vec<_>) =
         outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
+    let mut specs = specs;
+    if specs.iter().any(|spec| matches!(spec.format, Format::Warc(_))) {
+        for spec in &mut specs {
+            spec.fields = std::mem::take(&mut spec.fields).beside_an_archive();
+        }
+    }
     let sinks = gather_store::open_all(&specs, &info).map_err(RunError::Output)?;
     Ok(sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view }).collect())
 }

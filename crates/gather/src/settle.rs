@@ -37,10 +37,11 @@ impl Shard {
         }
         let ending = self.ending(&finishing);
         let (mut pending, finishing) = finishing.split();
+        let exchanges = pending.take_exchanges(Vec::new());
         let past = pending.past.take().unwrap_or_default();
         let outcome = classify::conclude(failure);
         // One that was tried tells of its last try, or of the redirects that led to a dead end.
-        let record = match past.last {
+        let mut record = match past.last {
             Some(attempt) if !past.is_between => {
                 finish::tried(pending.target, attempt, ending, outcome)
             }
@@ -50,6 +51,7 @@ impl Shard {
                 past.url.as_ref(),
             ),
         };
+        record.exchanges = exchanges;
         self.deliver(record, pending.asker, finishing);
     }
 

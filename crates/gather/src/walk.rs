@@ -131,7 +131,7 @@ impl Shard {
     fn finish(
         &self,
         lease: Lease<Box<Pending>>,
-        attempt: Attempt,
+        mut attempt: Attempt,
         outcome: Outcome,
         signal: Signal,
         started: Time,
@@ -145,8 +145,10 @@ impl Shard {
         if self.frontier.borrow().host_waiting(finishing.host()) == 0 && self.closes_idle() {
             self.client.close_idle(finishing.host());
         }
-        let (pending, finishing) = finishing.split();
-        let record = finish::tried(pending.target, attempt, ending, outcome);
+        let (mut pending, finishing) = finishing.split();
+        let exchanges = pending.take_exchanges(std::mem::take(&mut attempt.exchanges));
+        let mut record = finish::tried(pending.target, attempt, ending, outcome);
+        record.exchanges = exchanges;
         self.deliver(record, pending.asker, finishing);
     }
 

@@ -114,9 +114,11 @@ impl Writer {
     }
 
     fn write(&mut self, mut batch: Batch) -> Result<(), SinkError> {
+        self.archive(&mut batch)?;
         for record in &mut batch.records {
             self.store_body(record)?;
-            for outlet in &mut self.outlets {
+            let others = self.outlets.iter_mut().filter(|outlet| !outlet.sink.keeps_bodies());
+            for outlet in others {
                 if outlet.view.as_ref().is_none_or(|shows| shows(record)) {
                     // One that its reader has closed is found out by the next commit.
                     match outlet.sink.write(record) {
@@ -137,6 +139,20 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes the batch to the outputs that keep bodies, and hands it over: before the records
+    /// that point into them are written anywhere.
+    fn archive(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+        for outlet in self.outlets.iter_mut().filter(|outlet| outlet.sink.keeps_bodies()) {
+            for record in &mut batch.records {
+                outlet.sink.write(record)?;
+                record.archived = outlet.sink.archived().map(Box::new);
+            }
+            outlet.sink.flush()?;
+        }
+        batch.records.iter_mut().for_each(|record| record.exchanges = Vec::new());
+        Ok(())
+    }
+
     fn store_body(&mut self, record: &mut Record) -> Result<(), SinkError> {
         let (Some(bodies), Some(body)) = (&self.bodies, &record.body) else { return Ok(()) };
         let mut file = bodies.begin()?;
@@ -150,9 +166,13 @@ impl Writer {
     /// Flushes every sink. One that its reader has closed (`| head`) is no fault: it gets nothing
     /// more, and when none is left the run ends.
     fn commit(&mut self, uncommitted: &mut Uncommitted) -> Result<(), SinkError> {
+        for outlet in self.outlets.iter_mut().filter(|outlet| outlet.sink.keeps_bodies()) {
+            outlet.sink.commit()?;
+        }
         let mut fault = None;
         let before = self.outlets.len();
         self.outlets.retain_mut(|outlet| match outlet.sink.commit() {
+            _ if outlet.sink.keeps_bodies() => true,
             Ok(_) => true,
             Err(error) if error.kind == SinkErrorKind::Closed => false,
             Err(error) => {

@@ -46,6 +46,9 @@ pub enum Field {
     Tag(Arc<str>),
     Sha256,
     BodyPath,
+    WarcFile,
+    WarcOffset,
+    WarcLength,
     Truncated,
     Headers,
     /// `headers.NAME`, the name in lower case
@@ -58,9 +61,11 @@ pub enum Field {
 }
 
 /// Whether a member is in the default set.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum In {
     Default,
+    /// If an archive is written, too.
+    Archive,
     Asked,
 }
 
@@ -100,6 +105,9 @@ static KNOWN: &[(Field, &str, In)] = &[
     (Field::Tags, "tags", In::Default),
     (Field::Sha256, "sha256", In::Default),
     (Field::BodyPath, "body_path", In::Default),
+    (Field::WarcFile, "warc_file", In::Archive),
+    (Field::WarcOffset, "warc_offset", In::Archive),
+    (Field::WarcLength, "warc_length", In::Archive),
     (Field::Truncated, "truncated", In::Default),
     (Field::Headers, "headers", In::Asked),
     (Field::Title, "title", In::Asked),
@@ -172,6 +180,7 @@ pub struct Fields {
     list: Vec<Field>,
     /// Those that were asked for by name.
     asked: Vec<Field>,
+    begun_from: In,
 }
 
 /// What becomes of a member that equals its neighbour (`final_url` that is `url`).
@@ -186,7 +195,11 @@ pub(crate) enum Repeats {
 impl Default for Fields {
     fn default() -> Self {
         let default = KNOWN.iter().filter(|(_, _, part)| *part == In::Default);
-        Self { list: default.map(|(field, ..)| field.clone()).collect(), asked: Vec::new() }
+        Self {
+            list: default.map(|(field, ..)| field.clone()).collect(),
+            asked: Vec::new(),
+            begun_from: In::Default,
+        }
     }
 }
 
@@ -202,7 +215,7 @@ impl Fields {
         let added = names.iter().filter(|name| name.starts_with('+')).count();
         let mut fields = match added {
             _ if names.is_empty() => return Err(FieldsError::Empty),
-            0 => Self { list: Vec::new(), asked: Vec::new() },
+            0 => Self { list: Vec::new(), asked: Vec::new(), begun_from: In::Asked },
             all if all == names.len() => Self::default(),
             _ => return Err(FieldsError::Mixed),
         };
@@ -218,6 +231,21 @@ impl Fields {
             fields.list.sort_by_key(Field::rank);
         }
         Ok(fields)
+    }
+
+    /// The same for a run that writes an archive, too: the default set then tells where in it a
+    /// response is. A list of one's own stays as it is.
+    #[must_use]
+    pub fn beside_an_archive(mut self) -> Self {
+        if self.begun_from == In::Default {
+            for (field, _, part) in KNOWN {
+                if *part == In::Archive && !self.list.contains(field) {
+                    self.list.push(field.clone());
+                }
+            }
+            self.list.sort_by_key(Field::rank);
+        }
+        self
     }
 
     /// The members, in the order they were asked for.
@@ -336,6 +364,16 @@ mod tests {
         let expected =
             default.replace("tls.not_after", "tls.not_after,tls.san") + ",title,body,body_encoding";
         assert_eq!(more, expected);
+    }
+
+    #[test]
+    fn an_archive_adds_where_a_response_is_to_the_default_set() {
+        let beside = |list: &str| names(&Fields::parse(list).unwrap().beside_an_archive());
+        let more = names(&Fields::default())
+            .replace("body_path", "body_path,warc_file,warc_offset,warc_length");
+        assert_eq!(names(&Fields::default().beside_an_archive()), more);
+        assert_eq!(beside("+warc_offset"), more);
+        assert_eq!(beside("url,warc_offset"), "url,warc_offset");
     }
 
     #[test]

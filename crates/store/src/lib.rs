@@ -19,6 +19,7 @@ mod sink;
 mod sqlite;
 mod text;
 mod value;
+mod warc;
 mod xlsx;
 
 pub use bodies::{BodyFile, BodyStore, Stored};
@@ -27,6 +28,6 @@ pub use fields::{Field, Fields, FieldsError};
 pub use jsonl::Encoder;
 pub use sink::{
     CsvBom, DatabaseUrl, Durability, Existing, Format, OutputSpec, OutputTarget, Position, RunInfo,
-    Sink, open, open_all,
+    Sink, WarcCompression, open, open_all,
 };
 pub use text::{Template, TemplateError, TemplatePart};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use gather_core::Record;
+use gather_core::record::Archived;
 
 use crate::csv::Csv;
 use crate::error::{SinkError, SinkErrorKind};
@@ -12,7 +13,7 @@ use crate::json;
 use crate::jsonl::Jsonl;
 use crate::output::{self, Output};
 use crate::text::{Template, Text};
-use crate::{parquet, postgres, sqlite, xlsx};
+use crate::{parquet, postgres, sqlite, warc, xlsx};
 
 /// One output of a run. It blocks, and is used by one thread.
 ///
@@ -37,6 +38,25 @@ pub trait Sink: Send {
     /// # Errors
     /// As [`commit`](Self::commit).
     fn finish(self: Box<Self>) -> Result<Position, SinkError>;
+
+    /// Hands what was written to the system, however durable that is.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Whether it keeps bodies, to which the records in other outputs point. Such an output is
+    /// written, flushed and committed before the others.
+    fn keeps_bodies(&self) -> bool {
+        false
+    }
+
+    /// Where the last written record's response is, in an output that keeps bodies.
+    fn archived(&self) -> Option<Archived> {
+        None
+    }
 
     /// The output as the user named it: a path, or `-` for standard output.
     fn name(&self) -> &str;
@@ -149,6 +169,19 @@ pub enum Format {
     Parquet,
     /// A spreadsheet (Office Open XML).
     Xlsx,
+    /// WARC 1.1: what passed over the wire, bodies included. A file with `{part}` in its name is
+    /// ended and followed by the next when it has 1 GiB. Its `fields` say nothing.
+    Warc(WarcCompression),
+}
+
+/// Whether the records of a WARC are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WarcCompression {
+    /// Each is a gzip member (`.warc.gz`).
+    #[default]
+    Gzip,
+    /// They are not (`.warc`).
+    None,
 }
 
 /// Whether a CSV begins with a byte order mark, which some spreadsheets need to see UTF-8.
@@ -200,6 +233,7 @@ pub fn open(spec: &OutputSpec, run: &RunInfo) -> Result<Box<dyn Sink>, SinkError
         Format::Postgres => return postgres::open(spec, run),
         Format::Parquet => return parquet::open(spec, run),
         Format::Xlsx => return xlsx::open(spec, run),
+        Format::Warc(compression) => return warc::open(spec, run, *compression),
     })
 }
 
@@ -212,7 +246,13 @@ pub fn open_all(specs: &[OutputSpec], run: &RunInfo) -> Result<Vec<Box<dyn Sink>
         if specs[..at].iter().any(|earlier| earlier.target == spec.target) {
             return Err(SinkError::of_target(SinkErrorKind::Twice, &spec.target));
         }
-        output::check(&spec.target, spec.existing)?;
+        match (&spec.format, &spec.target) {
+            (Format::Warc(_), OutputTarget::File(name)) => {
+                let first = OutputTarget::File(warc::first_part(name, spec.existing));
+                output::check(&first, spec.existing)?;
+            }
+            _ => output::check(&spec.target, spec.existing)?,
+        }
     }
     specs.iter().map(|spec| open(spec, run)).collect()
 }

@@ -48,4 +48,6 @@ pub(crate) enum FormatArg {
     Parquet,
     /// A spreadsheet.
     Xlsx,
+    /// WARC 1.1.
+    Warc,
 }
