@@ -68,6 +68,11 @@ impl RedactQuery {
         Self(keys.into_iter().map(Into::into).collect())
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The URL with the values of the keys replaced.
     pub fn url<'u>(&self, url: &'u Url) -> Cow<'u, Url> {
         match url.query().and_then(|query| self.query(query)) {

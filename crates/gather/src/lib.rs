@@ -60,6 +60,7 @@ pub mod platform;
 pub mod run;
 pub mod source;
 pub mod stop;
+pub mod stored;
 pub mod summary;
 
 mod account;

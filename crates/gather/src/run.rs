@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
 use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, TlsConfigs};
-use gather_store::{BodyStore, Format, OutputSpec, RunInfo, SinkError};
+use gather_store::{BodyStore, Durability, Format, OutputSpec, RunInfo, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
@@ -122,14 +122,17 @@ impl Run {
         fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
         // An option that no request can be made with is told before anything is opened.
         Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
-        let credentials = Credentials::of(&client);
-        let bodies = bodies.map(|dir| BodyStore::open(&dir)).transpose();
+        let secrets = (Credentials::of(&client), client.redact_query.clone());
+        // Bodies are as durable as the records that name them.
+        let durable = outputs.iter().any(|output| output.spec.durability == Durability::Disk);
+        let durability = if durable { Durability::Disk } else { Durability::System };
+        let bodies = bodies.map(|dir| BodyStore::open(&dir, durability)).transpose();
         let bodies = bodies.map_err(RunError::Output)?;
         let outlets = open_outlets(outputs)?;
         let stop = Stop::default();
         let asked = config.concurrency;
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
-        let shared = Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards);
+        let shared = Shared::new(config, secrets, stop.clone(), fit.allowed, fit.shards);
         let shared = Arc::new(shared);
         let written = Arc::new(Written::new(fit.shards));
         let writer = Writer {

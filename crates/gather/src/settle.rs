@@ -8,6 +8,7 @@ use gather_core::{Failure, Outcome, Record, Time, classify};
 use crate::asker::Asker;
 use crate::finish;
 use crate::pending::Pending;
+use crate::redact;
 use crate::shard::Shard;
 use crate::shared::Failed;
 
@@ -62,6 +63,7 @@ impl Shard {
         asker: Option<Box<Asker>>,
         finishing: Finishing<()>,
     ) {
+        redact::record(&mut record, &self.run.redact_query);
         let failed = match record.outcome {
             Outcome::Failed(_) => Failed::Yes,
             Outcome::Ok | Outcome::Skipped(_) => Failed::No,

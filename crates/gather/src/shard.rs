@@ -20,6 +20,7 @@ use crate::feed::{Fed, Feed, Idle};
 use crate::finish;
 use crate::outbox::Outbox;
 use crate::pending::Pending;
+use crate::redact;
 use crate::report::{Brake, Brakes, ShardReport};
 use crate::seat::{Interrupt, Seats};
 use crate::shared::{Failed, Shared};
@@ -393,7 +394,9 @@ impl Shard {
             Fed::Broken(broken) => {
                 self.run.count_inputs(broken.len());
                 for broken in broken {
-                    self.outbox.push(finish::broken(broken));
+                    let mut record = finish::broken(broken);
+                    redact::record(&mut record, &self.run.redact_query);
+                    self.outbox.push(record);
                     self.run.count_finished(Failed::No);
                 }
             }

@@ -154,10 +154,8 @@ impl Writer {
     }
 
     fn store_body(&mut self, record: &mut Record) -> Result<(), SinkError> {
-        let (Some(bodies), Some(body)) = (&self.bodies, &record.body) else { return Ok(()) };
-        let mut file = bodies.begin()?;
-        file.write(body)?;
-        let stored = file.finish(record.content_type.as_deref())?;
+        let (Some(bodies), Some(body)) = (&mut self.bodies, &record.body) else { return Ok(()) };
+        let stored = bodies.store(body, record.content_type.as_deref())?;
         record.sha256 = Some(stored.sha256);
         record.body_path = Some(stored.path.to_string_lossy().into());
         Ok(())
@@ -166,6 +164,10 @@ impl Writer {
     /// Flushes every sink. One that its reader has closed (`| head`) is no fault: it gets nothing
     /// more, and when none is left the run ends.
     fn commit(&mut self, uncommitted: &mut Uncommitted) -> Result<(), SinkError> {
+        // Bodies first: a record that is committed finds its body.
+        if let Some(bodies) = &mut self.bodies {
+            bodies.commit()?;
+        }
         for outlet in self.outlets.iter_mut().filter(|outlet| outlet.sink.keeps_bodies()) {
             outlet.sink.commit()?;
         }

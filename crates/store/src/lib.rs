@@ -31,3 +31,4 @@ pub use sink::{
     Sink, WarcCompression, open, open_all,
 };
 pub use text::{Template, TemplateError, TemplatePart};
+pub use warc::{WarcError, WarcErrorReason, WarcReader, WarcRecord};

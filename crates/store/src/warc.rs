@@ -10,6 +10,11 @@
 mod file;
 mod head;
 mod payloads;
+mod read;
 mod sink;
 
+pub use read::{WarcError, WarcErrorReason, WarcReader, WarcRecord};
 pub(crate) use sink::{first_part, open};
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test has no loop to stall")]
 
 mod accounting;
+mod archive;
 mod bed;
 mod dead_hosts;
 mod limits;

@@ -32,7 +32,7 @@ pub(super) struct Warc {
     name: PathBuf,
     spec: OutputSpec,
     compression: WarcCompression,
-    run: Box<str>,
+    run: RunInfo,
     part_bytes: u64,
     /// Parts that are finished, and the targets in them.
     finished: Position,
@@ -86,7 +86,7 @@ impl Warc {
             name: name.clone(),
             spec: spec.clone(),
             compression,
-            run: run.id.clone(),
+            run: run.clone(),
             part_bytes,
             finished: Position { bytes: 0, ..committed },
             file,
@@ -106,7 +106,7 @@ impl Warc {
 
     fn warcinfo(&mut self) -> Result<(), SinkError> {
         let file = Path::new(&*self.file_name).file_name().unwrap_or_default().to_string_lossy();
-        let id = RecordId::new(&self.run, Kind::Warcinfo, u64::from(self.finished.parts), 0);
+        let id = RecordId::new(&self.run.id, Kind::Warcinfo, u64::from(self.finished.parts), 0);
         self.block.clear();
         let lines = [
             ("software", concat!("gather/", env!("CARGO_PKG_VERSION"))),
@@ -115,12 +115,12 @@ impl Warc {
                 "conformsTo",
                 "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
             ),
-            ("isPartOf", &*self.run),
+            ("isPartOf", &*self.run.id),
         ];
         for (name, value) in lines {
             line(&mut self.block, name, value.as_bytes());
         }
-        let mut head = Head::begin(&mut self.head, Kind::Warcinfo, id, now_us());
+        let mut head = Head::begin(&mut self.head, Kind::Warcinfo, id, self.run.started_unix_us);
         head.text("WARC-Filename", &file);
         head.text("Content-Type", "application/warc-fields");
         head.sha256("WARC-Block-Digest", &Sha256::digest(&self.block).into());
@@ -136,7 +136,7 @@ impl Warc {
         nth: usize,
         exchange: &Exchange,
     ) -> Result<RecordId, SinkError> {
-        let response = RecordId::new(&self.run, Kind::Response, record.n, nth);
+        let response = RecordId::new(&self.run.id, Kind::Response, record.n, nth);
         self.request(record.n, nth, exchange, response)?;
         let is_last = nth + 1 == record.exchanges.len();
         let payload = match record.sha256 {
@@ -184,7 +184,7 @@ impl Warc {
         response: RecordId,
     ) -> Result<(), SinkError> {
         let Exchange { request_head, request_body, .. } = exchange;
-        let id = RecordId::new(&self.run, Kind::Request, n, nth);
+        let id = RecordId::new(&self.run.id, Kind::Request, n, nth);
         let mut head = begin(&mut self.head, Kind::Request, id, exchange);
         head.id("WARC-Concurrent-To", response);
         head.text("Content-Type", "application/http;msgtype=request");
@@ -257,7 +257,7 @@ impl Warc {
         if total_ms > 0 {
             line(&mut self.block, "fetchTimeMs", total_ms.to_string().as_bytes());
         }
-        let id = RecordId::new(&self.run, Kind::Metadata, record.n, 0);
+        let id = RecordId::new(&self.run.id, Kind::Metadata, record.n, 0);
         let date = match record.timings.started_unix_us {
             0 => now_us(),
             started => started,
