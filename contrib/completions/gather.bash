@@ -67,7 +67,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__compare)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --redact-query --overwrite --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -302,7 +302,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -318,6 +318,10 @@ _gather() {
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -381,7 +385,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__config__subcmd__show)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --job --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --job --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --redact-query --overwrite --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -620,7 +624,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -636,6 +640,10 @@ _gather() {
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -697,7 +705,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__fetch)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --redact-query --overwrite --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -932,7 +940,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -948,6 +956,10 @@ _gather() {
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1011,7 +1023,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__plan)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --redact-query --overwrite --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1246,7 +1258,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -1262,6 +1274,10 @@ _gather() {
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1297,7 +1313,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__run)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --redact-query --overwrite --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1532,7 +1548,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -1548,6 +1564,10 @@ _gather() {
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -79,16 +79,18 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-code -l mc
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-regex -l mr -d 'Show targets only whose body matches' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand fetch" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l format -d 'jsonl, csv, text or warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand fetch" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -154,16 +156,18 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l match-code -l mc -
 complete -c gather -n "__fish_gather_using_subcommand run" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-regex -l mr -d 'Show targets only whose body matches' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand run" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand run" -l format -d 'jsonl, csv, text or warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand run" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand run" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -229,16 +233,18 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l match-code -l mc 
 complete -c gather -n "__fish_gather_using_subcommand plan" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-regex -l mr -d 'Show targets only whose body matches' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand plan" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l format -d 'jsonl, csv, text or warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand plan" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand plan" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -304,16 +310,18 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l match-code -l 
 complete -c gather -n "__fish_gather_using_subcommand compare" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-regex -l mr -d 'Show targets only whose body matches' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand compare" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l format -d 'jsonl, csv, text or warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand compare" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand compare" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -392,16 +400,18 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-regex -l mr -d 'Show targets only whose body matches' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'jsonl, csv, text or warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"

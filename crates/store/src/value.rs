@@ -97,9 +97,7 @@ pub(crate) fn value_of<'a>(
         Field::Header(name) => header(record.headers.as_deref()?, name),
         Field::Sha256 => record.sha256.as_ref().map(Value::Hex),
         Field::BodyPath => text(record.body_path.as_deref()?),
-        Field::WarcFile => text(&record.archived.as_ref()?.file),
-        Field::WarcOffset => Some(Value::Count(record.archived.as_ref()?.offset)),
-        Field::WarcLength => Some(Value::Count(record.archived.as_ref()?.length)),
+        Field::WarcFile | Field::WarcOffset | Field::WarcLength => archived(field, record),
         Field::Truncated => record.truncated.then_some(Value::Flag(true)),
         Field::Title => page::title(record.body.as_ref()?).map(|title| Value::Text(title.into())),
         Field::Preview => page::preview(record.body.as_ref()?).map(Value::Text),
@@ -109,6 +107,15 @@ pub(crate) fn value_of<'a>(
             let is_text = std::str::from_utf8(record.body.as_ref()?).is_ok();
             (!is_text).then_some(Value::Word("base64"))
         }
+    }
+}
+
+fn archived<'a>(field: &Field, record: &'a Record) -> Option<Value<'a>> {
+    let archived = record.archived.as_ref()?;
+    match field {
+        Field::WarcFile => text(&archived.file),
+        Field::WarcOffset => Some(Value::Count(archived.offset)),
+        _ => Some(Value::Count(archived.length)),
     }
 }
 

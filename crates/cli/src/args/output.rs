@@ -11,13 +11,13 @@ pub(crate) struct OutputArgs {
     /// Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Vec<String>,
-    /// jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]
+    /// jsonl, csv, text or warc [default: by extension; stdout: text on a terminal, else jsonl]
     #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub(crate) format: Option<FormatArg>,
     /// Begin CSV with a byte order mark, for spreadsheets
     #[arg(long)]
     pub(crate) csv_bom: bool,
-    /// Store each body in a file of its own under DIR
+    /// Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes
     #[arg(short = 'O', long, value_name = "DIR")]
     pub(crate) bodies: Option<PathBuf>,
     /// Text lines of this form: '{status_code} {url}'
@@ -26,6 +26,9 @@ pub(crate) struct OutputArgs {
     /// Members of a record: a list, or more than the usual with +body,+headers,+sha256
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     pub(crate) fields: Option<String>,
+    /// Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) redact_query: Vec<String>,
     /// Replace outputs that exist
     #[arg(long)]
     pub(crate) overwrite: bool,

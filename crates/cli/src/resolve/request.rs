@@ -8,7 +8,7 @@ use bytes::Bytes;
 use gather::core::{Config, Method, RequestSpec};
 use gather::fetch::{
     ClientIdentity, ClientOptions, ConnectTo, Family, HostHeaders, HttpChoice, Keep, NetOptions,
-    NoProxy, Proxies, Proxy, ResolveOverride, Secret, TlsOptions, Verify,
+    NoProxy, Proxies, Proxy, RedactQuery, ResolveOverride, Secret, TlsOptions, Verify,
 };
 
 use crate::args::HttpArgs;
@@ -71,6 +71,9 @@ pub(super) fn requests(
         caps: config.caps,
         redirects: config.redirects,
         keep,
+        redact_query: RedactQuery::new(
+            settings.args.output.redact_query.iter().map(String::as_str),
+        ),
         signer: match host_headers(settings)? {
             hosts if hosts.is_empty() => None,
             hosts => Some(Arc::new(HostHeaders::new(hosts).map_err(|e| said("[hosts]", &e))?)),

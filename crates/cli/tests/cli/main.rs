@@ -1,5 +1,6 @@
 //! The real binary, from the outside: what it prints, what it writes, how it exits.
 
+mod archive;
 mod bench;
 mod config;
 mod docs;
