@@ -88,6 +88,7 @@ parquet\t'Apache Parquet'
 xlsx\t'A spreadsheet'
 warc\t'WARC 1.1'"
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
@@ -165,6 +166,7 @@ parquet\t'Apache Parquet'
 xlsx\t'A spreadsheet'
 warc\t'WARC 1.1'"
 complete -c gather -n "__fish_gather_using_subcommand run" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
@@ -242,6 +244,7 @@ parquet\t'Apache Parquet'
 xlsx\t'A spreadsheet'
 warc\t'WARC 1.1'"
 complete -c gather -n "__fish_gather_using_subcommand plan" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
@@ -319,6 +322,7 @@ parquet\t'Apache Parquet'
 xlsx\t'A spreadsheet'
 warc\t'WARC 1.1'"
 complete -c gather -n "__fish_gather_using_subcommand compare" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
@@ -409,6 +413,7 @@ parquet\t'Apache Parquet'
 xlsx\t'A spreadsheet'
 warc\t'WARC 1.1'"
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r

@@ -39,6 +39,8 @@ pub(crate) struct RunSettings {
     pub(crate) view: View,
     /// Where bodies go.
     pub(crate) bodies: Option<PathBuf>,
+    /// What is known of earlier answers.
+    pub(crate) cache: Option<PathBuf>,
     /// How many failures still exit 0.
     pub(crate) allow_failures: Option<CountOrShare>,
     /// What is said.
@@ -101,6 +103,7 @@ impl RunSettings {
             outputs: Vec::new(),
             view: View::default(),
             bodies: None,
+            cache: None,
             allow_failures: None,
             talk,
         }
@@ -126,6 +129,7 @@ impl RunSettings {
             outputs,
             view,
             bodies: args.output.bodies.clone(),
+            cache: args.output.cache.clone(),
             allow_failures: args.failing.allow_failures,
             talk: talk(settings),
         })

@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn redirects_lose_their_bodies_before_they_take_too_much() {
-        let cases: &[(&[(usize, usize)], &[usize])] = &[
+        type Case = (&'static [(usize, usize)], &'static [usize]);
+        let cases: &[Case] = &[
             (&[(100, 100), (100, 200)], &[100, 200]),
             (&[(100, 20_000), (100, 100)], &[0, 100]),
             (&[(100, 16_000), (200, 300), (20_000, 1), (80, 0)], &[16_000, 0, 0]),

@@ -4,6 +4,7 @@
 //! can be simulated and replayed.
 
 pub mod attempt;
+pub mod cache;
 pub mod classify;
 pub mod config;
 pub mod exchange;

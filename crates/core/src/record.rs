@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::attempt::{ChainLink, Failure, Headers, Hold, HttpVersion, Timings, TlsInfo};
+use crate::cache::{CacheUse, Ticket};
 use crate::exchange::Exchange;
 use crate::field::FieldValues;
 use crate::kind::ErrorKind;
@@ -109,6 +110,12 @@ pub struct Record {
     pub archived: Option<Box<Archived>>,
     /// Whether what is kept of the body is only its beginning.
     pub truncated: bool,
+    /// What the cache of the run did for it.
+    pub cache: Option<CacheUse>,
+    /// Whether the body is the same as that of the stored answer.
+    pub unchanged: bool,
+    /// Its place in the cache. Taken out before a record is given away.
+    pub ticket: Option<Arc<Ticket>>,
     /// Kept headers, where asked for.
     pub headers: Option<Box<Headers>>,
     /// The decoded body, where asked for. Never part of a record unless `--fields` names it.
@@ -159,6 +166,9 @@ impl Record {
             body_path: None,
             archived: None,
             truncated: false,
+            cache: None,
+            unchanged: false,
+            ticket: None,
             headers: None,
             body: None,
             exchanges: Vec::new(),

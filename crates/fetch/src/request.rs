@@ -8,10 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
 use gather_core::attempt::ChainLink;
+use gather_core::cache::Stored;
 use gather_core::{ErrorKind, Failure, HostKey, Method, Target};
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, USER_AGENT,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, PROXY_AUTHORIZATION, USER_AGENT,
 };
 use http::{HeaderMap, Request, Uri};
 use url::{Position, Url};
@@ -46,6 +47,12 @@ impl fmt::Debug for Secret {
 ///
 /// It is asked only for requests to the origin of the target's own URL.
 pub trait Sign: Send + Sync {
+    /// What it adds, as a number that differs whenever that may differ; `None` where it cannot be
+    /// said beforehand. Answers are only taken from a cache where it can.
+    fn fingerprint(&self) -> Option<u64> {
+        None
+    }
+
     /// May add to `headers`, or replace some. An error fails the try as `input.invalid`, with
     /// its text as the message.
     fn sign(
@@ -236,6 +243,8 @@ pub(crate) struct Outgoing<'a> {
     defaults: &'a RequestDefaults,
     pub(crate) method: Method,
     pub(crate) body: Option<Bytes>,
+    /// What the answer is compared with, as long as no redirect was followed.
+    stored: Option<&'a Stored>,
     /// `Authorization` from the target's URL.
     userinfo: Option<HeaderValue>,
 }
@@ -253,6 +262,7 @@ impl<'a> Outgoing<'a> {
             defaults,
             method: method.unwrap_or_else(|| defaults.method.clone()),
             body: spec.and_then(|spec| spec.body.clone()).or_else(|| defaults.body.clone()),
+            stored: target.cache.as_ref().and_then(|ticket| ticket.stored.as_ref()),
             userinfo: userinfo(&target.url),
         };
         for link in chain {
@@ -273,6 +283,7 @@ impl<'a> Outgoing<'a> {
 
     /// Changes method and body as a redirect of this status asks.
     pub(crate) fn redirected(&mut self, status: u16) {
+        self.stored = None;
         if self.after_redirect(status) == MethodAfter::BecomesGet {
             self.method = Method::GET;
             self.body = None;
@@ -355,6 +366,9 @@ impl<'a> Outgoing<'a> {
         if let Some(spec) = self.target.request.as_deref() {
             override_headers(headers, &spec.headers).map_err(|name| invalid(&name))?;
         }
+        if let Some(stored) = self.stored {
+            add_conditions(stored, headers);
+        }
         if let Some(signer) = &self.defaults.signer {
             let body = self.body.as_deref().unwrap_or_default();
             let before = headers.clone();
@@ -367,6 +381,18 @@ impl<'a> Outgoing<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Asks for an answer only if it is another one (RFC 9111 section 4.3.1). What the caller asked for
+/// stands.
+fn add_conditions(stored: &Stored, headers: &mut HeaderMap) {
+    let conditions = [(IF_NONE_MATCH, &stored.etag), (IF_MODIFIED_SINCE, &stored.last_modified)];
+    for (name, validator) in conditions {
+        if let Some(value) = validator.as_deref().and_then(|text| HeaderValue::from_str(text).ok())
+        {
+            headers.entry(name).or_insert(value);
+        }
     }
 }
 

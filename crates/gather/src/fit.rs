@@ -149,6 +149,11 @@ pub(crate) fn keep<'a>(
     }
 }
 
+/// What the cache needs to know of each response.
+pub(crate) fn keep_for_cache(keep: &mut Keep) {
+    (keep.headers, keep.sha256) = (KeepHeaders::All, KeepSha256::Yes);
+}
+
 /// Whether bodies go to a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreBodies {

@@ -65,6 +65,7 @@ pub mod summary;
 
 mod account;
 mod asker;
+mod cache;
 mod clock;
 mod feed;
 mod finish;

@@ -198,6 +198,8 @@ impl Pending {
     pub(crate) fn becomes(&mut self, url: Url) -> HostKey {
         let host = HostKey::of(&url).expect("only the scheme was changed, to http");
         self.target.host = host.clone();
+        // What is stored is the answer of another URL.
+        self.target.cache = None;
         self.target.url = url;
         self.target.scheme_from = SchemeFrom::Input;
         host

@@ -2,18 +2,19 @@
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
 use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, TlsConfigs};
-use gather_store::{BodyStore, Durability, Format, OutputSpec, RunInfo, SinkError};
+use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec, RunInfo, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::account::Account;
+use crate::cache::{Keeper, Lookup};
 use crate::clock;
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
@@ -24,7 +25,7 @@ use crate::report::ShardReport;
 use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::Shared;
-use crate::source::intake::{self, IntakeConfig};
+use crate::source::intake::{self, IntakeConfig, LookUp};
 use crate::source::{self, Source, SourceError, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
@@ -67,6 +68,10 @@ pub struct RunOptions {
     pub outputs: Vec<Output>,
     /// A directory for bodies, each under the name of its SHA-256.
     pub bodies: Option<PathBuf>,
+    /// A file of validators and freshness: what an earlier run with it fetched is asked for
+    /// conditionally, or not at all while it is fresh (RFC 9111). Made if it does not exist; needs
+    /// the feature `sqlite`.
+    pub cache: Option<PathBuf>,
     /// Is shown every record as it is written, on the writer's thread.
     pub on_record: Option<OnRecord>,
     /// Is told what the operator should know: that concurrency was lowered, and why.
@@ -109,8 +114,16 @@ impl Run {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_from(source: Box<dyn Source>, options: RunOptions) -> Result<Self, RunError> {
-        let RunOptions { mut config, mut client, outputs, bodies, on_record, mut on_note, .. } =
-            options;
+        let RunOptions {
+            mut config,
+            mut client,
+            mut outputs,
+            bodies,
+            cache,
+            on_record,
+            mut on_note,
+            ..
+        } = options;
         let fit = Fit::new(&config, options.descriptors, options.shards);
         if let (Some(note), Some(on_note)) = (fit.note(), &mut on_note) {
             on_note(&note);
@@ -120,14 +133,15 @@ impl Run {
         let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
         let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
         fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
+        if cache.is_some() {
+            fit::keep_for_cache(&mut client.keep);
+        }
+        add_members(&mut outputs, cache.is_some().then_some(Beside::Cache));
         // An option that no request can be made with is told before anything is opened.
         Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
         let secrets = (Credentials::of(&client), client.redact_query.clone());
-        // Bodies are as durable as the records that name them.
-        let durable = outputs.iter().any(|output| output.spec.durability == Durability::Disk);
-        let durability = if durable { Durability::Disk } else { Durability::System };
-        let bodies = bodies.map(|dir| BodyStore::open(&dir, durability)).transpose();
-        let bodies = bodies.map_err(RunError::Output)?;
+        let bodies = open_bodies(bodies.as_deref(), &outputs)?;
+        let (look_up, cache) = open_cache(cache.as_deref(), &client, &mut on_note)?;
         let outlets = open_outlets(outputs)?;
         let stop = Stop::default();
         let asked = config.concurrency;
@@ -138,6 +152,7 @@ impl Run {
         let writer = Writer {
             outlets,
             bodies,
+            cache,
             on_record,
             written: Arc::clone(&written),
             stop: stop.clone(),
@@ -145,7 +160,7 @@ impl Run {
         let (batches, writer) = start_writer(writer)?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
-        let ports = intake::start(source, &intake).map_err(RunError::Thread)?;
+        let ports = intake::start(source, &intake, look_up).map_err(RunError::Thread)?;
         let (inboxes, waiting): (Vec<_>, Vec<_>) =
             (0..fit.shards).map(|_| mpsc::channel(INBOX_TARGETS_MAX)).unzip();
         let reports: Vec<_> = (0..fit.shards).map(|_| Arc::default()).collect();
@@ -254,16 +269,49 @@ impl Drop for Run {
     }
 }
 
+/// Opens the cache: what looks answers up, and what keeps them.
+fn open_cache(
+    path: Option<&Path>,
+    client: &ClientOptions,
+    on_note: &mut Option<OnNote>,
+) -> Result<(Option<LookUp>, Option<Keeper>), RunError> {
+    let Some(path) = path else { return Ok((None, None)) };
+    let (reader, writer) = gather_store::open_cache(path).map_err(RunError::Output)?;
+    let Some(lookup) = Lookup::new(reader, client) else {
+        if let Some(on_note) = on_note {
+            on_note(
+                "the cache is not used: its answers are for GET without a body, and requests \
+                     whose headers are known beforehand",
+            );
+        }
+        return Ok((None, None));
+    };
+    let look_up: LookUp = Box::new(move |target| lookup.look_up(target));
+    Ok((Some(look_up), Some(Keeper::new(writer, client))))
+}
+
+/// The members that records have beside an archive or a cache.
+fn add_members(outputs: &mut [Output], cache: Option<Beside>) {
+    let is_archive = |output: &Output| matches!(output.spec.format, Format::Warc(_));
+    let archive = outputs.iter().any(is_archive).then_some(Beside::Archive);
+    for what in archive.into_iter().chain(cache) {
+        for Output { spec, .. } in &mut *outputs {
+            spec.fields = std::mem::take(&mut spec.fields).beside(what);
+        }
+    }
+}
+
+/// The store of bodies: they are as durable as the records that name them.
+fn open_bodies(dir: Option<&Path>, outputs: &[Output]) -> Result<Option<BodyStore>, RunError> {
+    let durable = outputs.iter().any(|output| output.spec.durability == Durability::Disk);
+    let durability = if durable { Durability::Disk } else { Durability::System };
+    dir.map(|dir| BodyStore::open(dir, durability)).transpose().map_err(RunError::Output)
+}
+
 fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {
     let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
     let (specs, views): (Vec<_>, Vec<_>) =
         outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
-    let mut specs = specs;
-    if specs.iter().any(|spec| matches!(spec.format, Format::Warc(_))) {
-        for spec in &mut specs {
-            spec.fields = std::mem::take(&mut spec.fields).beside_an_archive();
-        }
-    }
     let sinks = gather_store::open_all(&specs, &info).map_err(RunError::Output)?;
     Ok(sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view }).collect())
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use gather_core::frontier::{Finishing, Lease, Signal};
-use gather_core::{Failure, Outcome, Record, Time, classify};
+use gather_core::{Failure, Outcome, Record, Target, Time, classify};
 
 use crate::asker::Asker;
 use crate::finish;
@@ -76,10 +76,25 @@ impl Shard {
             }
             None => {
                 self.outbox.push(record);
-                self.finishing.borrow_mut().push_back(finishing);
+                self.finishing.borrow_mut().push_back(Some(finishing));
             }
         }
         self.run.count_finished(failed);
+    }
+
+    /// A target whose stored answer is fresh ends without being asked for.
+    pub(crate) fn end_fresh(&self, target: Target) {
+        let mut pending = Pending::listed(target);
+        self.feed.took(&mut pending);
+        self.push_untracked(finish::fresh(pending.target));
+        self.run.count_finished(Failed::No);
+    }
+
+    /// Sends on the record of what the frontier never saw.
+    pub(crate) fn push_untracked(&self, mut record: Record) {
+        redact::record(&mut record, &self.run.redact_query);
+        self.outbox.push(record);
+        self.finishing.borrow_mut().push_back(None);
     }
 
     /// Nobody waits for this target any more: it leaves without a record.
@@ -109,7 +124,9 @@ impl Shard {
         let committed = self.written.committed[self.index].load(Ordering::Acquire);
         while self.settled.get() < committed {
             let Some(finishing) = self.finishing.borrow_mut().pop_front() else { break };
-            self.frontier.borrow_mut().settle(finishing);
+            if let Some(finishing) = finishing {
+                self.frontier.borrow_mut().settle(finishing);
+            }
             self.settled.set(self.settled.get() + 1);
         }
     }

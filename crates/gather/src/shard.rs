@@ -16,11 +16,11 @@ use gather_fetch::{Client, DialError, LocalShortage, MemoryBudget};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_local;
 
+use crate::cache;
 use crate::feed::{Fed, Feed, Idle};
 use crate::finish;
 use crate::outbox::Outbox;
 use crate::pending::Pending;
-use crate::redact;
 use crate::report::{Brake, Brakes, ShardReport};
 use crate::seat::{Interrupt, Seats};
 use crate::shared::{Failed, Shared};
@@ -77,7 +77,8 @@ pub(crate) struct Shard {
     pub(crate) outbox: Outbox,
     pub(crate) written: Arc<Written>,
     /// Released and not yet committed, oldest first.
-    pub(crate) finishing: RefCell<VecDeque<Finishing<()>>>,
+    /// `None` for records of what the frontier never saw.
+    pub(crate) finishing: RefCell<VecDeque<Option<Finishing<()>>>>,
     pub(crate) settled: Cell<u64>,
     pub(crate) troubles: RefCell<Troubles>,
     /// Targets on their way to another shard, and that shard.
@@ -387,16 +388,17 @@ impl Shard {
             Fed::Listed(targets) => {
                 self.run.count_inputs(targets.len());
                 for target in targets {
-                    self.admit_one(Pending::listed(target), now);
+                    match cache::is_fresh(&target) {
+                        true => self.end_fresh(target),
+                        false => self.admit_one(Pending::listed(target), now),
+                    }
                 }
             }
             Fed::Asked(pending) => self.admit_one(pending, now),
             Fed::Broken(broken) => {
                 self.run.count_inputs(broken.len());
                 for broken in broken {
-                    let mut record = finish::broken(broken);
-                    redact::record(&mut record, &self.run.redact_query);
-                    self.outbox.push(record);
+                    self.push_untracked(finish::broken(broken));
                     self.run.count_finished(Failed::No);
                 }
             }

@@ -132,12 +132,13 @@ impl StoredBodies {
         };
         let reader = self.archive(&refers)?;
         let mut record = record_at(reader, &refers, at)?;
-        if record.field("WARC-Payload-Digest") != digest.as_deref() {
+        if digest.is_some() && record.field("WARC-Payload-Digest") != digest.as_deref() {
             return Err(StoredError::new(&refers, StoredErrorKind::Missing));
         }
-        MessageHead::of(&mut record, &refers)?;
-        let body = body_of(&mut record, &refers, head, bytes_max, take)?;
-        Ok(StoredBody { truncated: false, ..body })
+        let stored = MessageHead::of(&mut record, &refers)?;
+        // The codings are those of the body; a 304 need not name them.
+        let head = MessageHead { codings: stored.codings, ..head };
+        body_of(&mut record, &refers, head, bytes_max, take)
     }
 
     fn archive(&mut self, path: &Path) -> Result<&mut WarcReader, StoredError> {

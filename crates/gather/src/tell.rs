@@ -43,6 +43,7 @@ pub(crate) fn summary(
         pending: inputs.saturating_sub(account.records()),
         by_kind: account.by_kind(),
         by_status: account.by_status.clone(),
+        cache: account.cache,
         wall,
         concurrency: Concurrency { asked, allowed, mean: over_wall, peak: peak.min(allowed) },
         one_by_one,

@@ -10,6 +10,7 @@ use gather_core::{Attempt, End, Outcome, Time};
 use gather_fetch::{LocalShortage, TryState};
 
 use crate::asker::Asker;
+use crate::cache;
 use crate::finish::{self, Ending};
 use crate::pending::Pending;
 use crate::seat::{Interrupt, Seat};
@@ -88,10 +89,20 @@ impl Shard {
     }
 
     /// Classifies the attempt and sends the target where the verdict says.
-    fn conclude(&self, mut lease: Lease<Box<Pending>>, attempt: Attempt, started: Time, now: Time) {
+    fn conclude(
+        &self,
+        mut lease: Lease<Box<Pending>>,
+        mut attempt: Attempt,
+        started: Time,
+        now: Time,
+    ) {
         if let Some(plain) = self.falls_back(&lease, &attempt) {
             return self.fall_back(lease, plain, now);
         }
+        // A 304 that confirms a stored answer is judged as that answer.
+        let confirms = cache::confirmed(&lease.payload().target, &attempt).is_some();
+        let stand_in = attempt.head.as_mut().filter(|_| confirms);
+        let status = stand_in.map(|head| std::mem::replace(&mut head.status, cache::OK));
         let verdict = {
             let budget = match self.frontier.borrow().may_retry(&lease) {
                 true => Budget::Left,
@@ -106,6 +117,9 @@ impl Shard {
             };
             classify::classify(&attempt, &context, &mut self.rng.borrow_mut())
         };
+        if let (Some(head), Some(status)) = (&mut attempt.head, status) {
+            head.status = status;
+        }
         if let Signal::RateLimited { .. } = verdict.signal {
             add(&self.tally.rate_limited, 1);
         }

@@ -11,6 +11,7 @@ use gather_store::{BodyStore, Sink, SinkError, SinkErrorKind};
 use tokio::sync::mpsc;
 
 use crate::account::Account;
+use crate::cache::Keeper;
 use crate::stop::{Cause, Stop};
 
 /// Batches under way to the writer; more make the shards pause.
@@ -64,6 +65,7 @@ impl Written {
 pub(crate) struct Writer {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) bodies: Option<BodyStore>,
+    pub(crate) cache: Option<Keeper>,
     pub(crate) on_record: Option<OnRecord>,
     pub(crate) written: Arc<Written>,
     pub(crate) stop: Stop,
@@ -116,7 +118,14 @@ impl Writer {
     fn write(&mut self, mut batch: Batch) -> Result<(), SinkError> {
         self.archive(&mut batch)?;
         for record in &mut batch.records {
+            if let Some(cache) = &mut self.cache {
+                cache.load_body(record);
+            }
             self.store_body(record)?;
+            match &mut self.cache {
+                Some(cache) => cache.keep(record),
+                None => record.ticket = None,
+            }
             let others = self.outlets.iter_mut().filter(|outlet| !outlet.sink.keeps_bodies());
             for outlet in others {
                 if outlet.view.as_ref().is_none_or(|shows| shows(record)) {
@@ -145,7 +154,10 @@ impl Writer {
         for outlet in self.outlets.iter_mut().filter(|outlet| outlet.sink.keeps_bodies()) {
             for record in &mut batch.records {
                 outlet.sink.write(record)?;
-                record.archived = outlet.sink.archived().map(Box::new);
+                // A stored answer that nothing passed for stays where it is.
+                if let Some(archived) = outlet.sink.archived() {
+                    record.archived = Some(Box::new(archived));
+                }
             }
             outlet.sink.flush()?;
         }
@@ -188,6 +200,9 @@ impl Writer {
         match fault {
             Some(error) => Err(error),
             None => {
+                if let Some(cache) = &mut self.cache {
+                    cache.commit()?;
+                }
                 uncommitted.settle(&self.written);
                 Ok(())
             }

@@ -35,6 +35,8 @@ pub enum SinkErrorKind {
     Busy,
     /// It is to be found by offsets, and is no regular file.
     NotAFile,
+    /// It is to be the cache of a run, and is another kind of file.
+    NotACache,
     /// Two outputs of one run are the same file.
     Twice,
     /// The disk, or the quota, is full.
@@ -88,6 +90,7 @@ impl SinkError {
             SinkErrorKind::Denied => "choose another place or change its permissions",
             SinkErrorKind::IsDirectory => "name a file in it",
             SinkErrorKind::Busy => "wait for the other run, or choose another file",
+            SinkErrorKind::NotACache => "name another file",
             SinkErrorKind::NotAFile => "name a regular file",
             SinkErrorKind::Twice => "name each output once",
             SinkErrorKind::DiskFull => "free some space, then run it again",
@@ -109,6 +112,7 @@ impl fmt::Display for SinkError {
             SinkErrorKind::MissingDirectory => write!(f, "{place} does not exist")?,
             SinkErrorKind::IsDirectory => write!(f, "{place} is a directory")?,
             SinkErrorKind::Busy => write!(f, "{place} is being written by another process")?,
+            SinkErrorKind::NotACache => write!(f, "{place} is no cache of this version")?,
             SinkErrorKind::NotAFile => write!(f, "{place} cannot hold an archive")?,
             SinkErrorKind::Twice => write!(f, "{place} is named twice as an output")?,
             SinkErrorKind::DiskFull => write!(f, "cannot write {place}: no space left")?,

@@ -50,6 +50,8 @@ pub enum Field {
     WarcOffset,
     WarcLength,
     Truncated,
+    Cache,
+    Unchanged,
     Headers,
     /// `headers.NAME`, the name in lower case
     Header(Arc<str>),
@@ -60,12 +62,21 @@ pub enum Field {
     BodyEncoding,
 }
 
+/// What a run may have that gives its records further members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// An archive: where in it a response is.
+    Archive,
+    /// A cache: what it did.
+    Cache,
+}
+
 /// Whether a member is in the default set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum In {
     Default,
-    /// If an archive is written, too.
-    Archive,
+    /// If the run has this.
+    Beside(Beside),
     Asked,
 }
 
@@ -105,10 +116,12 @@ static KNOWN: &[(Field, &str, In)] = &[
     (Field::Tags, "tags", In::Default),
     (Field::Sha256, "sha256", In::Default),
     (Field::BodyPath, "body_path", In::Default),
-    (Field::WarcFile, "warc_file", In::Archive),
-    (Field::WarcOffset, "warc_offset", In::Archive),
-    (Field::WarcLength, "warc_length", In::Archive),
+    (Field::WarcFile, "warc_file", In::Beside(Beside::Archive)),
+    (Field::WarcOffset, "warc_offset", In::Beside(Beside::Archive)),
+    (Field::WarcLength, "warc_length", In::Beside(Beside::Archive)),
     (Field::Truncated, "truncated", In::Default),
+    (Field::Cache, "cache", In::Beside(Beside::Cache)),
+    (Field::Unchanged, "unchanged", In::Beside(Beside::Cache)),
     (Field::Headers, "headers", In::Asked),
     (Field::Title, "title", In::Asked),
     (Field::Preview, "preview", In::Asked),
@@ -233,13 +246,13 @@ impl Fields {
         Ok(fields)
     }
 
-    /// The same for a run that writes an archive, too: the default set then tells where in it a
-    /// response is. A list of one's own stays as it is.
+    /// The same for a run that has something beside its records: more members are then in the
+    /// default set. A list of one's own stays as it is.
     #[must_use]
-    pub fn beside_an_archive(mut self) -> Self {
+    pub fn beside(mut self, what: Beside) -> Self {
         if self.begun_from == In::Default {
             for (field, _, part) in KNOWN {
-                if *part == In::Archive && !self.list.contains(field) {
+                if *part == In::Beside(what) && !self.list.contains(field) {
                     self.list.push(field.clone());
                 }
             }
@@ -368,10 +381,10 @@ mod tests {
 
     #[test]
     fn an_archive_adds_where_a_response_is_to_the_default_set() {
-        let beside = |list: &str| names(&Fields::parse(list).unwrap().beside_an_archive());
+        let beside = |list: &str| names(&Fields::parse(list).unwrap().beside(Beside::Archive));
         let more = names(&Fields::default())
             .replace("body_path", "body_path,warc_file,warc_offset,warc_length");
-        assert_eq!(names(&Fields::default().beside_an_archive()), more);
+        assert_eq!(names(&Fields::default().beside(Beside::Archive)), more);
         assert_eq!(beside("+warc_offset"), more);
         assert_eq!(beside("url,warc_offset"), "url,warc_offset");
     }

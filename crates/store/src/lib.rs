@@ -4,11 +4,15 @@
 //! knows records, files and formats, and nothing of HTTP.
 
 mod bodies;
+#[cfg(feature = "sqlite")]
+mod cache;
 mod csv;
 mod error;
 mod fields;
 mod json;
 mod jsonl;
+#[cfg(not(feature = "sqlite"))]
+mod no_cache;
 mod output;
 mod page;
 mod parquet;
@@ -23,9 +27,13 @@ mod warc;
 mod xlsx;
 
 pub use bodies::{BodyFile, BodyStore, Stored};
+#[cfg(feature = "sqlite")]
+pub use cache::{CacheReader, CacheWriter, open_cache};
 pub use error::{SinkError, SinkErrorKind};
-pub use fields::{Field, Fields, FieldsError};
+pub use fields::{Beside, Field, Fields, FieldsError};
 pub use jsonl::Encoder;
+#[cfg(not(feature = "sqlite"))]
+pub use no_cache::{CacheReader, CacheWriter, open_cache};
 pub use sink::{
     CsvBom, DatabaseUrl, Durability, Existing, Format, OutputSpec, OutputTarget, Position, RunInfo,
     Sink, WarcCompression, open, open_all,

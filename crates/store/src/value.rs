@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use gather_core::attempt::{ChainLink, Headers};
+use gather_core::cache::CacheUse;
 use gather_core::target::Tags;
 use gather_core::{Duration, FieldValue, FieldValues, Record};
 
@@ -43,6 +44,7 @@ pub(crate) fn value_of<'a>(
     repeats: Repeats,
 ) -> Option<Value<'a>> {
     let answered = record.status_code != 0;
+    let asked = answered && record.cache != Some(CacheUse::Fresh);
     match field {
         Field::N => Some(Value::Count(record.n)),
         Field::Source => text(record.place.as_ref()?.source.as_deref()?),
@@ -56,7 +58,7 @@ pub(crate) fn value_of<'a>(
         },
         Field::Outcome => Some(Value::Word(record.outcome.as_str())),
         Field::StatusCode => count(u64::from(record.status_code)),
-        Field::HttpVersion => answered.then(|| Value::Word(record.http_version.as_str())),
+        Field::HttpVersion => asked.then(|| Value::Word(record.http_version.as_str())),
         Field::RemoteIp => record.remote_ip.map(Value::Ip),
         Field::ContentType => text(record.content_type.as_deref()?),
         Field::ContentLength => answered.then_some(Value::Count(record.content_length)),
@@ -98,6 +100,8 @@ pub(crate) fn value_of<'a>(
         Field::Sha256 => record.sha256.as_ref().map(Value::Hex),
         Field::BodyPath => text(record.body_path.as_deref()?),
         Field::WarcFile | Field::WarcOffset | Field::WarcLength => archived(field, record),
+        Field::Cache => record.cache.map(|done| Value::Word(done.as_str())),
+        Field::Unchanged => record.unchanged.then_some(Value::Flag(true)),
         Field::Truncated => record.truncated.then_some(Value::Flag(true)),
         Field::Title => page::title(record.body.as_ref()?).map(|title| Value::Text(title.into())),
         Field::Preview => page::preview(record.body.as_ref()?).map(Value::Text),

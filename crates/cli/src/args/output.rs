@@ -20,6 +20,9 @@ pub(crate) struct OutputArgs {
     /// Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes
     #[arg(short = 'O', long, value_name = "DIR")]
     pub(crate) bodies: Option<PathBuf>,
+    /// Ask only for what has changed since the last run with this FILE, or is no longer fresh
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cache: Option<PathBuf>,
     /// Text lines of this form: '{status_code} {url}'
     #[arg(long, value_name = "TEXT")]
     pub(crate) template: Option<String>,

@@ -90,6 +90,41 @@ fn a_kill_tears_the_last_record_at_most_and_no_record_points_beyond() {
 }
 
 #[test]
+fn a_second_run_with_a_cache_asks_only_for_what_has_changed() {
+    let server = Server::start(Site::default());
+    let urls = ["/validated?etag=a", "/validated?cc=max-age%3D600", "/validated?etag=a&changes=1"];
+    let list = urls.map(|path| server.url(path)).join("\n");
+    let bench = Bench::new().with_file("urls.txt", &list);
+    let told = |line: &str| {
+        let ran = bench.line(line);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let lines = ran.stdout.lines().map(|line| {
+            let record: Value = serde_json::from_str(line).expect("JSON");
+            let (cache, unchanged) = (&record["cache"], &record["unchanged"]);
+            format!("{} {cache} {unchanged} {}", record["n"], record["body"])
+        });
+        let mut lines: Vec<String> = lines.collect();
+        lines.sort_unstable();
+        (lines, ran.stderr)
+    };
+    let line = "-i urls.txt --cache c.db -O bodies --fields +body -o -";
+    let (first, _) = told(line);
+    let stored = |n| format!("{n} \"stored\" null \"version 0\\n\"");
+    assert_eq!(first, [stored(0), stored(1), stored(2)]);
+    let (second, said) = told(line);
+    let expected = [
+        "0 \"revalidated\" true \"version 0\\n\"",
+        "1 \"fresh\" true \"version 0\\n\"",
+        "2 \"stored\" null \"version 1\\n\"",
+    ];
+    assert_eq!(second, expected);
+    let summary = "1 confirmed by their servers, 1 fresh and not asked for, 1 stored; 2 unchanged";
+    assert!(said.contains(summary), "{said}");
+    let refused = bench.line("-i urls.txt --cache urls.txt");
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+}
+
+#[test]
 fn an_archive_alone_shows_nothing_on_stdout() {
     let server = Server::start(Site::default());
     let (url, token) = (server.url("/ok?size=600"), server.url("/ok?size=1&Key=canary"));

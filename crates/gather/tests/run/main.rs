@@ -5,6 +5,7 @@
 mod accounting;
 mod archive;
 mod bed;
+mod cache;
 mod dead_hosts;
 mod limits;
 mod live;

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use gather_core::Record;
 use gather_core::attempt::HttpVersion;
+use gather_core::cache::{self, CacheUse};
 use gather_core::exchange::{Coding, Exchange};
 use gather_core::record::Archived;
 use sha2::{Digest as _, Sha256};
@@ -149,12 +150,17 @@ impl Warc {
             _ => Sha256::digest(&exchange.body).into(),
         };
         let offset = self.file.at();
+        let confirmed = match (&record.ticket, record.cache) {
+            (Some(ticket), Some(CacheUse::Revalidated)) if is_last => ticket.stored.as_ref(),
+            _ => None,
+        };
         let earlier = match exchange.cut {
             None if exchange.body.len() >= REVISIT_BYTES_MIN => self.payloads.find(&payload),
             _ => None,
         };
         match earlier {
             Some(stored) => self.revisit(exchange, response, &payload, &stored)?,
+            None if confirmed.is_some() => self.not_modified(exchange, response, confirmed)?,
             None => {
                 self.response(exchange, response, &payload)?;
                 if exchange.cut.is_none() && exchange.body.len() >= REVISIT_BYTES_MIN {
@@ -237,6 +243,31 @@ impl Warc {
         head.text("WARC-Truncated", "length");
         head.text("Content-Type", "application/http;msgtype=response");
         head.sha256("WARC-Payload-Digest", payload);
+        head.sha256("WARC-Block-Digest", &digest(&[block]));
+        head.end(block.len());
+        self.file.record(&[&self.head, block, END], Effort::Usual)
+    }
+
+    /// The head of a 304, and where the answer is that it confirms (WARC 1.1, section 6.7.3).
+    fn not_modified(
+        &mut self,
+        exchange: &Exchange,
+        id: RecordId,
+        stored: Option<&cache::Stored>,
+    ) -> Result<(), SinkError> {
+        let block = &exchange.response_head;
+        let mut head = begin(&mut self.head, Kind::Revisit, id, exchange);
+        head.text("WARC-Profile", SERVER_NOT_MODIFIED);
+        if let Some(stored) = stored {
+            head.text("WARC-Refers-To-Target-URI", &exchange.url);
+            head.date("WARC-Refers-To-Date", stored.born_unix_us);
+            if let Some(archived) = &stored.archived {
+                head.text("WARC-Refers-To-Filename", &archived.file);
+                head.count("WARC-Refers-To-File-Offset", archived.offset);
+            }
+        }
+        protocols(&mut head, exchange);
+        head.text("Content-Type", "application/http;msgtype=response");
         head.sha256("WARC-Block-Digest", &digest(&[block]));
         head.end(block.len());
         self.file.record(&[&self.head, block, END], Effort::Usual)
@@ -336,6 +367,7 @@ impl Sink for Warc {
 /// What ends every record.
 const END: &[u8] = b"\r\n\r\n";
 
+const SERVER_NOT_MODIFIED: &str = "http://netpreserve.org/warc/1.1/revisit/server-not-modified";
 const IDENTICAL_PAYLOAD: &str = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest";
 
 fn begin<'b>(buffer: &'b mut Vec<u8>, kind: Kind, id: RecordId, exchange: &Exchange) -> Head<'b> {
