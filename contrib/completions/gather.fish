@@ -27,6 +27,7 @@ end
 complete -c gather -n "__fish_gather_needs_command" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_needs_command" -s V -l version -d 'Print version'
 complete -c gather -n "__fish_gather_needs_command" -f -a "fetch" -d 'Fetch a list once; records to stdout or to files'
+complete -c gather -n "__fish_gather_needs_command" -f -a "check" -d 'Check once that targets are up: failing first, exit 2 if any is down'
 complete -c gather -n "__fish_gather_needs_command" -f -a "run" -d 'Run a job of gather.toml once; flags given here win'
 complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a run would do, without a single request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
@@ -54,7 +55,7 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l retries -d 'Furt
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
-complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-retry-after -d 'Give up on a host that asks for a longer pause' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -68,6 +69,10 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l connect-to -d 'C
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-headers -d 'The head of a response' -r
@@ -92,6 +97,10 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l cache -d 'Ask on
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -106,6 +115,7 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -s 4 -l ipv4 -d 'IP
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l overwrite -d 'Replace outputs that exist'
@@ -113,6 +123,94 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -s q -l quiet -d 'S
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l no-progress -d 'No live progress on a terminal'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand check" -l expect -d 'What is expected of an answer, as \'status in 200..=399\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s i -l input -d 'Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l url-field -d 'The column or member of the input that holds the URL' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l scheme -d 'For inputs without a scheme: https, http, or auto: https, then http' -r -f -a "auto\t'https, then http if it cannot connect'
+https\t'https'
+http\t'http'"
+complete -c gather -n "__fish_gather_using_subcommand check" -l limit -d 'Take the first N targets only' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l only -d 'Of an earlier result given with -i, fetch again what failed: failed or failed:KIND' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s c -l concurrency -d 'Requests in flight at once, over all hosts' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l host-concurrency -d 'Requests in flight at once to one host; auto is 4, or a fair share of a given -c' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l rate -d 'Requests over all hosts: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l host-rate -d 'Requests to one host: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s t -l timeout -d 'One try, DNS to last byte, its redirects included, waiting in the queue not' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l connect-timeout -d 'Until a connection stands, TLS included' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l min-speed -d 'Give up a body that comes more slowly; 0 for no lower limit' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l deadline -d 'Stop the whole run after this long; what is left has no record' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l retries -d 'Further tries after the first; a 429 spends none' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l backoff-max -d 'The longest such wait' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s A -l user-agent -d 'User-Agent to send' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s u -l user -d 'Basic authentication, for the host of each target only' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s b -l cookie -d 'Cookie header: \'a=1; b=2\'' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s x -l proxy -d 'Go through http://, socks5:// or socks5h://[user:password@]host:port' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l max-redirects -d 'Redirects followed in a row; 0 takes a 3xx as the answer' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l resolve -d 'Use this address for a host and port (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l cert -d 'Client certificate (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand check" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l max-body -d 'A body as received' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l max-decoded -d 'A body after decompression' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l max-headers -d 'The head of a response' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l max-memory -d 'All bodies in memory together' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l accept -d 'Final statuses that are ok; any other is failed' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l match-code -l mc -d 'Show these statuses only' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l filter-code -l fc -d 'Hide these statuses' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l match-regex -l mr -d 'Show targets only whose body matches' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l format -d 'jsonl, csv, text or warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'
+sqlite\t'A SQLite database'
+postgres\t'A PostgreSQL database'
+parquet\t'Apache Parquet'
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand check" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand check" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand check" -s I -l head -d 'Ask for heads only (HEAD)'
+complete -c gather -n "__fish_gather_using_subcommand check" -s L -l location -d 'Follow redirects: they are followed anyway'
+complete -c gather -n "__fish_gather_using_subcommand check" -s k -l insecure -d 'Accept any certificate'
+complete -c gather -n "__fish_gather_using_subcommand check" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c gather -n "__fish_gather_using_subcommand check" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c gather -n "__fish_gather_using_subcommand check" -l http1.1 -d 'HTTP/1.1 only'
+complete -c gather -n "__fish_gather_using_subcommand check" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand check" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
+complete -c gather -n "__fish_gather_using_subcommand check" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
+complete -c gather -n "__fish_gather_using_subcommand check" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand check" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand check" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand check" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
+complete -c gather -n "__fish_gather_using_subcommand check" -l no-progress -d 'No live progress on a terminal'
+complete -c gather -n "__fish_gather_using_subcommand check" -s h -l help -d 'Print this page'
 complete -c gather -n "__fish_gather_using_subcommand run" -s i -l input -d 'Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l url-field -d 'The column or member of the input that holds the URL' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l scheme -d 'For inputs without a scheme: https, http, or auto: https, then http' -r -f -a "auto\t'https, then http if it cannot connect'
@@ -132,7 +230,7 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l retries -d 'Furthe
 complete -c gather -n "__fish_gather_using_subcommand run" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
-complete -c gather -n "__fish_gather_using_subcommand run" -l max-retry-after -d 'Give up on a host that asks for a longer pause' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -146,6 +244,10 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l connect-to -d 'Con
 complete -c gather -n "__fish_gather_using_subcommand run" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand run" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l max-headers -d 'The head of a response' -r
@@ -170,6 +272,10 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l cache -d 'Ask only
 complete -c gather -n "__fish_gather_using_subcommand run" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -184,6 +290,7 @@ complete -c gather -n "__fish_gather_using_subcommand run" -s 4 -l ipv4 -d 'IPv4
 complete -c gather -n "__fish_gather_using_subcommand run" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand run" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand run" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand run" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand run" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand run" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand run" -l overwrite -d 'Replace outputs that exist'
@@ -210,7 +317,7 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l retries -d 'Furth
 complete -c gather -n "__fish_gather_using_subcommand plan" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
-complete -c gather -n "__fish_gather_using_subcommand plan" -l max-retry-after -d 'Give up on a host that asks for a longer pause' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -224,6 +331,10 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l connect-to -d 'Co
 complete -c gather -n "__fish_gather_using_subcommand plan" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand plan" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l max-headers -d 'The head of a response' -r
@@ -248,6 +359,10 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l cache -d 'Ask onl
 complete -c gather -n "__fish_gather_using_subcommand plan" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -262,6 +377,7 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -s 4 -l ipv4 -d 'IPv
 complete -c gather -n "__fish_gather_using_subcommand plan" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l overwrite -d 'Replace outputs that exist'
@@ -288,7 +404,7 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l retries -d 'Fu
 complete -c gather -n "__fish_gather_using_subcommand compare" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
-complete -c gather -n "__fish_gather_using_subcommand compare" -l max-retry-after -d 'Give up on a host that asks for a longer pause' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -302,6 +418,10 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l connect-to -d 
 complete -c gather -n "__fish_gather_using_subcommand compare" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand compare" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l max-headers -d 'The head of a response' -r
@@ -326,6 +446,10 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l cache -d 'Ask 
 complete -c gather -n "__fish_gather_using_subcommand compare" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -340,6 +464,7 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -s 4 -l ipv4 -d '
 complete -c gather -n "__fish_gather_using_subcommand compare" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l overwrite -d 'Replace outputs that exist'
@@ -379,7 +504,7 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-retry-after -d 'Give up on a host that asks for a longer pause' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -393,6 +518,10 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-body -d 'A body as received' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-decoded -d 'A body after decompression' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-headers -d 'The head of a response' -r
@@ -417,6 +546,10 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -431,6 +564,7 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l http1.1 -d 'HTTP/1.1 only'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l overwrite -d 'Replace outputs that exist'

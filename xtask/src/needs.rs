@@ -25,7 +25,28 @@ pub(crate) const NGINX_ECHO: &str = "/usr/lib/nginx/modules/ngx_http_echo_module
 pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Program("nginx"), package: "nginx" },
     Need { there: There::File(NGINX_ECHO), package: "libnginx-mod-http-echo" },
+    Need { there: There::Program("ip"), package: "iproute2" },
 ];
+
+/// Whether a test may make a network of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Networks {
+    /// It may.
+    Yes,
+    /// The machine forbids it, or has no tools for it.
+    No,
+}
+
+/// Tries whether a test may make a network of its own.
+pub(crate) fn networks() -> Networks {
+    let script = "ip link set lo up && ip addr add 198.41.0.4/32 dev lo";
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--net", "sh", "-c", script]);
+    match repo::output(&mut command) {
+        Ok(_) => Networks::Yes,
+        Err(_) => Networks::No,
+    }
+}
 
 /// What benches need beside that.
 pub(crate) const BENCHES: &[Need] = &[

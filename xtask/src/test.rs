@@ -4,7 +4,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
-use crate::{needs, repo};
+use crate::needs::{self, Networks};
+use crate::repo;
 
 /// Runs every test, or those that the options choose.
 #[derive(Debug, clap::Args)]
@@ -19,8 +20,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut missing = needs::install(needs::TESTS);
     missing.extend(needs::install_python());
     let docs = doc_tests(&args.runner)?;
+    let networks = needs::networks();
     // Last, so that the closing lines are those of the runner with nearly all tests.
-    let tests = unit_tests(&args.runner)?;
+    let tests = unit_tests(&args.runner, networks)?;
+    if networks == Networks::No {
+        eprintln!("NOT TESTED: the address policy, which needs a network namespace (unshare, ip)");
+    }
     for package in missing {
         eprintln!("NOT TESTED: what needs {package}, which is missing and could not be installed");
     }
@@ -30,8 +35,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(if docs && tests { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn unit_tests(runner: &[String]) -> Result<bool> {
+fn unit_tests(runner: &[String], networks: Networks) -> Result<bool> {
     let mut command = repo::cargo();
+    if networks == Networks::No {
+        // Tests that need one pass without having tested anything; it is said above.
+        command.env("GATHER_TEST_WITHOUT_NETWORKS", "1");
+    }
     if repo::find_program("cargo-nextest").is_some() {
         command.args(["nextest", "run"]);
         // Without it, nextest stops at the first failure and hides the others.

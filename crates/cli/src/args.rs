@@ -3,11 +3,13 @@
 //! This is the one list of names: help, completions, man pages, the keys of a job in
 //! `gather.toml` and the `GATHER_*` variables all derive from it.
 
+mod addresses;
 mod concurrency;
 mod failing;
 mod http;
 mod input;
 mod output;
+mod report;
 mod talk;
 mod time;
 mod view;
@@ -16,11 +18,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use addresses::{AddressArgs, AddressesArg};
 pub(crate) use concurrency::ConcurrencyArgs;
 pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
+pub(crate) use report::ReportArgs;
 pub(crate) use talk::{LogFormat, TalkArgs};
 pub(crate) use time::{RetryArgs, TimeArgs};
 pub(crate) use view::ViewArgs;
@@ -57,12 +61,27 @@ A bare number is seconds; K, M and G are powers of 1024. Every long flag is also
 [defaults] and [job.NAME] in gather.toml and, as GATHER_CONCURRENCY, an environment variable.
 Exit codes: 0 all ok · 1 our own fault · 2 some targets failed · 3 usage · 4 stopped early";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  gather check https://example.com/ https://example.org/
+  gather check -i domains.txt --expect 'cert_days > 14' --expect 'time_total < 2s'
+  gather check -i domains.txt -o health.jsonl
+
+Where nothing else is said: 500 at once, 5 s a try, no retries. No answer, a TLS error or a 5xx is
+down; another status that --accept does not name is degraded; 429 or a challenge is limited; unknown
+is what our own side could not check. Standard output shows a table on a terminal or with --format
+text, else records with `health` and `health_reason`.
+Exit codes: 0 none is down or unknown · 2 some are · 1, 3, 4 as of fetch";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Fetch a list once; records to stdout or to files
     #[command(after_help = FETCH_EXAMPLES, disable_help_flag = true)]
     Fetch(FetchArgs),
+    /// Check once that targets are up: failing first, exit 2 if any is down
+    #[command(after_help = CHECK_EXAMPLES, disable_help_flag = true)]
+    Check(CheckArgs),
     /// Run a job of gather.toml once; flags given here win
     #[command(disable_help_flag = true)]
     Run(RunArgs),
@@ -103,6 +122,9 @@ pub(crate) struct FetchArgs {
     /// What is sent, and over what.
     #[command(flatten)]
     pub(crate) http: HttpArgs,
+    /// Where to.
+    #[command(flatten)]
+    pub(crate) addresses: AddressArgs,
     /// How large.
     #[command(flatten)]
     pub(crate) caps: CapsArgs,
@@ -115,6 +137,9 @@ pub(crate) struct FetchArgs {
     /// Where records go.
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    /// What is told at the end.
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
     /// What is said on the way.
     #[command(flatten)]
     pub(crate) talk: TalkArgs,
@@ -148,6 +173,17 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "JOB")]
     pub(crate) job: String,
     /// Flags that win over the job's.
+    #[command(flatten)]
+    pub(crate) fetch: FetchArgs,
+}
+
+/// `gather check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// What is expected of an answer, as 'status in 200..=399' (repeatable)
+    #[arg(long, value_name = "CONDITION", help_heading = "Check")]
+    pub(crate) expect: Vec<gather::check::Expect>,
+    /// What is checked, and how.
     #[command(flatten)]
     pub(crate) fetch: FetchArgs,
 }

@@ -1,5 +1,6 @@
 //! From what was typed to the command that does it.
 
+mod check;
 mod compare;
 mod config_show;
 mod demo;
@@ -46,6 +47,11 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
     match &cli.command {
         Command::Fetch(args) => fetch(args, typed(&["fetch"], None), &matches),
         Command::Run(args) => fetch(&args.fetch, typed(&["run"], Some(&args.job)), &matches),
+        Command::Check(args) => {
+            let settings = Settings::load(typed(&["check"], None), &matches)?;
+            note_all(&settings, &argv);
+            ended(check::check(&settings, &args.expect)?)
+        }
         Command::Plan(_) => {
             let settings = Settings::load(typed(&["plan"], None), &matches)?;
             print(&plan::text(&RunSettings::try_new(&settings)?)?)

@@ -202,6 +202,10 @@ impl ConfigFile {
                 self.check_kind(value)?;
                 continue;
             }
+            if let ("report", DeValue::Table(report)) = (written, value.get_ref()) {
+                found.extend(self.report(keys, table, report)?);
+                continue;
+            }
             let span = name.span().start..value.span().end;
             let entry = match keys.find(written) {
                 Some(key) => {
@@ -234,6 +238,36 @@ impl ConfigFile {
             found.push(entry);
         }
         Ok(found)
+    }
+
+    /// `report = { file = "report.html", title = "…", group_by = "host", agg = ["count()"] }`: the
+    /// same as the keys, which are written beside each other elsewhere.
+    fn report(
+        &self,
+        keys: &Keys,
+        table: &str,
+        report: &DeTable<'_>,
+    ) -> Result<Vec<Entry>, CliError> {
+        const MEMBERS: &[(&str, &str)] = &[
+            ("file", "report"),
+            ("title", "report-title"),
+            ("group_by", "group-by"),
+            ("agg", "agg"),
+        ];
+        let entry = |(name, value): (&Spanned<toml::de::DeString<'_>>, &Spanned<DeValue<'_>>)| {
+            let written = name.get_ref().as_ref();
+            let Some((_, key)) = MEMBERS.iter().find(|(member, _)| *member == written) else {
+                let message = format!("there is no '{written}' in a report");
+                let hint = "a report has file, title, group_by and agg".to_owned();
+                return Err(self.source.error(name.span(), message, hint));
+            };
+            let key = keys.find(key).expect("a report's members are keys");
+            let span = name.span().start..value.span().end;
+            let values = self.values(key, value)?;
+            let key = key.name.clone();
+            Ok(Entry { key, values, table: table.to_owned(), span, known: Known::Yes })
+        };
+        report.iter().map(entry).collect()
     }
 
     /// `kind = "fetch"` may be said; other kinds are for later.

@@ -7,12 +7,12 @@ mod commands;
 mod config_file;
 mod demo;
 mod error;
-mod human;
 mod keys;
 mod nearest;
 mod outcome;
 mod progress;
 mod reference;
+mod report_file;
 mod resolve;
 mod run;
 mod settings;
@@ -22,6 +22,8 @@ mod talk;
 mod to_toml;
 mod usage;
 mod values;
+
+use gather::human;
 
 fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();

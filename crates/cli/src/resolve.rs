@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use gather::core::Config;
 use gather::core::config::{Caps, HostConfig, Redirects, RetryConfig, StopRule, UnsafeMethods};
+use gather::core::frontier::HostTrust;
 
 use gather::fetch::ClientOptions;
 use gather::source::SourceSpec;
@@ -21,6 +22,7 @@ pub(crate) use output::View;
 use crate::args::LogFormat;
 use crate::error::CliError;
 use crate::reference;
+use crate::report_file::ReportSettings;
 use crate::settings::Settings;
 use crate::values::{CountOrShare, Given};
 
@@ -41,6 +43,8 @@ pub(crate) struct RunSettings {
     pub(crate) bodies: Option<PathBuf>,
     /// What is known of earlier answers.
     pub(crate) cache: Option<PathBuf>,
+    /// What is told at the end.
+    pub(crate) report: Option<ReportSettings>,
     /// How many failures still exit 0.
     pub(crate) allow_failures: Option<CountOrShare>,
     /// What is said.
@@ -104,6 +108,7 @@ impl RunSettings {
             view: View::default(),
             bodies: None,
             cache: None,
+            report: None,
             allow_failures: None,
             talk,
         }
@@ -130,6 +135,7 @@ impl RunSettings {
             view,
             bodies: args.output.bodies.clone(),
             cache: args.output.cache.clone(),
+            report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
             allow_failures: args.failing.allow_failures,
             talk: talk(settings),
         })
@@ -161,8 +167,16 @@ pub(crate) fn talk_of(args: &crate::args::TalkArgs) -> TalkSettings {
 }
 
 fn talk(settings: &Settings) -> TalkSettings {
-    let overwrite = if settings.args.output.overwrite { Overwrite::Yes } else { Overwrite::No };
-    TalkSettings { overwrite, ..talk_of(&settings.args.talk) }
+    TalkSettings { overwrite: overwrite(settings), ..talk_of(&settings.args.talk) }
+}
+
+fn overwrite(settings: &Settings) -> Overwrite {
+    if settings.args.output.overwrite { Overwrite::Yes } else { Overwrite::No }
+}
+
+/// The heading of a report where none is given.
+fn title(settings: &Settings) -> &str {
+    settings.job.as_deref().unwrap_or("Fetch")
 }
 
 /// Pairs of keys that cannot both be meant, and what to do.
@@ -242,6 +256,7 @@ fn config(settings: &Settings) -> Config {
             0 => Redirects::Stop,
             max => Redirects::Follow { max },
         },
+        trust: HostTrust::Earned,
         stop: stop_rule(args.failing.fail_fast, args.failing.max_failures),
         seed: seed(),
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use gather::live::{Live, Snapshot};
 use gather::store::{Format, OutputSpec, OutputTarget, SinkErrorKind};
-use gather::{Descriptors, Output, Run, RunError, RunOptions, Summary};
+use gather::{Descriptors, Judge, OnRecord, Output, Run, RunError, RunOptions, Summary};
 
 use crate::error::CliError;
+use crate::report_file::ReportFile;
 use crate::resolve::{Progress, RunSettings, View};
 use crate::signals::Signals;
 use crate::talk::Talk;
@@ -37,7 +38,62 @@ pub(crate) fn to_end(
     signals: &Signals,
     failures: Failures,
 ) -> Result<Summary, CliError> {
-    let run = Run::start(options(settings, talk, failures)).map_err(|error| not_started(&error))?;
+    finish(settings, talk, signals, options(settings, talk, failures))
+}
+
+/// Runs these settings to their end; the report takes in each record.
+///
+/// # Errors
+/// As [`to_end`].
+pub(crate) fn reported_to_end(
+    settings: &RunSettings,
+    talk: &Talk,
+    signals: &Signals,
+    report: Option<&ReportFile>,
+) -> Result<Summary, CliError> {
+    let mut options = options(settings, talk, Failures::Named);
+    if let Some(report) = report {
+        options.on_record = Some(both(options.on_record.take(), report.on_record()));
+    }
+    finish(settings, talk, signals, options)
+}
+
+fn both(first: Option<OnRecord>, mut second: OnRecord) -> OnRecord {
+    let Some(mut first) = first else { return second };
+    Box::new(move |record| {
+        first(record);
+        second(record);
+    })
+}
+
+/// Runs these settings to their end; each record is judged, and shown to the caller.
+///
+/// # Errors
+/// As [`to_end`].
+pub(crate) fn judged_to_end(
+    settings: &RunSettings,
+    talk: &Talk,
+    signals: &Signals,
+    judge: Judge,
+    on_record: OnRecord,
+    report: Option<&ReportFile>,
+) -> Result<Summary, CliError> {
+    let options = options(settings, talk, Failures::Unsaid);
+    let on_record = match report {
+        Some(report) => both(Some(on_record), report.on_record()),
+        None => on_record,
+    };
+    let own = RunOptions { judge: Some(judge), on_record: Some(on_record), ..options };
+    finish(settings, talk, signals, own)
+}
+
+fn finish(
+    settings: &RunSettings,
+    talk: &Talk,
+    signals: &Signals,
+    options: RunOptions,
+) -> Result<Summary, CliError> {
+    let run = Run::start(options).map_err(|error| not_started(&error))?;
     signals.attach(run.stop());
     let watch = Watch::start(run.live(), talk, settings.talk.stats_interval);
     let ended = run.wait();

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) all: Vec<Setting>,
     /// The file they were read from, if there was one.
     pub(crate) file: Option<ConfigFile>,
+    /// The job they were taken from, if one was named.
+    pub(crate) job: Option<String>,
     /// What should be said about them.
     pub(crate) notes: Vec<String>,
 }
@@ -118,7 +120,7 @@ impl Settings {
         }
         let args = parse(typed, &lower)?;
         let all = keys.iter().map(|key| setting(key, leaf, &lower)).collect();
-        Ok(Self { args, all, file, notes })
+        Ok(Self { args, all, file, job: typed.job.map(str::to_owned), notes })
     }
 
     /// Whether this key is set to something, a switch to on.

@@ -21,15 +21,13 @@ gather fetches many URLs: fast, polite, every input accounted for.
 more: gather --help, gather fetch --help";
 
 /// Commands that a later version will have.
-const LATER_COMMANDS: &[&str] = &[
-    "check", "crawl", "watch", "extract", "report", "export", "changes", "verify", "notify",
-    "silence",
-];
+const LATER_COMMANDS: &[&str] =
+    &["crawl", "watch", "extract", "report", "export", "changes", "verify", "notify", "silence"];
 
 /// Flags that a later version will have; as keys of a job, too.
 pub(crate) const LATER_KEYS: &[&str] = &[
-    "dedup", "resume", "journal", "extract", "each", "rows", "rules", "every", "report", "notify",
-    "expect", "target",
+    "dedup", "resume", "journal", "extract", "each", "rows", "rules", "every", "notify", "expect",
+    "target",
 ];
 
 /// Formats that a later version will write.

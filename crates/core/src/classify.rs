@@ -90,7 +90,8 @@ fn by_status(attempt: &Attempt, status: u16, context: &Context<'_>, rng: &mut Rn
         _ => Signal::Answered,
     };
     let config = context.config;
-    let too_long = retry_after.is_some_and(|asked| asked > config.retry.retry_after_max);
+    let max = config.retry.retry_after_max;
+    let too_long = retry_after.map_or(max.is_zero(), |asked| asked > max);
     let listed = config.retry.on.statuses.contains(status);
     let step = if config.accept.contains(status) {
         match &attempt.end {
@@ -98,8 +99,10 @@ fn by_status(attempt: &Attempt, status: u16, context: &Context<'_>, rng: &mut Rn
             End::Complete | End::Hop(_) => Step::Final(Outcome::Ok),
         }
     } else if status == 429 && too_long {
-        let asked = retry_after.unwrap_or_default().as_secs();
-        let message = format!("status 429, and asks to wait {asked} s");
+        let message = match retry_after {
+            Some(asked) => format!("status 429, and asks to wait {} s", asked.as_secs()),
+            None => "status 429".to_owned(),
+        };
         Step::Final(conclude(Failure::new(ErrorKind::HttpRateLimited, message)))
     } else if status == 429 {
         Step::Retry { at: context.now, spends: Spends::Nothing }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
+use crate::frontier::HostTrust;
 use crate::kind::ErrorKind;
 use crate::time::Duration;
 
@@ -37,6 +38,9 @@ pub struct Config {
     pub caps: Caps,
     /// Which redirects are followed.
     pub redirects: Redirects,
+    /// Whether hosts that have not answered are kept to a share of the permits, and dead ones
+    /// parked. A check of health trusts them all: there the failure is the result.
+    pub trust: HostTrust,
     /// When the run is stopped for its failures.
     pub stop: StopRule,
     /// Seed of all randomness (jitter, order among unproven hosts).
@@ -59,6 +63,7 @@ impl Default for Config {
             accept: StatusSet::default(),
             caps: Caps::default(),
             redirects: Redirects::Follow { max: 10 },
+            trust: HostTrust::Earned,
             stop: StopRule::Never,
             seed: 0,
         }
@@ -129,7 +134,8 @@ pub struct RetryConfig {
     pub backoff_max: Duration,
     /// What is tried again at all.
     pub on: RetryOn,
-    /// A host that asks for a longer pause than this is not waited for.
+    /// A host that asks for a longer pause than this is not waited for; zero: one that refuses
+    /// never is.
     pub retry_after_max: Duration,
     /// Whether POST and PATCH are repeated like the others.
     pub unsafe_methods: UnsafeMethods,

@@ -121,7 +121,7 @@ impl<P> Frontier<P> {
             retry: config.retry.clone(),
             interval: config.rate.map_or(Duration::ZERO, |rate| rate.interval()),
             next_at: Time::ZERO,
-            trust: HostTrust::Earned,
+            trust: config.trust,
             withdraw: |_| Withdraw::Never,
             permits: config.concurrency.get(),
             reading: Reading::More,

@@ -3,6 +3,7 @@
 //! No IO, no async, no clock and no unseeded randomness: time and seeds are arguments, so a run
 //! can be simulated and replayed.
 
+pub mod address;
 pub mod attempt;
 pub mod cache;
 pub mod classify;
@@ -10,6 +11,7 @@ pub mod config;
 pub mod exchange;
 pub mod field;
 pub mod frontier;
+pub mod health;
 pub mod kind;
 mod politeness;
 pub mod record;
@@ -18,12 +20,14 @@ pub mod retry_after;
 pub mod target;
 pub mod time;
 
+pub use address::{AddressPolicy, Provenance};
 pub use attempt::{Attempt, End, Failure, Sent, Timings};
 pub use classify::{Step, Verdict, classify};
 pub use config::Config;
 pub use exchange::Exchange;
 pub use field::{FieldValue, FieldValues};
 pub use frontier::Frontier;
+pub use health::{Finding, Health};
 pub use kind::ErrorKind;
 pub use record::{Outcome, Record, RecordError};
 pub use target::{HostKey, Method, RequestSpec, Scheme, Target, TargetNo};

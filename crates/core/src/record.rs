@@ -7,6 +7,7 @@ use crate::attempt::{ChainLink, Failure, Headers, Hold, HttpVersion, Timings, Tl
 use crate::cache::{CacheUse, Ticket};
 use crate::exchange::Exchange;
 use crate::field::FieldValues;
+use crate::health::Finding;
 use crate::kind::ErrorKind;
 use crate::target::{Place, Tags};
 use crate::time::Duration;
@@ -74,6 +75,8 @@ pub struct Record {
     pub place: Option<Box<Place>>,
     /// The result.
     pub outcome: Outcome,
+    /// How well the target is, where it was checked for that.
+    pub health: Option<Box<Finding>>,
     /// When it is not GET.
     pub method: Option<Box<str>>,
     /// The last response's status; 0 if there was none.
@@ -148,6 +151,7 @@ impl Record {
             final_url: None,
             place: None,
             outcome,
+            health: None,
             method: None,
             status_code: 0,
             http_version: HttpVersion::default(),

@@ -155,13 +155,21 @@ fn a_refusal_closes_the_host_for_all_and_its_target_goes_first() {
 
 #[test]
 fn a_pause_that_is_too_long_ends_the_targets() {
-    let mut frontier = frontier(&config(1, HostConcurrency::Share), Reading::Done, &[("a", 3)]);
-    let lease = leases(&mut frontier, Time::ZERO).remove(0);
-    let refused = Signal::RateLimited { retry_after: Some(Duration::from_secs(301)) };
-    finish(&mut frontier, lease, refused, at(1));
-    let limited = ErrorKind::HttpRateLimited;
-    assert_eq!(ended(&mut frontier), [(1, limited), (2, limited)]);
-    assert!(matches!(frontier.next(at(2)), Next::Empty));
+    let check = |max_s, asked_s: Option<u64>| {
+        let mut config = config(1, HostConcurrency::Share);
+        config.retry.retry_after_max = Duration::from_secs(max_s);
+        let mut frontier = frontier(&config, Reading::Done, &[("a", 3)]);
+        let lease = leases(&mut frontier, Time::ZERO).remove(0);
+        let refused = Signal::RateLimited { retry_after: asked_s.map(Duration::from_secs) };
+        finish(&mut frontier, lease, refused, at(1));
+        let limited = ErrorKind::HttpRateLimited;
+        assert_eq!(ended(&mut frontier), [(1, limited), (2, limited)], "{max_s} {asked_s:?}");
+        assert!(matches!(frontier.next(at(2)), Next::Empty));
+    };
+    check(300, Some(301));
+    // Zero: one that refuses is not waited for at all.
+    check(0, Some(1));
+    check(0, None);
 }
 
 #[test]

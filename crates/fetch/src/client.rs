@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use gather_core::attempt::ChainLink;
 use gather_core::config::{Caps, Config, MinSpeed, Redirects};
-use gather_core::{Attempt, End, ErrorKind, Failure, HostKey, Method, Sent, Target};
+use gather_core::{Attempt, End, ErrorKind, Failure, HostKey, Method, Provenance, Sent, Target};
 use url::Url;
 
 use crate::body::{BodyWriter, Keep, KeepExchanges};
@@ -140,6 +140,9 @@ pub struct TryState {
     /// The redirects so far: the `chain` of the attempt that ended in the hop. They count towards
     /// the limit, and decide whether a POST has become a GET.
     pub chain: Vec<ChainLink>,
+    /// Where the URL came from: what [`Client::leads_from`] said of the attempt that ended in the
+    /// hop.
+    pub from: Provenance,
     /// What is left of the time for one try, after a hop; `None` is the target's or the run's
     /// whole timeout.
     pub time_left: Option<Duration>,
@@ -227,7 +230,7 @@ impl Client {
         let time = state.time_left.or(timeout).unwrap_or(self.timeout);
         let watch = self.shard.deadlines.watch(started, time);
         let url = state.url.as_ref().unwrap_or(&target.url);
-        let mut report = Report::new(url, state.chain.clone(), unix_us());
+        let mut report = Report::new(url, state.chain.clone(), state.from, unix_us());
         if self.shard.keep.exchanges == KeepExchanges::Yes {
             report.capture = Some(Capture::new(self.shard.redact_query.clone()));
         }
@@ -252,6 +255,17 @@ impl Client {
         };
         report.timings.total = started.elapsed();
         Ok(report.attempt(end))
+    }
+
+    /// Where the URL came from that an attempt led to, which had itself come from `before`.
+    pub fn leads_from(&self, attempt: &Attempt, before: Provenance) -> Provenance {
+        let seen = HostKey::of(&attempt.url).zip(attempt.connection.as_ref());
+        match (before, seen) {
+            (Provenance::Operator, Some((host, connection))) => {
+                self.shard.dialer.leads_from(&host, connection.remote_ip)
+            }
+            (before, _) => before,
+        }
     }
 
     /// Whether [`Self::resolve`] would have to ask a name server.

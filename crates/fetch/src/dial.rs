@@ -7,8 +7,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gather_core::address::{self, AddressMode, Reach, ThroughProxy};
 use gather_core::attempt::{ConnectionInfo, TlsInfo};
-use gather_core::{ErrorKind, Failure, HostKey, Scheme};
+use gather_core::{AddressPolicy, ErrorKind, Failure, HostKey, Provenance, Scheme};
 use rustls::client::ClientConnection;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -40,6 +41,7 @@ pub struct Dialer {
     family: Family,
     http: HttpChoice,
     connect_timeout: Duration,
+    policy: AddressPolicy,
     resolver: Resolver,
     tls: Arc<TlsConfigs>,
     pace: Semaphore,
@@ -115,6 +117,12 @@ pub enum LocalShortage {
 }
 
 impl DialError {
+    /// Whether the address policy forbade it.
+    pub(crate) fn is_blocked(&self) -> bool {
+        let kind = |failed: &DialFailure| failed.failure.kind;
+        matches!(self, Self::Failed(failed) if kind(failed) == ErrorKind::BlockedAddress)
+    }
+
     pub(crate) fn failure(kind: ErrorKind, message: impl Into<Box<str>>) -> Self {
         Failure::new(kind, message).into()
     }
@@ -137,13 +145,21 @@ impl Dialer {
     /// A dialer with these options, its TLS shared with the other shards.
     ///
     /// # Errors
-    /// A limit of zero.
+    /// A limit of zero, or a proxy where only public addresses may be dialled.
     pub fn new(options: &NetOptions, tls: Arc<TlsConfigs>) -> Result<Self, OptionsError> {
         if options.dns_concurrency == 0 {
             return Err(OptionsError::new("the number of lookups at once must not be 0"));
         }
         if options.connect_timeout.is_zero() {
             return Err(OptionsError::new("the connect timeout must not be 0"));
+        }
+        let policy = &options.addresses;
+        let sees_all = options.proxies.is_empty() || policy.through_proxy == ThroughProxy::Always;
+        if policy.mode == AddressMode::Public && !sees_all {
+            return Err(OptionsError::new(
+                "only public addresses may be dialled, and a proxy dials what we cannot see; leave \
+                 the proxy out, or trust it with --trust-proxy",
+            ));
         }
         let admitted = |rule: &ResolveOverride| -> Option<Addresses> {
             let list = rule.addresses.iter().copied().filter(|ip| options.family.admits(*ip));
@@ -156,6 +172,7 @@ impl Dialer {
             family: options.family,
             http: options.http,
             connect_timeout: options.connect_timeout,
+            policy: options.addresses.clone(),
             resolver: Resolver::new(options),
             tls,
             pace: Semaphore::new(PACE_MAX),
@@ -193,7 +210,20 @@ impl Dialer {
     /// Any kind of `dns.*`, `connect.*` and `tls.*`, `timeout.dns`, `timeout.connect`,
     /// `timeout.tls`; or a shortage of this machine.
     pub async fn dial(&self, host: &HostKey, progress: &Progress) -> Result<Connected, DialError> {
-        let mut dial = Dial::start(self.connect_timeout, progress);
+        self.dial_for(host, Provenance::Operator, progress).await
+    }
+
+    /// As [`dial`](Self::dial), for a URL that came from there.
+    ///
+    /// # Errors
+    /// Those, and `blocked.address` where the policy forbids every address of the host.
+    pub async fn dial_for(
+        &self,
+        host: &HostKey,
+        from: Provenance,
+        progress: &Progress,
+    ) -> Result<Connected, DialError> {
+        let mut dial = Dial::start(self.connect_timeout, from, progress);
         let route = self.route(host);
         // Boxed, so that a try which is past it does not keep its 5 KB.
         Box::pin(dial.run(self, &route)).await.map_err(|error| match error {
@@ -208,6 +238,61 @@ impl Dialer {
         })
     }
 
+    /// Whether a connection of this host that stands may be used for a URL that came from there.
+    ///
+    /// # Errors
+    /// `blocked.address`.
+    pub(crate) fn may_use(
+        &self,
+        host: &HostKey,
+        remote_ip: IpAddr,
+        from: Provenance,
+    ) -> Result<(), Failure> {
+        let route = self.route(host);
+        if from == Provenance::Operator || route.proxy.is_some() {
+            return Ok(());
+        }
+        self.permitted(route.target, &[remote_ip], from).map(drop)
+    }
+
+    /// Where a URL comes from to which an answer of this host at this address led.
+    pub(crate) fn leads_from(&self, host: &HostKey, remote_ip: IpAddr) -> Provenance {
+        let is_seen = self.proxies.of(host).is_none();
+        match address::reach(remote_ip) {
+            Reach::Public if is_seen => Provenance::Public,
+            _ => Provenance::Operator,
+        }
+    }
+
+    /// Those of a target's addresses that may be dialled; at least one.
+    fn permitted(
+        &self,
+        target: Target<'_>,
+        addresses: &[IpAddr],
+        from: Provenance,
+    ) -> Result<Vec<IpAddr>, Failure> {
+        let is_named = |(rule, _): &(ResolveOverride, _)| rule.matches(target.name, target.port);
+        if target.is_mapped || self.overrides.iter().any(is_named) {
+            return Ok(addresses.to_vec());
+        }
+        let mut refused = None;
+        let may = |ip: &&IpAddr| match self.policy.check(**ip, from) {
+            Ok(()) => true,
+            Err(why) => {
+                refused.get_or_insert((**ip, why));
+                false
+            }
+        };
+        let permitted: Vec<IpAddr> = addresses.iter().filter(may).copied().collect();
+        match (permitted.is_empty(), refused) {
+            (true, Some((ip, why))) => {
+                let message = format!("{} is at {ip}, which {why}", target.name);
+                Err(Failure::new(ErrorKind::BlockedAddress, message))
+            }
+            _ => Ok(permitted),
+        }
+    }
+
     /// Where the connections for a host lead.
     fn route<'a>(&'a self, host: &'a HostKey) -> Route<'a> {
         let (name, port) = (host.host(), host.port());
@@ -215,6 +300,7 @@ impl Dialer {
         let target = Target {
             name: rule.and_then(|rule| rule.host.as_deref()).unwrap_or(name),
             port: rule.and_then(|rule| rule.port).unwrap_or(port),
+            is_mapped: rule.is_some_and(|rule| rule.host.is_some()),
         };
         Route {
             scheme: host.scheme(),
@@ -274,6 +360,8 @@ impl Dialer {
 struct Target<'a> {
     name: &'a str,
     port: u16,
+    /// Whether the operator named it in place of what the URL says.
+    is_mapped: bool,
 }
 
 /// How a host is reached.

@@ -6,7 +6,9 @@ use std::time::Instant;
 use bytes::BytesMut;
 use gather_core::attempt::{ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter};
 use gather_core::exchange::Cut;
-use gather_core::{Attempt, Duration, End, Failure, HostKey, Sent, Target, Timings, retry_after};
+use gather_core::{
+    Attempt, Duration, End, Failure, HostKey, Provenance, Sent, Target, Timings, retry_after,
+};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use hyper::body::{Body as _, Incoming};
@@ -48,6 +50,8 @@ pub(crate) struct Report<'w> {
     was_sent: bool,
     /// What passes over the wire, where it is to be kept.
     pub(crate) capture: Option<Box<Capture>>,
+    /// Where `url` came from.
+    from: Provenance,
 }
 
 /// How much had passed over a connection before a request was sent.
@@ -74,7 +78,12 @@ impl Passed {
 }
 
 impl Report<'_> {
-    pub(crate) fn new(url: &Url, chain: Vec<ChainLink>, started_unix_us: u64) -> Self {
+    pub(crate) fn new(
+        url: &Url,
+        chain: Vec<ChainLink>,
+        from: Provenance,
+        started_unix_us: u64,
+    ) -> Self {
         Self {
             url: without_userinfo(url),
             chain,
@@ -85,6 +94,7 @@ impl Report<'_> {
             last: None,
             was_sent: false,
             capture: None,
+            from,
         }
     }
 
@@ -165,6 +175,11 @@ impl Try<'_> {
             self.drain(report, &origin, held, response.into_body()).await;
             report.chain.push(ChainLink { url: report.url.as_str().into(), status });
             outgoing.redirected(status);
+            if let Some(connection) = &report.connection
+                && report.from == Provenance::Operator
+            {
+                report.from = self.shard.dialer.leads_from(&key, connection.remote_ip);
+            }
             if HostKey::of(&next).as_ref() != Some(&key) {
                 return Ok(End::Hop(next));
             }
@@ -243,7 +258,12 @@ impl Try<'_> {
         let Shard { pool, dialer, deadlines, .. } = self.shard;
         let is_first = report.connection.is_none();
         let before = if is_first { Duration::ZERO } else { self.started.elapsed() };
-        let held = pool.acquire(origin, freshness, dialer, self.progress, deadlines.now()).await?;
+        let now = deadlines.now();
+        let held = pool.acquire(origin, freshness, dialer, report.from, self.progress, now).await?;
+        if let Err(blocked) = dialer.may_use(&origin.key, held.link().remote_ip, report.from) {
+            pool.give_back(origin, held, now);
+            return Err(blocked.into());
+        }
         if let Some(dialled) = held.dialled {
             let at = |took: Duration| if took.is_zero() { took } else { before + took };
             report.timings.namelookup = at(dialled.namelookup);

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gather_core::AddressPolicy;
+
 use crate::proxy::Proxies;
 
 /// Lookups under way at once in one shard, where nothing else was chosen. Each may hold two
@@ -35,6 +37,9 @@ pub struct NetOptions {
     pub hosts_file: Option<PathBuf>,
     /// From the start of a dial until TLS stands.
     pub connect_timeout: Duration,
+    /// Which addresses may be dialled. What the operator mapped with `resolve` and `connect_to`,
+    /// and the proxy itself, always may.
+    pub addresses: AddressPolicy,
 }
 
 impl Default for NetOptions {
@@ -50,6 +55,7 @@ impl Default for NetOptions {
             dns_servers: Vec::new(),
             hosts_file: None,
             connect_timeout: Duration::from_secs(5),
+            addresses: AddressPolicy::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gather_core::config::Caps;
-use gather_core::{ErrorKind, Failure, HostKey, Scheme};
+use gather_core::{ErrorKind, Failure, HostKey, Provenance, Scheme};
 use http::HeaderMap;
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming};
@@ -247,6 +247,7 @@ impl Pool {
         origin: &Origin,
         freshness: Freshness,
         dialer: &Dialer,
+        from: Provenance,
         progress: &Progress,
         now: Instant,
     ) -> Result<Held, DialError> {
@@ -262,19 +263,21 @@ impl Pool {
                 return Ok(self.hold(HeldKind::H1(connection), None));
             }
             if !self.may_be_shared(origin) {
-                return self.dial(origin, dialer, progress, now).await;
+                return self.dial(origin, dialer, from, progress, now).await;
             }
             match origin.turn() {
                 Turn::Dial(for_all) => {
-                    let held = self.dial(origin, dialer, progress, now).await;
+                    let held = self.dial(origin, dialer, from, progress, now).await;
                     for_all.finish(held.as_ref().map(|_| ()));
                     return held;
                 }
                 Turn::Wait(dialled) => {
                     progress.enter(Phase::Connect);
                     // Otherwise it stands, or the one who dialled was cancelled.
-                    if let Ok(Err(error)) = dialled.await {
-                        return Err(error);
+                    match dialled.await {
+                        // What was forbidden to its URL may be allowed to ours.
+                        Ok(Err(error)) if !error.is_blocked() => return Err(error),
+                        _ => {}
                     }
                 }
             }
@@ -353,10 +356,11 @@ impl Pool {
         &self,
         origin: &Origin,
         dialer: &Dialer,
+        from: Provenance,
         progress: &Progress,
         now: Instant,
     ) -> Result<Held, DialError> {
-        let connected = dialer.dial(&origin.key, progress).await?;
+        let connected = dialer.dial_for(&origin.key, from, progress).await?;
         let Connected { stream, protocol, remote_ip, tls, forward_proxy, timings } = connected;
         let link = Rc::new(Link {
             remote_ip,

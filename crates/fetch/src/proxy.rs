@@ -191,6 +191,11 @@ impl Proxies {
         })
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.http.is_none() && self.https.is_none()
+    }
+
     /// The proxy for this host, if any.
     pub fn of(&self, host: &HostKey) -> Option<&Proxy> {
         let proxy = match host.scheme() {

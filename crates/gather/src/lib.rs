@@ -54,7 +54,10 @@
 //!
 //! None: every part is always there, and what is not called costs nothing at run time.
 
+pub mod check;
+pub mod digest;
 pub mod engine;
+pub mod human;
 pub mod live;
 pub mod platform;
 pub mod run;
@@ -101,4 +104,4 @@ pub use platform::Descriptors;
 pub use run::{OnNote, Output, Run, RunError, RunOptions};
 pub use stop::Stop;
 pub use summary::Summary;
-pub use writer::{OnRecord, View};
+pub use writer::{Judge, OnRecord, View};

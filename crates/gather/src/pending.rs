@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use gather_core::attempt::ChainLink;
-use gather_core::{Attempt, Duration, Exchange, Target, Time};
+use gather_core::{Attempt, Duration, Exchange, Provenance, Target, Time};
 use gather_fetch::{Progress, TryState};
 use url::Url;
 
@@ -36,6 +36,8 @@ pub(crate) struct Past {
     pub(crate) chain: Vec<ChainLink>,
     /// The redirects as they came, where they are to be archived.
     pub(crate) exchanges: Vec<Exchange>,
+    /// Where that URL came from.
+    pub(crate) from: Provenance,
     /// What is left of the time for one try after a redirect.
     pub(crate) time_left: Option<Duration>,
     /// The last try that was not final.
@@ -103,6 +105,7 @@ impl Past {
         TryState {
             url: self.url.clone(),
             chain: self.chain.clone(),
+            from: self.from,
             time_left: self.time_left,
             progress: Rc::clone(progress),
         }

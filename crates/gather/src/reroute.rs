@@ -3,7 +3,7 @@
 use gather_core::exchange;
 use gather_core::frontier::{Finishing, Lease, Signal};
 use gather_core::target::SchemeFrom;
-use gather_core::{Attempt, Duration, End, ErrorKind, HostKey, Scheme, Time};
+use gather_core::{Attempt, Duration, End, ErrorKind, HostKey, Provenance, Scheme, Time};
 use gather_fetch::ClientOptions;
 use url::Url;
 
@@ -20,6 +20,8 @@ impl Shard {
         signal: Signal,
         now: Time,
     ) {
+        let before = lease.payload().past.as_ref().map_or(Provenance::default(), |past| past.from);
+        let from = self.client.leads_from(&attempt, before);
         let End::Hop(url) = attempt.end else {
             unreachable!("a verdict to hop comes from an attempt that ended in a hop");
         };
@@ -34,6 +36,7 @@ impl Shard {
         for exchange in attempt.exchanges {
             exchange::add_redirect(&mut past.exchanges, exchange);
         }
+        past.from = from;
         past.time_left = Some(left);
         self.send_to(lease, &host, signal, now);
     }

@@ -31,7 +31,7 @@ use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
 use crate::writer::{BATCHES_MAX, Batch, Outlet, Writer, Written};
-pub use crate::writer::{OnRecord, View};
+pub use crate::writer::{Judge, OnRecord, View};
 
 /// Targets on their way from other shards to one shard.
 pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
@@ -72,6 +72,8 @@ pub struct RunOptions {
     /// conditionally, or not at all while it is fresh (RFC 9111). Made if it does not exist; needs
     /// the feature `sqlite`.
     pub cache: Option<PathBuf>,
+    /// Completes each record before it is written, on the writer's thread.
+    pub judge: Option<Judge>,
     /// Is shown every record as it is written, on the writer's thread.
     pub on_record: Option<OnRecord>,
     /// Is told what the operator should know: that concurrency was lowered, and why.
@@ -120,44 +122,33 @@ impl Run {
             mut outputs,
             bodies,
             cache,
+            judge,
             on_record,
             mut on_note,
             ..
         } = options;
         let fit = Fit::new(&config, options.descriptors, options.shards);
-        if let (Some(note), Some(on_note)) = (fit.note(), &mut on_note) {
-            on_note(&note);
-        }
+        fit.note().into_iter().zip(on_note.as_mut()).for_each(|(note, tell)| tell(&note));
         fit::apply(&config, &fit, &mut client);
-        let tls = TlsConfigs::new(&client.net.tls, client.net.http);
-        let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
-        let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
-        fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
-        if cache.is_some() {
-            fit::keep_for_cache(&mut client.keep);
-        }
-        add_members(&mut outputs, cache.is_some().then_some(Beside::Cache));
-        // An option that no request can be made with is told before anything is opened.
-        Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
+        let tls = prepare(&mut client, &mut outputs, bodies.as_deref(), cache.as_deref())?;
         let secrets = (Credentials::of(&client), client.redact_query.clone());
         let bodies = open_bodies(bodies.as_deref(), &outputs)?;
         let (look_up, cache) = open_cache(cache.as_deref(), &client, &mut on_note)?;
         let outlets = open_outlets(outputs)?;
-        let stop = Stop::default();
-        let asked = config.concurrency;
+        let (stop, asked) = (Stop::default(), config.concurrency);
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
         let shared = Shared::new(config, secrets, stop.clone(), fit.allowed, fit.shards);
         let shared = Arc::new(shared);
         let written = Arc::new(Written::new(fit.shards));
-        let writer = Writer {
+        let (batches, writer) = start_writer(Writer {
             outlets,
             bodies,
             cache,
+            judge,
             on_record,
             written: Arc::clone(&written),
             stop: stop.clone(),
-        };
-        let (batches, writer) = start_writer(writer)?;
+        })?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake, look_up).map_err(RunError::Thread)?;
@@ -290,6 +281,25 @@ fn open_cache(
     Ok((Some(look_up), Some(Keeper::new(writer, client))))
 }
 
+/// Has kept of each response what outputs, bodies and cache need, and told of it what there is. An
+/// option that no request can be made with is told here, before anything is opened.
+fn prepare(
+    client: &mut ClientOptions,
+    outputs: &mut [Output],
+    bodies: Option<&Path>,
+    cache: Option<&Path>,
+) -> Result<Arc<TlsConfigs>, RunError> {
+    let tls = tls_configs(client)?;
+    let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
+    fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
+    if cache.is_some() {
+        fit::keep_for_cache(&mut client.keep);
+    }
+    add_members(outputs, cache.map(|_| Beside::Cache));
+    Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
+    Ok(tls)
+}
+
 /// The members that records have beside an archive or a cache.
 fn add_members(outputs: &mut [Output], cache: Option<Beside>) {
     let is_archive = |output: &Output| matches!(output.spec.format, Format::Warc(_));
@@ -306,6 +316,12 @@ fn open_bodies(dir: Option<&Path>, outputs: &[Output]) -> Result<Option<BodyStor
     let durable = outputs.iter().any(|output| output.spec.durability == Durability::Disk);
     let durability = if durable { Durability::Disk } else { Durability::System };
     dir.map(|dir| BodyStore::open(dir, durability)).transpose().map_err(RunError::Output)
+}
+
+fn tls_configs(client: &ClientOptions) -> Result<Arc<TlsConfigs>, RunError> {
+    TlsConfigs::new(&client.net.tls, client.net.http)
+        .map(Arc::new)
+        .map_err(|error| RunError::Client(ClientError::Net(error)))
 }
 
 fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {

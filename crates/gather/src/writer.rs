@@ -25,6 +25,8 @@ const COMMIT_EVERY: Duration = Duration::from_millis(250);
 
 /// Decides whether a sink is shown a record.
 pub type View = Box<dyn Fn(&Record) -> bool + Send>;
+/// Completes each record before it is written.
+pub type Judge = Box<dyn FnMut(&mut Record) + Send>;
 /// Is shown every record as it is written.
 pub type OnRecord = Box<dyn FnMut(&Record) + Send>;
 
@@ -66,6 +68,7 @@ pub(crate) struct Writer {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) bodies: Option<BodyStore>,
     pub(crate) cache: Option<Keeper>,
+    pub(crate) judge: Option<Judge>,
     pub(crate) on_record: Option<OnRecord>,
     pub(crate) written: Arc<Written>,
     pub(crate) stop: Stop,
@@ -120,6 +123,9 @@ impl Writer {
         for record in &mut batch.records {
             if let Some(cache) = &mut self.cache {
                 cache.load_body(record);
+            }
+            if let Some(judge) = &mut self.judge {
+                judge(record);
             }
             self.store_body(record)?;
             match &mut self.cache {

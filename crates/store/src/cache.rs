@@ -212,12 +212,12 @@ mod tests {
     fn answer(n: u8) -> Stored {
         Stored {
             etag: Some(format!("\"{n}\"").into()),
-            last_modified: (n % 2 == 0).then(|| "Sun, 06 Nov 1994 08:49:37 GMT".into()),
+            last_modified: n.is_multiple_of(2).then(|| "Sun, 06 Nov 1994 08:49:37 GMT".into()),
             content_type: Some("text/html".into()),
             sha256: [n; 32],
             body_bytes: u64::from(n),
-            body_path: (n % 2 == 0).then(|| "bodies/ab/cd.html".into()),
-            archived: (n % 3 == 0).then(|| Archived {
+            body_path: n.is_multiple_of(2).then(|| "bodies/ab/cd.html".into()),
+            archived: n.is_multiple_of(3).then(|| Archived {
                 file: "a.warc.gz".into(),
                 offset: 1 << 40,
                 length: 7,

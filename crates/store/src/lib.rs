@@ -39,4 +39,5 @@ pub use sink::{
     Sink, WarcCompression, open, open_all,
 };
 pub use text::{Template, TemplateError, TemplatePart};
+pub use value::{member_text, moment_text};
 pub use warc::{WarcError, WarcErrorReason, WarcReader, WarcRecord};

@@ -9,7 +9,7 @@ use gather_core::target::Tags;
 use gather_core::{Duration, FieldValue, FieldValues, Record};
 
 use crate::fields::{Field, Repeats};
-use crate::page;
+use crate::{json, page};
 
 /// A member's value, not yet in any form.
 pub(crate) enum Value<'a> {
@@ -57,6 +57,8 @@ pub(crate) fn value_of<'a>(
             None => (repeats == Repeats::Write).then_some(Value::Word("GET")),
         },
         Field::Outcome => Some(Value::Word(record.outcome.as_str())),
+        Field::Health => Some(Value::Word(record.health.as_ref()?.health.as_str())),
+        Field::HealthReason => text(record.health.as_ref()?.reason.as_deref()?),
         Field::StatusCode => count(u64::from(record.status_code)),
         Field::HttpVersion => asked.then(|| Value::Word(record.http_version.as_str())),
         Field::RemoteIp => record.remote_ip.map(Value::Ip),
@@ -67,10 +69,7 @@ pub(crate) fn value_of<'a>(
         Field::ErrorKind => record.outcome.error().map(|error| Value::Word(error.kind.as_str())),
         Field::ErrorMessage => text(&record.outcome.error()?.message),
         Field::ErrorRetryable => record.outcome.error().map(|error| Value::Flag(error.retryable)),
-        Field::StartedAt => match record.timings.started_unix_us {
-            0 => None,
-            us => Some(Value::Moment(us)),
-        },
+        Field::StartedAt => moment(record.timings.started_unix_us),
         Field::TimeQueue => seconds(record.time_queue),
         Field::TimeNamelookup => seconds(record.timings.namelookup),
         Field::TimeConnect => seconds(record.timings.connect),
@@ -97,12 +96,9 @@ pub(crate) fn value_of<'a>(
             record.headers.as_deref().filter(|all| !all.is_empty()).map(Value::Headers)
         }
         Field::Header(name) => header(record.headers.as_deref()?, name),
-        Field::Sha256 => record.sha256.as_ref().map(Value::Hex),
-        Field::BodyPath => text(record.body_path.as_deref()?),
+        Field::Sha256 | Field::BodyPath | Field::Truncated => stored(field, record),
         Field::WarcFile | Field::WarcOffset | Field::WarcLength => archived(field, record),
-        Field::Cache => record.cache.map(|done| Value::Word(done.as_str())),
-        Field::Unchanged => record.unchanged.then_some(Value::Flag(true)),
-        Field::Truncated => record.truncated.then_some(Value::Flag(true)),
+        Field::Cache | Field::Unchanged => cached(field, record),
         Field::Title => page::title(record.body.as_ref()?).map(|title| Value::Text(title.into())),
         Field::Preview => page::preview(record.body.as_ref()?).map(Value::Text),
         Field::Json => page::compact_json(record.body.as_ref()?).map(Value::Json),
@@ -114,6 +110,16 @@ pub(crate) fn value_of<'a>(
     }
 }
 
+/// What is known of a stored body.
+fn stored<'a>(field: &Field, record: &'a Record) -> Option<Value<'a>> {
+    match field {
+        Field::Sha256 => record.sha256.as_ref().map(Value::Hex),
+        Field::BodyPath => text(record.body_path.as_deref()?),
+        _ => record.truncated.then_some(Value::Flag(true)),
+    }
+}
+
+/// Where in an archive its response is.
 fn archived<'a>(field: &Field, record: &'a Record) -> Option<Value<'a>> {
     let archived = record.archived.as_ref()?;
     match field {
@@ -121,6 +127,30 @@ fn archived<'a>(field: &Field, record: &'a Record) -> Option<Value<'a>> {
         Field::WarcOffset => Some(Value::Count(archived.offset)),
         _ => Some(Value::Count(archived.length)),
     }
+}
+
+/// What the cache did.
+fn cached(field: &Field, record: &Record) -> Option<Value<'static>> {
+    match field {
+        Field::Cache => record.cache.map(|done| Value::Word(done.as_str())),
+        _ => record.unchanged.then_some(Value::Flag(true)),
+    }
+}
+
+/// A member as it stands in a cell; `None` where the record has none.
+pub fn member_text(record: &Record, field: &Field) -> Option<String> {
+    value_of(field, record, Repeats::Write).map(|value| text_of(&value))
+}
+
+/// Microseconds since 1970 as RFC 3339, to the millisecond.
+pub fn moment_text(unix_us: u64) -> String {
+    text_of(&Value::Moment(unix_us))
+}
+
+fn text_of(value: &Value<'_>) -> String {
+    let mut out = Vec::new();
+    json::plain(&mut out, value);
+    String::from_utf8(out).expect("members are text, and base64 is")
 }
 
 fn final_url(record: &Record, repeats: Repeats) -> Option<Value<'_>> {
@@ -159,6 +189,11 @@ fn count(count: u64) -> Option<Value<'static>> {
 
 fn some<T>(list: &[T]) -> Option<&[T]> {
     (!list.is_empty()).then_some(list)
+}
+
+/// A try that was never made has no start.
+fn moment(unix_us: u64) -> Option<Value<'static>> {
+    (unix_us != 0).then_some(Value::Moment(unix_us))
 }
 
 /// A phase of less than half a microsecond did not happen.

@@ -46,7 +46,7 @@ pub(crate) struct RetryArgs {
         hide_default_value = true)]
     #[arg(value_parser = values::retry_on)]
     pub(crate) retry_on: RetryOn,
-    /// Give up on a host that asks for a longer pause
+    /// Give up on a host that asks for a longer pause; 0: on any that refuses
     #[arg(long, value_name = "TIME", allow_negative_numbers = true, default_value = "5m", value_parser = values::duration)]
     pub(crate) max_retry_after: Duration,
     /// Repeat POST and PATCH like any other, though the server may have seen them

@@ -8,8 +8,9 @@ use gather::core::config::HostConcurrency;
 use crate::error::CliError;
 use crate::human;
 use crate::outcome;
+use crate::report_file::ReportFile;
 use crate::resolve::{Overwrite, RunSettings, TalkSettings};
-use crate::run::{self, Failures};
+use crate::run;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::talk::Talk;
@@ -26,9 +27,14 @@ pub(crate) fn fetch(settings: &Settings, notes: &[String]) -> Result<ExitCode, C
     }
     talk.note(&headline(settings, &run));
     let summary_file = SummaryFile::reserve(&run.talk)?;
+    let report = run.report.as_ref().map(ReportFile::reserve).transpose()?;
     let signals = Signals::watch(talk.clone())?;
-    let summary = run::to_end(&run, &talk, &signals, Failures::Named)?;
+    let summary = run::reported_to_end(&run, &talk, &signals, report.as_ref())?;
     talk.summary(&summary);
+    if let Some(report) = report {
+        report.write()?;
+        talk.note(&report.said());
+    }
     if signals.exit_code().is_some() && summary.pending > 0 {
         talk.warn("stopped by a signal: targets without a record were not finished");
     }

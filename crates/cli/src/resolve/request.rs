@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gather::core::{Config, Method, RequestSpec};
+use gather::core::address::{AddressMode, ThroughProxy};
+use gather::core::{AddressPolicy, Config, Method, RequestSpec};
 use gather::fetch::{
     ClientIdentity, ClientOptions, ConnectTo, Family, HostHeaders, HttpChoice, Keep, NetOptions,
     NoProxy, Proxies, Proxy, RedactQuery, ResolveOverride, Secret, TlsOptions, Verify,
 };
 
-use crate::args::HttpArgs;
+use crate::args::{AddressArgs, AddressesArg, FetchArgs, HttpArgs};
 use crate::error::CliError;
 use crate::resolve::{host_headers, input};
 use crate::settings::Settings;
@@ -59,7 +60,7 @@ pub(super) fn requests(
         RequestSpec { headers: by_row, body: row_body.map(Bytes::from), ..RequestSpec::default() };
     let defaults = ClientOptions::default();
     let client = ClientOptions {
-        net: net(args, config)?,
+        net: net(&settings.args, config)?,
         method,
         body: body.map(Bytes::from),
         headers,
@@ -84,7 +85,8 @@ pub(super) fn requests(
     Ok(Requests { client, by_row })
 }
 
-fn net(args: &HttpArgs, config: &Config) -> Result<NetOptions, CliError> {
+fn net(all: &FetchArgs, config: &Config) -> Result<NetOptions, CliError> {
+    let args = &all.http;
     let resolve = args.resolve.iter().map(|rule| ResolveOverride::parse(rule));
     let connect_to = args.connect_to.iter().map(|rule| ConnectTo::parse(rule));
     Ok(NetOptions {
@@ -103,8 +105,24 @@ fn net(args: &HttpArgs, config: &Config) -> Result<NetOptions, CliError> {
         },
         tls: tls(args)?,
         connect_timeout: config.connect_timeout,
+        addresses: addresses(&all.addresses),
         ..NetOptions::default()
     })
+}
+
+fn addresses(args: &AddressArgs) -> AddressPolicy {
+    AddressPolicy {
+        mode: match args.addresses {
+            AddressesArg::Open => AddressMode::Open,
+            AddressesArg::Public => AddressMode::Public,
+        },
+        allow: args.allow_address.clone(),
+        deny: args.deny_address.clone(),
+        through_proxy: match args.trust_proxy {
+            true => ThroughProxy::Always,
+            false => ThroughProxy::WhereOpen,
+        },
+    }
 }
 
 /// `-x`, or what the environment says; `-x ''` is none. `NO_PROXY` counts in both cases.

@@ -1,8 +1,11 @@
 //! The real binary, from the outside: what it prints, what it writes, how it exits.
 
+mod addresses;
 mod archive;
 mod bench;
+mod check;
 mod config;
 mod docs;
 mod fetch;
+mod report;
 mod usage;

@@ -72,8 +72,8 @@ fn unknown_flags_and_commands_get_the_nearest() {
             "gather --help lists the commands; a host is written http://intranet/",
         ),
         (
-            "check a.example",
-            "gather check is not available in this version",
+            "watch a.example",
+            "gather watch is not available in this version",
             "this version fetches lists: gather fetch --help",
         ),
         ("a.example --resume", "--resume is not available in this version", ""),
@@ -87,7 +87,7 @@ fn unknown_flags_and_commands_get_the_nearest() {
         (
             "man nope",
             "there is no command 'nope'",
-            "there are: fetch, run, plan, compare, demo, init, config, completions, man",
+            "there are: fetch, check, run, plan, compare, demo, init, config, completions, man",
         ),
     ]);
 }

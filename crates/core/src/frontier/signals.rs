@@ -118,7 +118,8 @@ impl<P> Frontier<P> {
         sent: Time,
         now: Time,
     ) {
-        let too_long = retry_after.is_some_and(|asked| asked > self.retry.retry_after_max);
+        let max = self.retry.retry_after_max;
+        let too_long = retry_after.map_or(max.is_zero(), |asked| asked > max);
         let host = self.hosts[index as usize].as_mut().expect("a host with work is in the slab");
         if host.gate.as_ref().is_some_and(|gate| gate.is_late(sent)) {
             if let Some(asked) = retry_after {
@@ -142,7 +143,8 @@ impl<P> Frontier<P> {
             let until = host.until.max(now + DEAD_FOR);
             let what = match (too_long, retry_after) {
                 (true, Some(asked)) => format!("asks to wait {} s", asked.as_secs()),
-                _ => "went on refusing".to_owned(),
+                (true, None) => "is not waited for".to_owned(),
+                (false, _) => "went on refusing".to_owned(),
             };
             let failure = match cause {
                 CloseCause::RateLimited => Failure::new(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gather_core::attempt::{ConnectionInfo, TlsInfo};
-use gather_core::{ErrorKind, Scheme};
+use gather_core::{ErrorKind, Provenance, Scheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -52,15 +52,17 @@ impl Clock {
 pub(super) struct Dial<'a> {
     clock: Clock,
     progress: &'a Progress,
+    from: Provenance,
     pub(super) timings: DialTimings,
     remote_ip: Option<IpAddr>,
 }
 
 impl<'a> Dial<'a> {
-    pub(super) fn start(timeout: Duration, progress: &'a Progress) -> Self {
+    pub(super) fn start(timeout: Duration, from: Provenance, progress: &'a Progress) -> Self {
         Self {
             clock: Clock::start(timeout),
             progress,
+            from,
             timings: DialTimings::default(),
             remote_ip: None,
         }
@@ -72,11 +74,15 @@ impl<'a> Dial<'a> {
         route: &Route<'_>,
     ) -> Result<Connected, DialError> {
         let Some(proxy) = route.proxy else {
-            let tcp = self.tcp(dialer, route.target.name, route.target.port).await?;
+            let tcp = self.tcp(dialer, Peer::Site, route.target).await?;
             return self.finish(dialer, route, Hop::Plain(tcp), None).await;
         };
+        if let Some(ip) = literal(route.target.name) {
+            dialer.permitted(route.target, &[ip], self.from)?;
+        }
+        let place = Target { name: &proxy.host, port: proxy.port, is_mapped: true };
         let tcp =
-            self.tcp(dialer, &proxy.host, proxy.port).await.map_err(|error| blame(error, proxy))?;
+            self.tcp(dialer, Peer::Proxy, place).await.map_err(|error| blame(error, proxy))?;
         let hop = match proxy.kind {
             ProxyKind::Https => Hop::Tls(Box::new(self.tls_to_proxy(dialer, proxy, tcp).await?)),
             ProxyKind::Http | ProxyKind::Socks5 | ProxyKind::Socks5h => Hop::Plain(tcp),
@@ -90,18 +96,23 @@ impl<'a> Dial<'a> {
         self.finish(dialer, route, hop, None).await
     }
 
-    /// A TCP connection to a name or address.
+    /// A TCP connection to a name or address. The policy is asked here, with what is dialled next.
     async fn tcp(
         &mut self,
         dialer: &Dialer,
-        name: &str,
-        port: u16,
+        peer: Peer,
+        target: Target<'_>,
     ) -> Result<TcpStream, DialError> {
+        let Target { name, port, .. } = target;
         if port == 0 {
             let message = format!("{name}:0 cannot be dialled");
             return Err(DialError::failure(ErrorKind::ConnectUnreachable, message));
         }
         let known = self.addresses(dialer, name, port).await?;
+        let permitted = match peer {
+            Peer::Site => dialer.permitted(target, known.as_slice(), self.from)?,
+            Peer::Proxy => known.as_slice().to_vec(),
+        };
         self.progress.enter(Phase::Connect);
         let waited = Instant::now();
         let mut turn = Some(dialer.pace.acquire().await.expect("the semaphore is never closed"));
@@ -109,7 +120,7 @@ impl<'a> Dial<'a> {
 
         let deadline = self.clock.deadline();
         let addresses: Vec<SocketAddr> =
-            known.as_slice().iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+            permitted.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
         let mut race = pin!(happy::race(&addresses, deadline, TcpStream::connect));
         let result = match timeout(PACE_HOLD, &mut race).await {
             Ok(result) => result,
@@ -177,9 +188,12 @@ impl<'a> Dial<'a> {
         proxy: &Proxy,
         mut hop: Hop,
     ) -> Result<Hop, DialError> {
-        let Target { name, port } = route.target;
+        let Target { name, port, .. } = route.target;
         let resolved = match proxy.kind {
-            ProxyKind::Socks5 => Some(one_address(&self.addresses(dialer, name, port).await?)),
+            ProxyKind::Socks5 => {
+                let known = self.addresses(dialer, name, port).await?;
+                Some(one_of(&dialer.permitted(route.target, known.as_slice(), self.from)?))
+            }
             ProxyKind::Http | ProxyKind::Https | ProxyKind::Socks5h => None,
         };
         self.progress.enter(Phase::Connect);
@@ -292,8 +306,7 @@ impl Hop {
 }
 
 /// The address that SOCKS is asked for: one must do, and few proxies have IPv6.
-fn one_address(known: &Known) -> IpAddr {
-    let list = known.as_slice();
+fn one_of(list: &[IpAddr]) -> IpAddr {
     *list.iter().find(|ip| ip.is_ipv4()).or(list.first()).expect("a list of addresses is not empty")
 }
 
@@ -307,7 +320,7 @@ async fn consent<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Target { name, port } = target;
+    let Target { name, port, .. } = target;
     match proxy.kind {
         ProxyKind::Http | ProxyKind::Https => {
             let authority = format!("{name}:{port}");

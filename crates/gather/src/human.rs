@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// `1,234,567`.
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -16,7 +16,7 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// `850 µs`, `12.3 ms`, `3.01 s`, `2 min 5 s`, `1 h 3 min`: three figures are enough.
-pub(crate) fn seconds(seconds: f64) -> String {
+pub fn seconds(seconds: f64) -> String {
     let s = seconds.max(0.0);
     match s {
         _ if s < 60.0 && s.fract() == 0.0 => format!("{s} s"),
@@ -30,7 +30,7 @@ pub(crate) fn seconds(seconds: f64) -> String {
 }
 
 /// `512 B`, `1.5 KB`, `64.0 MB`: K is 1024.
-pub(crate) fn bytes(bytes: u64) -> String {
+pub fn bytes(bytes: u64) -> String {
     const UNITS: &[&str] = &["KB", "MB", "GB", "TB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -48,7 +48,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
 }
 
 /// Three figures: `1.23`, `12.3`, `123`.
-pub(crate) fn figures(number: f64) -> String {
+pub fn figures(number: f64) -> String {
     match number.abs() {
         n if n < 9.995 => format!("{number:.2}"),
         n if n < 99.95 => format!("{number:.1}"),
@@ -57,13 +57,13 @@ pub(crate) fn figures(number: f64) -> String {
 }
 
 /// `1 target`, `2 targets`.
-pub(crate) fn counted(number: u64, one: &str) -> String {
+pub fn counted(number: u64, one: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {one}{plural}", count(number))
 }
 
 /// Text from outside, with what could move a cursor or turn the writing direction escaped.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         let is_bidi = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -77,12 +77,12 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// [`printable`] line by line.
-pub(crate) fn printable_lines(text: &str) -> String {
+pub fn printable_lines(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
 /// At most `width` characters, the rest cut with an ellipsis.
-pub(crate) fn clipped(text: &str, width: usize) -> String {
+pub fn clipped(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
