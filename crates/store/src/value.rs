@@ -44,7 +44,6 @@ pub(crate) fn value_of<'a>(
     repeats: Repeats,
 ) -> Option<Value<'a>> {
     let answered = record.status_code != 0;
-    let asked = answered && record.cache != Some(CacheUse::Fresh);
     match field {
         Field::N => Some(Value::Count(record.n)),
         Field::Source => text(record.place.as_ref()?.source.as_deref()?),
@@ -60,7 +59,7 @@ pub(crate) fn value_of<'a>(
         Field::Health => Some(Value::Word(record.health.as_ref()?.health.as_str())),
         Field::HealthReason => text(record.health.as_ref()?.reason.as_deref()?),
         Field::StatusCode => count(u64::from(record.status_code)),
-        Field::HttpVersion => asked.then(|| Value::Word(record.http_version.as_str())),
+        Field::HttpVersion => http_version(record),
         Field::RemoteIp => record.remote_ip.map(Value::Ip),
         Field::ContentType => text(record.content_type.as_deref()?),
         Field::ContentLength => answered.then_some(Value::Count(record.content_length)),
@@ -108,6 +107,12 @@ pub(crate) fn value_of<'a>(
             (!is_text).then_some(Value::Word("base64"))
         }
     }
+}
+
+/// A stored answer that nothing was asked for came by none.
+fn http_version(record: &Record) -> Option<Value<'_>> {
+    let came = record.status_code != 0 && record.cache != Some(CacheUse::Fresh);
+    came.then(|| Value::Word(record.http_version.as_str()))
 }
 
 /// What is known of a stored body.

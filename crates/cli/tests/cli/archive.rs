@@ -90,6 +90,36 @@ fn a_kill_tears_the_last_record_at_most_and_no_record_points_beyond() {
 }
 
 #[test]
+fn a_full_disk_leaves_whole_records_and_no_record_points_beyond() {
+    let server = Server::start(Site::default());
+    let urls: Vec<String> =
+        (0..2_000).map(|n| server.url(&format!("/ok?size={}&n={n}", 2_000 + n % 500))).collect();
+    for name in ["a.warc", "a.warc.gz"] {
+        let bench = Bench::new().with_file("urls.txt", &urls.join("\n"));
+        // Files of at most 200 KiB, which no write may exceed.
+        let mut run = Command::new("sh");
+        run.args(["-c", "trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$@\""])
+            .arg(env!("CARGO_BIN_EXE_gather"))
+            .args(["-i", "urls.txt", "-c", "20", "-o", name, "-o", "r.jsonl", "-q"])
+            .current_dir(bench.path(""));
+        let out = run.output().expect("sh runs");
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("cannot write {name}: no space left")), "{said}");
+        let path = bench.path(name);
+        let (end, records) = whole(&path);
+        assert_eq!(end, std::fs::metadata(&path).expect("it is there").len(), "{name}");
+        // A warcinfo, and three for each target.
+        assert!(records > 4 && records % 3 == 1, "{name}: {records}");
+        assert!(pointed_to(&bench) * 3 < records, "{name}");
+        match check(&path) {
+            None => return,
+            Some(said) => assert!(said.starts_with("Some(0)"), "{name}: {said}"),
+        }
+    }
+}
+
+#[test]
 fn a_second_run_with_a_cache_asks_only_for_what_has_changed() {
     let server = Server::start(Site::default());
     let urls = ["/validated?etag=a", "/validated?cc=max-age%3D600", "/validated?etag=a&changes=1"];
