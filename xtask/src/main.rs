@@ -1,6 +1,7 @@
-//! Project automation: `cargo xtask test`, `tidy`, `bench`, `gen`.
+//! Project automation: `cargo xtask test`, `features`, `tidy`, `bench`, `gen`.
 
 mod bench;
+mod features;
 mod generate;
 mod needs;
 mod repo;
@@ -17,6 +18,8 @@ use clap::Parser;
 enum Args {
     /// Installs what the tests need where that is possible, and runs all of them.
     Test(test::Args),
+    /// Builds the library with no features, with each alone and with all.
+    Features(features::Args),
     /// Checks the rules of the house that no compiler knows.
     Tidy(tidy::Args),
     /// Runs the built program against real servers and holds the figures against their limits.
@@ -28,6 +31,7 @@ enum Args {
 fn main() -> ExitCode {
     let done = match Args::parse() {
         Args::Test(args) => test::run(&args),
+        Args::Features(args) => features::run(&args),
         Args::Tidy(args) => tidy::run(&args),
         Args::Bench(args) => bench::run(args),
         Args::Gen(args) => generate::run(&args),

@@ -15,8 +15,8 @@ use crate::time::Duration;
 /// One HTTP try, from DNS to the last byte, with the redirects it followed on its own host.
 #[derive(Debug)]
 pub struct Attempt {
-    /// The last URL asked for.
-    pub url: Url,
+    /// The last URL asked for, where it is not the target's own.
+    pub url: Option<Box<Url>>,
     /// How the try ended.
     pub end: End,
     /// The last response's head, if one was read; a failed try may have one.

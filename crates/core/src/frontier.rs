@@ -28,7 +28,7 @@ pub use self::look::HostWork;
 use crate::attempt::Failure;
 use crate::config::{Config, HostConcurrency, HostConfig, RetryConfig};
 use crate::retry;
-use crate::target::HostKey;
+use crate::target::{HostKey, HostMap};
 use crate::time::{Duration, Time};
 
 /// Events kept for somebody who asks late.
@@ -53,7 +53,7 @@ pub struct Frontier<P> {
 
     hosts: Vec<Option<Host<P>>>,
     vacant: Vec<u32>,
-    index: HashMap<HostKey, u32>,
+    index: HostMap<u32>,
     stamp: u64,
     order: u64,
     ready: Ready,
@@ -129,7 +129,7 @@ impl<P> Frontier<P> {
             rng: Rng::with_seed(config.seed),
             hosts: Vec::new(),
             vacant: Vec::new(),
-            index: HashMap::new(),
+            index: HostMap::default(),
             stamp: 0,
             order: 0,
             ready: Ready::default(),

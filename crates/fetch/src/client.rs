@@ -1,11 +1,12 @@
 //! The client of one shard: its connections, its deadlines, and what all its requests share.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gather_core::attempt::ChainLink;
@@ -25,6 +26,7 @@ use crate::pool::{Pool, PoolLimits, PoolStats};
 use crate::progress::{Phase, Progress};
 use crate::request::{AcceptEncoding, HeaderOptions, RedactQuery, RequestDefaults, Secret, Sign};
 use crate::tls::TlsConfigs;
+use crate::wall::WallClock;
 
 /// How the tries of a run are made.
 #[derive(Clone)]
@@ -148,12 +150,15 @@ pub struct TryState {
     pub time_left: Option<Duration>,
     /// Where to say how far the try has come.
     pub progress: Rc<Progress>,
+    /// When the try began, if the clock was just read; else it is read.
+    pub started: Option<Instant>,
 }
 
 /// Makes tries. One per shard, on one thread, in a tokio `LocalSet`.
 pub struct Client {
     shard: Shard,
     timeout: Duration,
+    wall: WallClock,
 }
 
 /// What the tries of a shard share.
@@ -205,7 +210,7 @@ impl Client {
             memory: options.memory.filter(|_| options.keep.holds_bodies()),
             content_types: RefCell::default(),
         };
-        Ok(Self { shard, timeout: options.timeout })
+        Ok(Self { shard, timeout: options.timeout, wall: WallClock::new() })
     }
 
     /// Makes one try of `target`. A failed one is an attempt, too.
@@ -225,12 +230,16 @@ impl Client {
         state: &TryState,
         writer: Option<&mut dyn BodyWriter>,
     ) -> Result<Attempt, LocalShortage> {
-        let started = Instant::now();
+        let started = state.started.unwrap_or_else(Instant::now);
         let timeout = target.request.as_ref().and_then(|request| request.timeout);
         let time = state.time_left.or(timeout).unwrap_or(self.timeout);
         let watch = self.shard.deadlines.watch(started, time);
-        let url = state.url.as_ref().unwrap_or(&target.url);
-        let mut report = Report::new(url, state.chain.clone(), state.from, unix_us());
+        let url = match &state.url {
+            Some(hop) => Cow::Owned(hop.clone()),
+            None => Cow::Borrowed(&target.url),
+        };
+        let started_unix_us = self.wall.unix_us(started);
+        let mut report = Report::new(url, state.chain.clone(), state.from, started_unix_us);
         if self.shard.keep.exchanges == KeepExchanges::Yes {
             report.capture = Some(Capture::new(self.shard.redact_query.clone()));
         }
@@ -257,12 +266,12 @@ impl Client {
         Ok(report.attempt(end))
     }
 
-    /// Where the URL came from that an attempt led to, which had itself come from `before`.
-    pub fn leads_from(&self, attempt: &Attempt, before: Provenance) -> Provenance {
-        let seen = HostKey::of(&attempt.url).zip(attempt.connection.as_ref());
-        match (before, seen) {
-            (Provenance::Operator, Some((host, connection))) => {
-                self.shard.dialer.leads_from(&host, connection.remote_ip)
+    /// Where the URL came from that an attempt at `host` led to; the one it began with had come
+    /// from `before`.
+    pub fn leads_from(&self, host: &HostKey, attempt: &Attempt, before: Provenance) -> Provenance {
+        match (before, &attempt.connection) {
+            (Provenance::Operator, Some(connection)) => {
+                self.shard.dialer.leads_from(host, connection.remote_ip)
             }
             (before, _) => before,
         }
@@ -299,7 +308,7 @@ impl Client {
     }
 
     /// A shared connection on which nothing at all came may be dead: the next try dials.
-    fn forget_if_silent(&self, report: &Report<'_>) {
+    fn forget_if_silent(&self, report: &Report<'_, '_>) {
         if let Some(last) = report.last.as_ref().filter(|last| last.is_silent())
             && let Some(key) = HostKey::of(&report.url)
         {
@@ -332,8 +341,3 @@ impl Shard {
 
 /// Enough for the common ones; a server that invents one per response only misses the cache.
 const CONTENT_TYPES_MAX: usize = 16;
-
-fn unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}

@@ -1,11 +1,22 @@
 //! Content codings, pushed through piece by piece: no more than one buffer is decoded at a time.
 
-use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use gather_core::{ErrorKind, Failure};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
-use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation as _};
+
+#[cfg(feature = "brotli")]
+mod brotli;
+#[cfg(feature = "zstd")]
+mod zstd;
+
+/// What `Accept-Encoding` offers: the codings that are built in.
+pub(crate) const OFFERED: &str = match (cfg!(feature = "brotli"), cfg!(feature = "zstd")) {
+    (true, true) => "gzip, br, zstd, deflate",
+    (true, false) => "gzip, br, deflate",
+    (false, true) => "gzip, zstd, deflate",
+    (false, false) => "gzip, deflate",
+};
 
 /// Where decoded bytes go; an error ends the decoding.
 type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), Failure> + 'a;
@@ -42,8 +53,6 @@ trait Codec {
 
 /// Bytes decoded at a time: what a bomb can make of one packet before its cap is looked at.
 const STEP_BYTES: usize = 16 << 10;
-/// 8 MiB: what RFC 8878 recommends to support, and RFC 9659 allows at most.
-const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 impl Decoder {
     /// The decoder for a response with these headers; `None` if nothing was encoded.
@@ -62,8 +71,13 @@ impl Decoder {
                 if stages.len() >= encodings_max as usize {
                     return Err(refused(format!("more than {encodings_max} encodings")));
                 }
-                let (name, codec) = codec(coding)
-                    .ok_or_else(|| refused(format!("encoding {coding:?} is not known")))?;
+                let (name, codec) = codec(coding).map_err(|why| match why {
+                    NoCodec::Unknown => refused(format!("encoding {coding:?} is not known")),
+                    NoCodec::NotBuilt(feature) => refused(format!(
+                        "encoding {coding:?} is not built in; hint: enable the feature \
+                         `{feature}` of the crate gather"
+                    )),
+                })?;
                 stages.push(Stage { name, codec, decoded: vec![0; STEP_BYTES].into() });
             }
         }
@@ -118,18 +132,36 @@ fn push(stages: &mut [Stage], mut input: &[u8], sink: &mut Sink<'_>) -> Result<(
     }
 }
 
-fn codec(coding: &str) -> Option<(&'static str, Box<dyn Codec>)> {
+/// Why a coding cannot be undone.
+enum NoCodec {
+    /// Nobody knows it, or there is no memory for it.
+    Unknown,
+    /// It needs this feature.
+    #[cfg_attr(
+        all(feature = "brotli", feature = "zstd"),
+        expect(dead_code, reason = "all are built")
+    )]
+    NotBuilt(&'static str),
+}
+
+fn codec(coding: &str) -> Result<(&'static str, Box<dyn Codec>), NoCodec> {
     let is = |name: &str| coding.eq_ignore_ascii_case(name);
     if is("gzip") || is("x-gzip") {
-        Some(("gzip", Box::new(Gzip::new())))
+        Ok(("gzip", Box::new(Gzip::new())))
     } else if is("deflate") {
-        Some(("deflate", Box::new(Deflate::Unknown(None))))
+        Ok(("deflate", Box::new(Deflate::Unknown(None))))
     } else if is("br") {
-        Some(("brotli", Box::new(Brotli::new())))
+        #[cfg(feature = "brotli")]
+        return Ok(("brotli", Box::new(brotli::Brotli::new())));
+        #[cfg(not(feature = "brotli"))]
+        Err(NoCodec::NotBuilt("brotli"))
     } else if is("zstd") {
-        Some(("zstd", Box::new(Zstd::new()?)))
+        #[cfg(feature = "zstd")]
+        return Ok(("zstd", Box::new(zstd::Zstd::new().ok_or(NoCodec::Unknown)?)));
+        #[cfg(not(feature = "zstd"))]
+        Err(NoCodec::NotBuilt("zstd"))
     } else {
-        None
+        Err(NoCodec::Unknown)
     }
 }
 
@@ -305,82 +337,7 @@ fn inflate(
     Ok((step, status == Status::StreamEnd))
 }
 
-/// RFC 7932.
-struct Brotli {
-    state: Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>,
-    ended: bool,
-}
-
-impl Brotli {
-    fn new() -> Self {
-        let alloc = StandardAlloc::default;
-        Self { state: Box::new(BrotliState::new_strict(alloc(), alloc(), alloc())), ended: false }
-    }
-}
-
-impl Codec for Brotli {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
-        if self.ended {
-            return Ok(Step { read: input.len(), written: 0 });
-        }
-        let (mut available_in, mut available_out) = (input.len(), output.len());
-        let mut step = Step { read: 0, written: 0 };
-        let mut total = 0;
-        let result = BrotliDecompressStream(
-            &mut available_in,
-            &mut step.read,
-            input,
-            &mut available_out,
-            &mut step.written,
-            output,
-            &mut total,
-            &mut self.state,
-        );
-        match result {
-            BrotliResult::ResultFailure => return Err(Broken),
-            BrotliResult::ResultSuccess => self.ended = true,
-            BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
-        }
-        Ok(step)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.ended
-    }
-}
-
-/// RFC 8878: any number of frames.
-struct Zstd {
-    decoder: ZstdDecoder<'static>,
-    /// Whether all frames begun have ended.
-    is_between: bool,
-}
-
-impl Zstd {
-    /// `None` if there is no memory for it.
-    fn new() -> Option<Self> {
-        let mut decoder = ZstdDecoder::new().ok()?;
-        decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX)).ok()?;
-        Some(Self { decoder, is_between: false })
-    }
-}
-
-impl Codec for Zstd {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
-        if self.is_between && input.is_empty() {
-            return Ok(Step { read: 0, written: 0 });
-        }
-        let status = self.decoder.run_on_buffers(input, output).map_err(|_| Broken)?;
-        self.is_between = status.remaining == 0;
-        Ok(Step { read: status.bytes_read, written: status.bytes_written })
-    }
-
-    fn is_complete(&self) -> bool {
-        self.is_between
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "brotli", feature = "zstd"))]
 mod tests {
     use std::io::Write as _;
 
@@ -425,7 +382,7 @@ mod tests {
     }
 
     fn zstd(text: &[u8]) -> Vec<u8> {
-        zstd::encode_all(text, 3).unwrap()
+        ::zstd::encode_all(text, 3).unwrap()
     }
 
     fn decoder(codings: &[&'static str]) -> Result<Option<Decoder>, Failure> {
@@ -553,5 +510,27 @@ mod tests {
         assert_eq!(check(&["gzip, gzip", "gzip, gzip"]), "limit.encodings");
         assert_eq!(check(&["compress"]), "limit.encodings");
         assert_eq!(check(&["gzip;q=1"]), "limit.encodings");
+    }
+}
+
+#[cfg(test)]
+mod offer_tests {
+    use super::*;
+
+    #[test]
+    fn a_coding_is_offered_and_undone_or_refused_as_not_built() {
+        for coding in ["gzip", "deflate", "br", "zstd"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_ENCODING, http::HeaderValue::from_static(coding));
+            let is_offered = OFFERED.split(", ").any(|offered| offered == coding);
+            match Decoder::of(&headers, 3) {
+                Ok(decoder) => assert!(is_offered && decoder.is_some(), "{coding}"),
+                Err(failure) => {
+                    assert!(!is_offered, "{coding}");
+                    assert_eq!(failure.kind, ErrorKind::LimitEncodings);
+                    assert!(failure.message.contains("hint: enable the feature"), "{failure:?}");
+                }
+            }
+        }
     }
 }

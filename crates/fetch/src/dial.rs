@@ -153,6 +153,7 @@ impl Dialer {
         if options.connect_timeout.is_zero() {
             return Err(OptionsError::new("the connect timeout must not be 0"));
         }
+        options.http.check_built()?;
         let policy = &options.addresses;
         let sees_all = options.proxies.is_empty() || policy.through_proxy == ThroughProxy::Always;
         if policy.mode == AddressMode::Public && !sees_all {

@@ -1,5 +1,6 @@
 //! One try: requests sent and responses read, along the redirects of one host.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -38,8 +39,9 @@ pub(crate) struct Try<'a> {
 }
 
 /// What is known of a try so far: it outlives a try that is cut short by its deadline.
-pub(crate) struct Report<'w> {
-    pub(crate) url: Url,
+pub(crate) struct Report<'u, 'w> {
+    /// Borrowed as long as it is the target's own.
+    pub(crate) url: Cow<'u, Url>,
     pub(crate) chain: Vec<ChainLink>,
     head: Option<Head>,
     body: Option<BodyReader<'w>>,
@@ -77,9 +79,9 @@ impl Passed {
     }
 }
 
-impl Report<'_> {
+impl<'u> Report<'u, '_> {
     pub(crate) fn new(
-        url: &Url,
+        url: Cow<'u, Url>,
         chain: Vec<ChainLink>,
         from: Provenance,
         started_unix_us: u64,
@@ -129,7 +131,10 @@ impl Report<'_> {
             .capture
             .map_or_else(Vec::new, |capture| capture.exchanges(wire.bytes, wire.coding, &end));
         Attempt {
-            url: self.url,
+            url: match self.url {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(url) => Some(Box::new(url)),
+            },
             end,
             head: self.head,
             body,
@@ -148,7 +153,7 @@ impl Try<'_> {
     pub(crate) async fn follow<'w>(
         &self,
         hop: Option<&Url>,
-        report: &mut Report<'w>,
+        report: &mut Report<'_, 'w>,
         mut writer: Option<&'w mut dyn BodyWriter>,
     ) -> Result<End, DialError> {
         let mut outgoing = Outgoing::new(self.target, &self.shard.defaults, &report.chain);
@@ -183,7 +188,7 @@ impl Try<'_> {
             if HostKey::of(&next).as_ref() != Some(&key) {
                 return Ok(End::Hop(next));
             }
-            report.url = *next;
+            report.url = Cow::Owned(*next);
         }
     }
 
@@ -191,7 +196,7 @@ impl Try<'_> {
     /// out to be dead is replaced once, if the request may be sent again (RFC 9112 section 9.3.1).
     async fn ask(
         &self,
-        report: &mut Report<'_>,
+        report: &mut Report<'_, '_>,
         outgoing: &Outgoing<'_>,
         origin: &Origin,
     ) -> Result<(Held, Response<Incoming>), DialError> {
@@ -251,7 +256,7 @@ impl Try<'_> {
 
     async fn connect(
         &self,
-        report: &mut Report<'_>,
+        report: &mut Report<'_, '_>,
         origin: &Origin,
         freshness: Freshness,
     ) -> Result<Held, DialError> {
@@ -281,7 +286,7 @@ impl Try<'_> {
 
     fn begin_head(
         &self,
-        report: &mut Report<'_>,
+        report: &mut Report<'_, '_>,
         response: &Response<Incoming>,
     ) -> Result<(), Failure> {
         self.progress.enter(Phase::Body);
@@ -313,18 +318,20 @@ impl Try<'_> {
     /// Reads the body of the answer to its end.
     async fn read<'w>(
         &self,
-        report: &mut Report<'w>,
+        report: &mut Report<'_, 'w>,
         origin: &Origin,
         mut held: Held,
         response: Response<Incoming>,
         writer: Option<&'w mut dyn BodyWriter>,
     ) -> Result<(), Failure> {
-        let (head, mut body) = response.into_parts();
         let caps = self.shard.caps;
-        let decoder = match body.is_end_stream() {
+        let decoder = match response.body().is_end_stream() {
             true => None,
-            false => Decoder::of(&head.headers, caps.encodings_max)?,
+            false => Decoder::of(response.headers(), caps.encodings_max)?,
         };
+        // The headers are let go: they point into the connection's read buffer, and while they do
+        // it cannot be used again.
+        let mut body = response.into_body();
         let share = self.shard.memory.as_ref().map(Share::new);
         let reader = BodyReader::new(&caps, self.shard.keep, decoder, share, writer);
         let reader = report.body.insert(reader);
@@ -357,7 +364,7 @@ impl Try<'_> {
     /// Reads a redirect's body if that is cheaper than a new connection, else closes it.
     async fn drain(
         &self,
-        report: &mut Report<'_>,
+        report: &mut Report<'_, '_>,
         origin: &Origin,
         mut held: Held,
         body: Incoming,

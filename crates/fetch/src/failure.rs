@@ -58,6 +58,7 @@ pub(crate) fn of_body(error: &hyper::Error) -> Failure {
 }
 
 /// Whether the server said that it did nothing about the request (RFC 9113 sections 6.8, 8.7).
+#[cfg(feature = "http2")]
 pub(crate) fn is_refused_unseen(error: &hyper::Error) -> bool {
     causes(error).filter_map(|cause| cause.downcast_ref::<h2::Error>()).any(|error| {
         error.is_remote()
@@ -68,6 +69,12 @@ pub(crate) fn is_refused_unseen(error: &hyper::Error) -> bool {
                 _ => false,
             }
     })
+}
+
+/// HTTP/1.1 has no such word.
+#[cfg(not(feature = "http2"))]
+pub(crate) fn is_refused_unseen(_: &hyper::Error) -> bool {
+    false
 }
 
 /// The failure of a try whose time was over in `phase`, `time` after its start.
@@ -113,6 +120,7 @@ fn cut_off() -> Failure {
 /// What the errors beneath say: the network's, TLS's, HTTP/2's.
 fn of_causes(error: &hyper::Error) -> Option<Failure> {
     causes(error).find_map(|cause| {
+        #[cfg(feature = "http2")]
         if let Some(error) = cause.downcast_ref::<h2::Error>() {
             // An error of the stream beneath is told as what it is.
             return match error.get_io() {

@@ -23,6 +23,7 @@ mod request;
 pub mod stream;
 pub mod tls;
 mod tunnel;
+mod wall;
 
 /// The crate whose `HeaderMap` a [`Sign`] changes.
 pub use http;

@@ -104,6 +104,16 @@ pub enum HttpChoice {
     Http2,
 }
 
+impl HttpChoice {
+    /// Refuses what this program was built without.
+    pub(crate) fn check_built(self) -> Result<(), OptionsError> {
+        if self == Self::Http2 && cfg!(not(feature = "http2")) {
+            return Err(not_built("HTTP/2", "http2"));
+        }
+        Ok(())
+    }
+}
+
 /// Whom TLS trusts and who we are.
 #[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
@@ -241,6 +251,13 @@ impl fmt::Display for OptionsError {
 
 impl std::error::Error for OptionsError {}
 
+/// What the error of an option says that needs a feature.
+pub(crate) fn not_built(what: &str, feature: &str) -> OptionsError {
+    OptionsError::new(format!(
+        "{what} is not built in; hint: enable the feature `{feature}` of the crate gather"
+    ))
+}
+
 /// A host and port to compare with; `None` is any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
@@ -299,6 +316,7 @@ pub(crate) fn split_host(text: &str) -> Result<(&str, Option<&str>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::TlsConfigs;
 
     #[test]
     fn resolve_overrides_read_as_curl_reads_them() {
@@ -359,5 +377,22 @@ mod tests {
             connect("[::1]x:80:b:81"),
             "--connect-to `[::1]x:80:b:81`: expected `:` after the bracket",
         );
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused_with_its_feature_named() {
+        let check = |is_built: bool, feature: &str, made: Result<(), OptionsError>| match made {
+            Ok(()) => assert!(is_built, "{feature}"),
+            Err(error) => {
+                assert!(!is_built, "{error}");
+                assert!(error.to_string().contains(&format!("the feature `{feature}`")), "{error}");
+            }
+        };
+        let tls = |options: TlsOptions, http| TlsConfigs::new(&options, http).map(drop);
+        let http2 = tls(TlsOptions::default(), HttpChoice::Http2);
+        check(cfg!(feature = "http2"), "http2", http2);
+        let system = TlsOptions { roots: Roots::System, ..TlsOptions::default() };
+        check(cfg!(feature = "system-roots"), "system-roots", tls(system, HttpChoice::Auto));
+        assert_eq!(tls(TlsOptions::default(), HttpChoice::Auto), Ok(()));
     }
 }

@@ -1,12 +1,12 @@
 //! The connections of a shard by origin: idle HTTP/1.1 ones, and one HTTP/2 one each.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gather_core::config::Caps;
+use gather_core::target::HostMap;
 use gather_core::{ErrorKind, Failure, HostKey, Provenance, Scheme};
 use http::HeaderMap;
 use http_body_util::BodyExt as _;
@@ -52,7 +52,7 @@ pub(crate) enum Freshness {
 }
 
 pub(crate) struct Pool {
-    origins: RefCell<HashMap<HostKey, Rc<Origin>>>,
+    origins: RefCell<HostMap<Rc<Origin>>>,
     counters: Rc<Counters>,
     limits: PoolLimits,
     swept_at: Cell<Instant>,
@@ -290,7 +290,7 @@ impl Pool {
         drop(in_use);
         match kind {
             HeldKind::H1(mut connection) => {
-                if self.limits.idle_max == 0 || !connection.is_usable() {
+                if self.limits.idle_max == 0 || !connection.is_done() {
                     return;
                 }
                 if self.counters.idle.get() >= self.limits.idle_max {

@@ -18,6 +18,7 @@ use http::{HeaderMap, Request, Uri};
 use url::{Position, Url};
 
 use crate::conn::{Link, RequestBody};
+use crate::decode;
 use crate::dial::Protocol;
 use crate::pool::Origin;
 
@@ -210,8 +211,7 @@ impl RequestDefaults {
         }
         bare_headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         if options.accept_encoding == AcceptEncoding::All {
-            let codings = HeaderValue::from_static("gzip, br, zstd, deflate");
-            bare_headers.insert(ACCEPT_ENCODING, codings);
+            bare_headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::OFFERED));
         }
         let mut headers = bare_headers.clone();
         if let Some(user_password) = options.basic_auth {
@@ -397,9 +397,9 @@ fn add_conditions(stored: &Stored, headers: &mut HeaderMap) {
 }
 
 /// The same URL without user and password.
-pub(crate) fn without_userinfo(url: &Url) -> Url {
-    let mut url = url.clone();
+pub(crate) fn without_userinfo(mut url: Cow<'_, Url>) -> Cow<'_, Url> {
     if !url.username().is_empty() || url.password().is_some() {
+        let url = url.to_mut();
         // They fail only where there is no host.
         let _ = url.set_username("");
         let _ = url.set_password(None);

@@ -22,6 +22,8 @@ use tokio_rustls::client::TlsStream;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+#[cfg(not(feature = "system-roots"))]
+use crate::options::not_built;
 use crate::options::{ClientIdentity, HttpChoice, OptionsError, Roots, TlsOptions, Verify};
 
 mod failure;
@@ -71,9 +73,15 @@ impl TlsConfigs {
     /// # Errors
     /// A file that cannot be read, holds nothing usable, or a key that is not the certificate's.
     pub fn new(options: &TlsOptions, http: HttpChoice) -> Result<Self, OptionsError> {
+        http.check_built()?;
         let trust = match (options.ca_files.as_slice(), options.roots) {
             ([], Roots::Bundled) => Trust::Bundled,
+            #[cfg(feature = "system-roots")]
             ([], Roots::System) => Trust::System,
+            #[cfg(not(feature = "system-roots"))]
+            ([], Roots::System) => {
+                return Err(not_built("trust in the system's certificates", "system-roots"));
+            }
             (files, _) => Trust::Only(read_roots(files)?),
         };
         let identity = options.identity.as_ref().map(Identity::read).transpose()?;
@@ -85,6 +93,7 @@ impl TlsConfigs {
             .get_or_try_init(|| async {
                 match self.trust {
                     // Reading hundreds of files would stop the loop.
+                    #[cfg(feature = "system-roots")]
                     Trust::System => {
                         let own = Arc::clone(self);
                         tokio::task::spawn_blocking(move || own.build())
@@ -115,8 +124,10 @@ impl TlsConfigs {
         let mut proxy = site.clone();
         proxy.alpn_protocols = vec![ALPN_HTTP1.to_vec()];
         site.alpn_protocols = match self.http {
-            HttpChoice::Auto => vec![ALPN_H2.to_vec(), ALPN_HTTP1.to_vec()],
-            HttpChoice::Http1 => vec![ALPN_HTTP1.to_vec()],
+            HttpChoice::Auto if cfg!(feature = "http2") => {
+                vec![ALPN_H2.to_vec(), ALPN_HTTP1.to_vec()]
+            }
+            HttpChoice::Auto | HttpChoice::Http1 => vec![ALPN_HTTP1.to_vec()],
             HttpChoice::Http2 => vec![ALPN_H2.to_vec()],
         };
         Ok(Built { site: Arc::new(site), proxy: Arc::new(proxy) })
@@ -130,6 +141,7 @@ impl TlsConfigs {
             return Ok(Arc::new(AcceptAll(provider.signature_verification_algorithms)));
         }
         let (roots, pinned) = match &self.trust {
+            #[cfg(feature = "system-roots")]
             Trust::System => {
                 let inner = rustls_platform_verifier::Verifier::new(Arc::clone(provider))
                     .map_err(|error| format!("the system's roots cannot be read: {error}"))?;
@@ -157,6 +169,7 @@ struct Built {
 /// Where trust comes from.
 enum Trust {
     Bundled,
+    #[cfg(feature = "system-roots")]
     System,
     Only(OwnRoots),
 }

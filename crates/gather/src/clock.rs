@@ -26,8 +26,8 @@ impl Clock {
         Time::ZERO + self.start.elapsed()
     }
 
-    pub(crate) fn instant(&self, at: Time) -> Instant {
+    pub(crate) fn instant(&self, at: Time) -> std::time::Instant {
         let far = std::time::Duration::from_secs(86_400 * 365);
-        self.start + at.since(Time::ZERO).min(far)
+        self.start.into_std() + at.since(Time::ZERO).min(far)
     }
 }

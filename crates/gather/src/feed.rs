@@ -2,13 +2,14 @@
 //! what is said back: which credit is free again, and that permits are idle.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use gather_core::{HostKey, Target};
+use gather_core::Target;
+use gather_core::target::HostMap;
 use tokio::sync::mpsc;
 
 use crate::pending::{Credit, Pending};
@@ -40,7 +41,7 @@ pub(crate) struct Feed {
     /// From callers and from other shards. Closes when nobody can send any more.
     inbox: RefCell<Option<mpsc::Receiver<Box<Pending>>>>,
     /// Targets that left their queue and were not told of.
-    took: RefCell<HashMap<HostKey, u32>>,
+    took: RefCell<HostMap<u32>>,
     /// What did not fit into the channel.
     unsaid: RefCell<VecDeque<FromShard>>,
     was_handed: Cell<bool>,

@@ -40,8 +40,9 @@ pub(crate) fn tried(target: Target, attempt: Attempt, ending: Ending, outcome: O
     record.truncated = attempt.body.truncated || (broke_off && record.body.is_some());
     record.timings = attempt.timings;
     record.chain = attempt.chain;
-    let url = redact::url(&attempt.url);
-    if record.url != url.as_str() {
+    if let Some(url) = attempt.url.as_deref().map(redact::url)
+        && record.url != url.as_str()
+    {
         record.final_url = Some(url.into_owned().into());
     }
     if let Some(stored) = stored {

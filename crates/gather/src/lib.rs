@@ -52,7 +52,22 @@
 //!
 //! # Features
 //!
-//! None: every part is always there, and what is not called costs nothing at run time.
+//! What is heavy and not needed by everybody is behind a feature. What a feature lacks is refused
+//! by name, never ignored.
+//!
+//! | feature | by default | with it | without it |
+//! |---|---|---|---|
+//! | `http2` | yes | HTTP/2 by ALPN or prior knowledge | only HTTP/1.1 is offered; [`HttpChoice::Http2`](fetch::HttpChoice) is refused |
+//! | `brotli` | no | the coding `br` is offered and undone | not offered; a body that has it all the same fails as `limit.encodings` |
+//! | `zstd` | no | the same for `zstd` | the same |
+//! | `system-roots` | no | [`Roots::System`](fetch::Roots), the operating system's certificates | refused; Mozilla's roots are built in |
+//! | `sqlite` | no | resuming a killed run (the journal), and SQLite files as output | refused |
+//! | `postgres` | no | PostgreSQL as output | refused |
+//! | `parquet` | no | Parquet files as output | refused |
+//! | `xlsx` | no | Excel files as output | refused |
+//!
+//! TLS, gzip, deflate, proxies and CSV are always there: leaving them out would save little, or
+//! most of the web.
 
 pub mod check;
 pub mod digest;

@@ -1,6 +1,7 @@
 //! A target on its way through the engine, with what earlier tries left behind.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use gather_core::attempt::ChainLink;
 use gather_core::{Attempt, Duration, Exchange, Provenance, Target, Time};
@@ -93,21 +94,25 @@ impl Pending {
         self.tries(leases) + u32::from(is_between)
     }
 
+    /// Where its next try stands when it begins, at `started`.
+    pub(crate) fn state(&self, progress: &Rc<Progress>, started: Instant) -> TryState {
+        let progress = Rc::clone(progress);
+        let started = Some(started);
+        match &self.past {
+            Some(past) => TryState {
+                url: past.url.clone(),
+                chain: past.chain.clone(),
+                from: past.from,
+                time_left: past.time_left,
+                progress,
+                started,
+            },
+            None => TryState { progress, started, ..TryState::default() },
+        }
+    }
+
     /// When it came in; `here` is when it came into this shard.
     pub(crate) fn admitted_at(&self, here: Time) -> Time {
         self.past.as_ref().and_then(|past| past.admitted_at).unwrap_or(here)
-    }
-}
-
-impl Past {
-    /// Where the next try stands when it begins.
-    pub(crate) fn state(&self, progress: &Rc<Progress>) -> TryState {
-        TryState {
-            url: self.url.clone(),
-            chain: self.chain.clone(),
-            from: self.from,
-            time_left: self.time_left,
-            progress: Rc::clone(progress),
-        }
     }
 }

@@ -21,7 +21,7 @@ impl Shard {
         now: Time,
     ) {
         let before = lease.payload().past.as_ref().map_or(Provenance::default(), |past| past.from);
-        let from = self.client.leads_from(&attempt, before);
+        let from = self.client.leads_from(&lease.payload().host(), &attempt, before);
         let End::Hop(url) = attempt.end else {
             unreachable!("a verdict to hop comes from an attempt that ended in a hop");
         };

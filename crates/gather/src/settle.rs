@@ -24,10 +24,9 @@ impl Shard {
     }
 
     pub(crate) fn note_events(&self) {
-        let now = self.run.clock.now();
         let mut frontier = self.frontier.borrow_mut();
         while let Some(event) = frontier.next_event() {
-            self.troubles.borrow_mut().note(event, now);
+            self.troubles.borrow_mut().note(event, self.run.clock.now());
         }
     }
 

@@ -191,7 +191,7 @@ impl Shard {
                 // Whoever rang wants the loop to look again, but the tries come first.
                 () = self.bell.notified() => tokio::task::yield_now().await,
                 () = self.run.wake(self.index).notified() => {}
-                () = tokio::time::sleep_until(self.run.clock.instant(self.due.get())),
+                () = tokio::time::sleep_until(self.run.clock.instant(self.due.get()).into()),
                     if self.due.get() < Time::NEVER => {}
                 () = tokio::time::sleep(REST), if rests => {
                     self.client.tick(std::time::Instant::now());
@@ -387,11 +387,23 @@ impl Shard {
         match fed {
             Fed::Listed(targets) => {
                 self.run.count_inputs(targets.len());
+                // Most often one host after the other, or one alone.
+                let mut last: Option<(HostKey, NameNeeded)> = None;
                 for target in targets {
-                    match cache::is_fresh(&target) {
-                        true => self.end_fresh(target),
-                        false => self.admit_one(Pending::listed(target), now),
+                    if cache::is_fresh(&target) {
+                        self.end_fresh(target);
+                        continue;
                     }
+                    let name = match &last {
+                        Some((host, name)) if *host == target.host => *name,
+                        _ => {
+                            let name = self.name_needed(&target.host);
+                            last = Some((target.host.clone(), name));
+                            name
+                        }
+                    };
+                    let host = target.host.clone();
+                    self.frontier.borrow_mut().admit(&host, Pending::listed(target), name, now);
                 }
             }
             Fed::Asked(pending) => self.admit_one(pending, now),

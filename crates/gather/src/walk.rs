@@ -7,49 +7,90 @@ use std::rc::Rc;
 use gather_core::classify::{self, Budget, Context, Step};
 use gather_core::frontier::{Lease, Signal, Spends};
 use gather_core::{Attempt, End, Outcome, Time};
-use gather_fetch::{LocalShortage, TryState};
+use gather_fetch::LocalShortage;
 
 use crate::asker::Asker;
 use crate::cache;
 use crate::finish::{self, Ending};
 use crate::pending::Pending;
-use crate::seat::{Interrupt, Seat};
+use crate::seat::Interrupt;
 use crate::shard::Shard;
 use crate::stop::StopOnPanic;
 use crate::tally::add;
 
+/// What a seat gives back: an attempt, what this machine lacked for one, or why it was cut short.
+type Tried = Result<Result<Attempt, LocalShortage>, Interrupt>;
+
+/// Whether a lease may be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    Yes,
+    No,
+}
+
+/// Resolves when the asker, if there is one, has stopped waiting.
+async fn gone(asker: Option<&mut Asker>) {
+    match asker {
+        Some(asker) => asker.gone().await,
+        None => pending().await,
+    }
+}
+
 impl Shard {
     /// Walks one lease after the other for as long as there is one to be had.
+    ///
+    /// The tries are driven from here, in one future: one that is awaited by another is moved into
+    /// it, and a try has kilobytes.
     pub(crate) async fn slot(self: Rc<Self>, first: Lease<Box<Pending>>) {
         let _stop = StopOnPanic(self.run.stop.clone());
         let seat = self.seats.take();
         let mut next = Some(first);
-        while let Some(lease) = next {
-            self.walk(lease, &seat).await;
+        let mut started = self.run.clock.now();
+        while let Some(mut lease) = next {
+            if self.begin(&mut lease) == Begun::No {
+                self.stop_lease(lease, started);
+            } else {
+                // Watched from outside the lease, which the try borrows.
+                let mut asker = lease.payload_mut().asker.take();
+                let tried = {
+                    let pending = lease.payload();
+                    let state = pending.state(&seat.progress, self.run.clock.instant(started));
+                    let try_ = pin!(self.client.fetch(&pending.target, &state, None));
+                    let gone = pin!(gone(asker.as_deref_mut()));
+                    seat.hold(lease.id(), lease.leased_at(), &pending.target, try_, gone).await
+                };
+                lease.payload_mut().asker = asker;
+                self.end(lease, tried, started);
+            }
             self.end_refused();
             next = self.next_lease();
+            // It was read to find the lease.
+            started = next.as_ref().map_or(Time::ZERO, Lease::leased_at);
         }
         self.seats.leave(seat);
     }
 
-    /// One try, and what follows from it.
-    async fn walk(&self, mut lease: Lease<Box<Pending>>, seat: &Seat) {
-        let started = self.run.clock.now();
-        // Handed out before the stop, and not begun: no new requests now.
+    /// Counts a try that begins, unless the run was stopped: no new requests then.
+    fn begin(&self, lease: &mut Lease<Box<Pending>>) -> Begun {
         if self.run.stop.cause().is_some() {
-            return self.stop_lease(lease, started);
+            return Begun::No;
         }
-        // Watched from outside the lease, which the try borrows.
-        let mut asker = lease.payload_mut().asker.take();
         self.tally.start_try();
         if let Some(past) = &mut lease.payload_mut().past
             && std::mem::take(&mut past.retries)
         {
             add(&self.tally.retries, 1);
         }
-        let tried = self.fetch(&lease, asker.as_deref_mut(), seat).await;
-        lease.payload_mut().asker = asker;
-        let now = self.run.clock.now();
+        Begun::Yes
+    }
+
+    /// What follows from the end of a try.
+    fn end(&self, lease: Lease<Box<Pending>>, tried: Tried, started: Time) {
+        let now = match &tried {
+            // The clock was read for its total.
+            Ok(Ok(attempt)) => started + attempt.timings.total,
+            Ok(Err(_)) | Err(_) => self.run.clock.now(),
+        };
         self.tally.end_try(now.since(started));
         match tried {
             Ok(Ok(attempt)) => self.conclude(lease, attempt, started, now),
@@ -64,28 +105,6 @@ impl Shard {
             Err(Interrupt::Abandoned) => self.abandon(lease, now),
             Err(Interrupt::Stop) => self.stop_lease(lease, now),
         }
-    }
-
-    async fn fetch(
-        &self,
-        lease: &Lease<Box<Pending>>,
-        asker: Option<&mut Asker>,
-        seat: &Seat,
-    ) -> Result<Result<Attempt, LocalShortage>, Interrupt> {
-        let target = lease.payload();
-        let state = match &target.past {
-            Some(past) => past.state(&seat.progress),
-            None => TryState { progress: Rc::clone(&seat.progress), ..TryState::default() },
-        };
-        // Pinned here, and driven by reference: moving a try copies kilobytes.
-        let try_ = pin!(self.client.fetch(&target.target, &state, None));
-        let gone = pin!(async {
-            match asker {
-                Some(asker) => asker.gone().await,
-                None => pending().await,
-            }
-        });
-        seat.hold(lease.id(), lease.leased_at(), &target.target, try_, gone).await
     }
 
     /// Classifies the attempt and sends the target where the verdict says.
@@ -156,7 +175,7 @@ impl Shard {
             attempts: finishing.payload().tries(finishing.attempts()),
             queued: started.since(finishing.payload().admitted_at(finishing.admitted_at())),
         };
-        if self.frontier.borrow().host_waiting(finishing.host()) == 0 && self.closes_idle() {
+        if self.closes_idle() && self.frontier.borrow().host_waiting(finishing.host()) == 0 {
             self.client.close_idle(finishing.host());
         }
         let (mut pending, finishing) = finishing.split();

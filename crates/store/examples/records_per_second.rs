@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gather_core::attempt::{Timings, TlsInfo};
-use gather_core::{Outcome, Record};
+use gather_core::{Exchange, Outcome, Record};
 use gather_store::{
     CsvBom, Durability, Existing, Fields, Format, OutputSpec, OutputTarget, RunInfo, SinkError,
-    Template, open,
+    Template, WarcCompression, open,
 };
 
 const RECORDS: u64 = 2_000_000;
@@ -18,10 +18,16 @@ fn main() -> Result<(), SinkError> {
         ("jsonl", Format::Jsonl),
         ("csv", Format::Csv(CsvBom::None)),
         ("text", Format::Text(Template::Standard)),
+        ("warc", Format::Warc(WarcCompression::None)),
+        ("warc.gz", Format::Warc(WarcCompression::Gzip)),
     ];
+    let dir = tempfile::tempdir().expect("a directory");
     for (name, format) in formats {
         let spec = OutputSpec {
-            target: OutputTarget::File(PathBuf::from("/dev/null")),
+            target: OutputTarget::File(match &format {
+                Format::Warc(_) => dir.path().join(name),
+                _ => PathBuf::from("/dev/null"),
+            }),
             format,
             fields: Fields::default(),
             existing: Existing::Overwrite,
@@ -29,16 +35,50 @@ fn main() -> Result<(), SinkError> {
         };
         let mut sink = open(&spec, &RunInfo::new(0, 0))?;
         let mut record = typical();
+        // An archive is as large as its bodies.
+        let count = if sink.keeps_bodies() { RECORDS / 50 } else { RECORDS };
+        if sink.keeps_bodies() {
+            record.exchanges = vec![exchange()];
+        }
         let start = Instant::now();
-        for n in 0..RECORDS {
+        for n in 0..count {
             record.n = n;
+            if let Some(exchange) = record.exchanges.first_mut() {
+                exchange.body = page(n);
+            }
             sink.write(&record)?;
         }
         let bytes = sink.finish()?.bytes;
-        let ns = start.elapsed().as_nanos() / u128::from(RECORDS);
-        println!("{name}: {ns} ns and {} bytes a record", bytes / RECORDS);
+        let ns = start.elapsed().as_nanos() / u128::from(count);
+        println!("{name}: {ns} ns and {} bytes a record", bytes / count);
     }
     Ok(())
+}
+
+/// 18 KB of markup that is no other record's.
+fn page(n: u64) -> bytes::Bytes {
+    let lines = (0..190).map(|line| {
+        let price = (n + 1).wrapping_mul(2_654_435_761 + line) % 100_000;
+        format!("<tr><td class=\"name\">Article {line} of {n}</td><td class=\"price\">{price} EUR</td></tr>\n")
+    });
+    lines.collect::<String>().into()
+}
+
+fn exchange() -> Exchange {
+    Exchange {
+        url: "https://www.shop.example/catalogue/page-17.html".into(),
+        sent_unix_us: 1_795_255_200_123_456,
+        remote_ip: [203, 0, 113, 217].into(),
+        version: gather_core::attempt::HttpVersion::Http11,
+        tls: Some("1.3"),
+        request_head: "GET /catalogue/page-17.html HTTP/1.1\r\nhost: www.shop.example\r\n\r\n"
+            .into(),
+        request_body: bytes::Bytes::new(),
+        response_head: "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n".into(),
+        body: bytes::Bytes::new(),
+        coding: gather_core::exchange::Coding::None,
+        cut: None,
+    }
 }
 
 fn typical() -> Record {

@@ -215,18 +215,8 @@ fn headers(out: &mut Vec<u8>, all: &Headers) {
 }
 
 /// Appends a number in decimal.
-pub(crate) fn uint(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = digit(number);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+pub(crate) fn uint(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends microseconds as seconds, without trailing zeros.

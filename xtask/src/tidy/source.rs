@@ -29,7 +29,7 @@ impl<'a> Source<'a> {
         let mut is_test = vec![whole_file; code.len()];
         let mut at = 0;
         while at < code.len() {
-            if code[at].contains("#[cfg(test)]") {
+            if code[at].contains("#[cfg(test)]") || code[at].contains("#[cfg(all(test,") {
                 let end = block_end(&code, at, 0).unwrap_or(at);
                 is_test[at..=end].fill(true);
                 at = end;

@@ -13,7 +13,6 @@ use gather_core::{
     Attempt, Config, Duration, End, ErrorKind, Failure, Frontier, HostKey, Method, Outcome, Scheme,
     Sent, Time, Timings,
 };
-use url::Url;
 
 use crate::server::{Reply, Server};
 
@@ -401,7 +400,7 @@ fn attempt(reply: Reply) -> Attempt {
         Reply::Reset => (failed(ErrorKind::ConnectReset), None),
     };
     Attempt {
-        url: Url::parse("http://h.example/").expect("valid"),
+        url: None,
         end,
         head,
         body: BodySummary::default(),

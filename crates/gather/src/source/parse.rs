@@ -50,6 +50,7 @@ impl Reject {
 pub(crate) fn target(n: TargetNo, text: &str) -> Result<Target, Reject> {
     let text = text.trim();
     let rules = Rules { scheme: SchemeChoice::Auto, url_bytes_max: usize::MAX };
+    rules.check(text)?;
     let (url, scheme_from) = rules.url_of(text)?;
     let target = Target::new(n, url).ok_or_else(no_host)?;
     let input = (target.url.as_str() != text).then(|| text.into());
@@ -64,15 +65,24 @@ impl UrlParser {
 
     /// The URL of a text that is already trimmed.
     pub(super) fn parse(&mut self, text: &str) -> Result<ParsedUrl, Reject> {
-        let (url, scheme_from) = self.rules.url_of(text)?;
-        let host = self.hosts.key_of(&url).ok_or_else(no_host)?;
+        self.rules.check(text)?;
+        let (url, host, scheme_from) = match self.hosts.parse(text) {
+            Some((url, host)) => (url, host, SchemeFrom::Input),
+            None => {
+                let (url, scheme_from) = self.rules.url_of(text)?;
+                let host = self.hosts.key_of(&url).ok_or_else(no_host)?;
+                (url, host, scheme_from)
+            }
+        };
+        self.rules.check_encoded(&url)?;
         let input = (url.as_str() != text).then(|| text.into());
         Ok(ParsedUrl { url, host, scheme_from, input })
     }
 }
 
 impl Rules {
-    fn url_of(&self, text: &str) -> Result<(Url, SchemeFrom), Reject> {
+    /// What can be told of a text without reading it.
+    fn check(&self, text: &str) -> Result<(), Reject> {
         if text.len() > self.url_bytes_max {
             let message = format!("the URL is longer than {} bytes", self.url_bytes_max);
             return Err(Reject::too_long(message));
@@ -80,16 +90,24 @@ impl Rules {
         if text.as_bytes().contains(&0) {
             return Err(Reject::invalid("the URL contains a NUL byte"));
         }
-        let (url, scheme_from) = match form_of(text)? {
-            Form::Absolute => (Url::parse(text), SchemeFrom::Input),
-            Form::Bare => self.with_scheme(text),
-        };
-        let url = url.map_err(|error| reject(text, error))?;
+        Ok(())
+    }
+
+    /// Percent-encoding makes a URL longer than its text.
+    fn check_encoded(&self, url: &Url) -> Result<(), Reject> {
         if url.as_str().len() > self.url_bytes_max {
             let message = format!("the encoded URL is longer than {} bytes", self.url_bytes_max);
             return Err(Reject::too_long(message));
         }
-        Ok((url, scheme_from))
+        Ok(())
+    }
+
+    fn url_of(&self, text: &str) -> Result<(Url, SchemeFrom), Reject> {
+        let (url, scheme_from) = match form_of(text)? {
+            Form::Absolute => (Url::parse(text), SchemeFrom::Input),
+            Form::Bare => self.with_scheme(text),
+        };
+        Ok((url.map_err(|error| reject(text, error))?, scheme_from))
     }
 
     fn with_scheme(&self, text: &str) -> (Result<Url, ParseError>, SchemeFrom) {
@@ -177,32 +195,62 @@ fn reject(text: &str, error: ParseError) -> Reject {
     Reject::invalid(message)
 }
 
-/// Keeps the keys of the hosts seen last, so that a key is built once and not for each line.
+/// Keeps what was read of the hosts seen last: the host is most of the work of reading a URL, and
+/// is read once and not for each line.
 pub(super) struct HostCache {
-    slots: Vec<Option<(Box<str>, HostKey)>>,
+    slots: Vec<Option<Box<Known>>>,
 }
 
-/// Enough that of a thousand interleaved hosts few share a slot; 128 KiB.
+/// A scheme, user and authority that were read.
+struct Known {
+    /// As it stands in a URL before the path.
+    origin: Box<str>,
+    /// The URL of its path `/`.
+    root: Url,
+    key: HostKey,
+}
+
+/// Enough that of a thousand interleaved hosts few share a slot; at most about 1 MB.
 const HOST_SLOTS: usize = 4096;
 
 impl HostCache {
     pub(super) fn new() -> Self {
-        Self { slots: vec![None; HOST_SLOTS] }
+        Self { slots: (0..HOST_SLOTS).map(|_| None).collect() }
     }
 
-    /// `HostKey::of(url)`.
+    /// `Url::parse(text)` with the key of its host, if that was read before and `text` spells it
+    /// as a parsed URL does; else `None`, which says nothing about `text`.
+    pub(super) fn parse(&self, text: &str) -> Option<(Url, HostKey)> {
+        let authority = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
+        let path_start = text.len() - authority.len() + authority.find('/')?;
+        let (origin, path) = text.split_at(path_start);
+        // What is skipped or read as a slash after the first one would make another host of it.
+        if matches!(path.as_bytes().get(1), Some(b'/' | b'\\' | b'\t' | b'\n' | b'\r')) {
+            return None;
+        }
+        let known =
+            self.slots[slot_of(origin)].as_ref().filter(|known| *known.origin == *origin)?;
+        Some((known.root.join(path).ok()?, known.key.clone()))
+    }
+
+    /// `HostKey::of(url)`, which is kept.
     pub(super) fn key_of(&mut self, url: &Url) -> Option<HostKey> {
         let origin = &url[..Position::BeforePath];
-        let slot = stable_hash(origin.as_bytes()) as usize % HOST_SLOTS;
-        match &self.slots[slot] {
-            Some((known, key)) if **known == *origin => Some(key.clone()),
+        let slot = &mut self.slots[slot_of(origin)];
+        match slot {
+            Some(known) if *known.origin == *origin => Some(known.key.clone()),
             _ => {
                 let key = HostKey::of(url)?;
-                self.slots[slot] = Some((origin.into(), key.clone()));
+                let root = url.join("/").ok()?;
+                *slot = Some(Box::new(Known { origin: origin.into(), root, key: key.clone() }));
                 Some(key)
             }
         }
     }
+}
+
+fn slot_of(origin: &str) -> usize {
+    stable_hash(origin.as_bytes()) as usize % HOST_SLOTS
 }
 
 /// A hash that is the same on every machine and in every run.
@@ -222,4 +270,38 @@ pub(super) fn stable_hash(bytes: &[u8]) -> u64 {
     hash ^= hash >> 32;
     hash = hash.wrapping_mul(K);
     hash ^ (hash >> 29)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What means something to a URL, and what is skipped in one.
+    const CHARS: &str = "ab2e..//\\:@?#%&;'\"| \t\n\r\u{1}\u{e4}[]";
+    const BEGINNINGS: [&str; 6] =
+        ["http://a", "https://b.example", "http://c:8080", "http://me:pw@d", "HTTPS://e", "http:"];
+
+    #[test]
+    fn a_known_host_changes_no_url() {
+        let seed = fastrand::u64(..);
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let chars: Vec<char> = CHARS.chars().collect();
+        let mut hosts = HostCache::new();
+        let mut quick = 0;
+        for _ in 0..200_000 {
+            let end: String =
+                (0..rng.usize(..9)).map(|_| chars[rng.usize(..chars.len())]).collect();
+            let text = format!("{}{end}", BEGINNINGS[rng.usize(..BEGINNINGS.len())]);
+            let slow = Url::parse(&text).ok().filter(|url| HostKey::of(url).is_some());
+            if let Some((url, key)) = hosts.parse(&text) {
+                quick += 1;
+                assert_eq!(Some(&url), slow.as_ref(), "seed {seed}: {text:?}");
+                assert_eq!(Some(&key), HostKey::of(&url).as_ref(), "seed {seed}: {text:?}");
+            }
+            if let Some(url) = &slow {
+                assert_eq!(hosts.key_of(url), HostKey::of(url), "seed {seed}: {text:?}");
+            }
+        }
+        assert!(quick > 5_000, "only {quick} texts had a known host");
+    }
 }

@@ -79,8 +79,15 @@ impl Codec {
         let bytes = &mut { entry };
         let n = TargetNo(take_uint(bytes)?);
         let flags = take_byte(bytes)?;
-        let url = Url::parse(take_str(bytes)?).ok()?;
-        let host = self.hosts.key_of(&url)?;
+        let text = take_str(bytes)?;
+        let (url, host) = match self.hosts.parse(text) {
+            Some(known) => known,
+            None => {
+                let url = Url::parse(text).ok()?;
+                let host = self.hosts.key_of(&url)?;
+                (url, host)
+            }
+        };
         let input = if flags & INPUT != 0 { Some(take_str(bytes)?.into()) } else { None };
         let tags = if flags & TAGS != 0 { Some(Box::new(self.take_tags(bytes)?)) } else { None };
         let place = if flags & PLACE != 0 {

@@ -1,9 +1,9 @@
 //! The intake's decisions, without threads: what is handed out, set aside, and read next.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 
-use gather_core::target::{HostKey, Target};
+use gather_core::target::{HostKey, HostMap, Target};
 
 use super::spill::{QueueId, Spill};
 use super::{IntakeConfig, shard_of};
@@ -20,7 +20,7 @@ pub struct Intake {
     shard_targets: usize,
     shards: Vec<Shard>,
     /// The hosts with targets in their shard. Others cost nothing.
-    hosts: HashMap<HostKey, Host>,
+    hosts: HostMap<Host>,
     /// Over all hosts.
     outstanding: usize,
     broken: Vec<Broken>,
@@ -94,7 +94,7 @@ impl Intake {
             host_targets: config.host_targets.max(1),
             shard_targets,
             shards,
-            hosts: HashMap::new(),
+            hosts: HostMap::default(),
             outstanding: 0,
             broken: Vec::new(),
             spill,
