@@ -45,6 +45,8 @@ pub(crate) struct RunSettings {
     pub(crate) view: View,
     /// Where bodies go.
     pub(crate) bodies: Option<PathBuf>,
+    /// What is known of earlier answers.
+    pub(crate) cache: Option<PathBuf>,
     /// What is told at the end.
     pub(crate) report: Option<ReportSettings>,
     /// Where the run keeps its journal; nowhere if `None`.
@@ -115,6 +117,7 @@ impl RunSettings {
             outputs: Vec::new(),
             view: View::default(),
             bodies: None,
+            cache: None,
             report: None,
             journal: None,
             allow_failures: None,
@@ -145,6 +148,7 @@ impl RunSettings {
             outputs,
             view,
             bodies: args.output.bodies.clone(),
+            cache: args.output.cache.clone(),
             report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
             journal,
             allow_failures: args.failing.allow_failures,

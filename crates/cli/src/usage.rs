@@ -29,7 +29,7 @@ pub(crate) const LATER_KEYS: &[&str] =
     &["dedup", "extract", "each", "rows", "rules", "every", "notify", "expect", "target"];
 
 /// Formats that a later version will write.
-pub(crate) const LATER_FORMATS: &[&str] = &["html", "warc", "warc.gz"];
+pub(crate) const LATER_FORMATS: &[&str] = &["html"];
 
 /// Flags of other tools, and ours for the same.
 const FOREIGN: &[(&str, &str)] = &[

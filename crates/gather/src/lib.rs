@@ -80,10 +80,12 @@ pub mod platform;
 pub mod run;
 pub mod source;
 pub mod stop;
+pub mod stored;
 pub mod summary;
 
 mod account;
 mod asker;
+mod cache;
 mod clock;
 mod feed;
 mod finish;

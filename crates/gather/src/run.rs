@@ -2,18 +2,19 @@
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
-use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, TlsConfigs};
-use gather_store::{BodyStore, OutputSpec, SinkError};
+use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, RedactQuery, TlsConfigs};
+use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::account::Account;
+use crate::cache::{self, Lookup};
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
 use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start};
@@ -24,7 +25,7 @@ use crate::report::ShardReport;
 use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::{HasJournal, Past, Shared};
-use crate::source::intake::{self, IntakeConfig};
+use crate::source::intake::{self, IntakeConfig, LookUp};
 use crate::source::{self, Source, SourceError, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
@@ -67,6 +68,10 @@ pub struct RunOptions {
     pub outputs: Vec<Output>,
     /// A directory for bodies, each under the name of its SHA-256.
     pub bodies: Option<PathBuf>,
+    /// A file of validators and freshness: what an earlier run with it fetched is asked for
+    /// conditionally, or not at all while it is fresh (RFC 9111). Made if it does not exist; needs
+    /// the feature `sqlite`.
+    pub cache: Option<PathBuf>,
     /// Completes each record before it is written, on the writer's thread.
     pub judge: Option<Judge>,
     /// Is shown every record as it is written, on the writer's thread.
@@ -165,11 +170,12 @@ impl Run {
         let Begun { source, outlets, keeper, account } = begun;
         let has_journal = if keeper.is_some() { HasJournal::Yes } else { HasJournal::No };
         let shared = Arc::new(parts.shared(&Past::of(&account, has_journal)));
-        let Parts { fit, client, tls, bodies, specs, asked, .. } = parts;
+        let Parts { fit, client, tls, bodies, look_up, cache, specs, asked, .. } = parts;
         let written = Arc::new(Written::new(fit.shards, account));
         let writer = Writer {
             outlets,
             bodies,
+            cache,
             judge: options.judge,
             on_record: options.on_record,
             written: Arc::clone(&written),
@@ -179,7 +185,7 @@ impl Run {
         let (batches, writer) = start_writer(writer)?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
-        let ports = intake::start(source, &intake).map_err(RunError::Thread)?;
+        let ports = intake::start(source, &intake, look_up).map_err(RunError::Thread)?;
         let (inboxes, waiting): (Vec<_>, Vec<_>) =
             (0..fit.shards).map(|_| mpsc::channel(INBOX_TARGETS_MAX)).unzip();
         let reports: Vec<_> = (0..fit.shards).map(|_| Arc::default()).collect();
@@ -301,6 +307,64 @@ impl Drop for Run {
     }
 }
 
+/// Opens the cache: what looks answers up, and what keeps them.
+fn open_cache(
+    path: Option<&Path>,
+    client: &ClientOptions,
+    on_note: &mut Option<OnNote>,
+) -> Result<(Option<LookUp>, Option<cache::Keeper>), RunError> {
+    let Some(path) = path else { return Ok((None, None)) };
+    let (reader, writer) = gather_store::open_cache(path).map_err(RunError::Output)?;
+    let Some(lookup) = Lookup::new(reader, client) else {
+        if let Some(on_note) = on_note {
+            on_note(
+                "the cache is not used: its answers are for GET without a body, and requests \
+                     whose headers are known beforehand",
+            );
+        }
+        return Ok((None, None));
+    };
+    let look_up: LookUp = Box::new(move |target| lookup.look_up(target));
+    Ok((Some(look_up), Some(cache::Keeper::new(writer, client))))
+}
+
+/// Has kept of each response what outputs, bodies and cache need, and told of it what there is. An
+/// option that no request can be made with is told here, before anything is opened.
+fn prepare(
+    client: &mut ClientOptions,
+    outputs: &mut [Output],
+    bodies: Option<&Path>,
+    cache: Option<&Path>,
+) -> Result<Arc<TlsConfigs>, RunError> {
+    let tls = tls_configs(client)?;
+    let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
+    fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
+    if cache.is_some() {
+        fit::keep_for_cache(&mut client.keep);
+    }
+    add_members(outputs, cache.map(|_| Beside::Cache));
+    Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
+    Ok(tls)
+}
+
+/// The members that records have beside an archive or a cache.
+fn add_members(outputs: &mut [Output], cache: Option<Beside>) {
+    let is_archive = |output: &Output| matches!(output.spec.format, Format::Warc(_));
+    let archive = outputs.iter().any(is_archive).then_some(Beside::Archive);
+    for what in archive.into_iter().chain(cache) {
+        for Output { spec, .. } in &mut *outputs {
+            spec.fields = std::mem::take(&mut spec.fields).beside(what);
+        }
+    }
+}
+
+/// The store of bodies: they are as durable as the records that name them.
+fn open_bodies(dir: Option<&Path>, outputs: &[Output]) -> Result<Option<BodyStore>, RunError> {
+    let durable = outputs.iter().any(|output| output.spec.durability == Durability::Disk);
+    let durability = if durable { Durability::Disk } else { Durability::System };
+    dir.map(|dir| BodyStore::open(dir, durability)).transpose().map_err(RunError::Output)
+}
+
 fn tls_configs(client: &ClientOptions) -> Result<Arc<TlsConfigs>, RunError> {
     TlsConfigs::new(&client.net.tls, client.net.http)
         .map(Arc::new)
@@ -313,8 +377,10 @@ struct Parts {
     fit: Fit,
     client: ClientOptions,
     tls: Arc<TlsConfigs>,
-    credentials: Credentials,
+    secrets: (Credentials, RedactQuery),
     bodies: Option<BodyStore>,
+    look_up: Option<LookUp>,
+    cache: Option<cache::Keeper>,
     specs: Vec<OutputSpec>,
     /// The concurrency that was configured.
     asked: u32,
@@ -329,25 +395,25 @@ impl Parts {
             on_note(&note);
         }
         fit::apply(&config, &fit, &mut client);
-        let tls = tls_configs(&client)?;
-        let store_bodies =
-            if options.bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
-        let specs: Vec<_> = options.outputs.iter().map(|output| output.spec.clone()).collect();
-        fit::keep(&mut client.keep, specs.iter(), store_bodies);
-        // An option that no request can be made with is told before anything is opened.
-        Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
-        let credentials = Credentials::of(&client);
-        let bodies = options.bodies.as_deref().map(BodyStore::open).transpose();
-        let bodies = bodies.map_err(RunError::Output)?;
+        let (bodies, cache) = (options.bodies.as_deref(), options.cache.as_deref());
+        let tls = prepare(&mut client, &mut options.outputs, bodies, cache)?;
+        if options.journal.is_some() {
+            options.outputs.iter_mut().for_each(|o| o.spec.durability = Durability::Disk);
+        }
+        let specs = options.outputs.iter().map(|output| output.spec.clone()).collect();
+        let secrets = (Credentials::of(&client), client.redact_query.clone());
+        let bodies = open_bodies(bodies, &options.outputs)?;
+        let (look_up, cache) = open_cache(cache, &client, &mut options.on_note)?;
         let asked = config.concurrency;
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
-        Ok(Self { config, fit, client, tls, credentials, bodies, specs, asked: asked.get() })
+        let asked = asked.get();
+        Ok(Self { config, fit, client, tls, secrets, bodies, look_up, cache, specs, asked })
     }
 
     fn shared(&self, past: &Past) -> Shared {
-        let (config, credentials) = (self.config.clone(), self.credentials);
+        let (config, secrets) = (self.config.clone(), self.secrets.clone());
         let fit = &self.fit;
-        Shared::new(config, credentials, Stop::default(), fit.allowed, fit.shards, past)
+        Shared::new(config, secrets, Stop::default(), fit.allowed, fit.shards, past)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use gather_core::Config;
 use gather_core::config::StopRule;
+use gather_fetch::RedactQuery;
 use tokio::sync::Notify;
 
 use crate::account::Account;
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) rate: Option<RateGate>,
     /// Whether every request carries something that only its server may see.
     pub(crate) credentials: Credentials,
+    /// Keys of queries whose values no record tells.
+    pub(crate) redact_query: RedactQuery,
     /// Handed to a shard, and without a record so far.
     pub(crate) unfinished: AtomicU64,
     /// Hosts with work, by shard.
@@ -59,7 +62,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         config: Config,
-        credentials: Credentials,
+        (credentials, redact_query): (Credentials, RedactQuery),
         stop: Stop,
         permits: u32,
         shards: usize,
@@ -73,6 +76,7 @@ impl Shared {
             clock: Clock::start(),
             stop,
             credentials,
+            redact_query,
             permits: Permits::new(permits, u32::try_from(shards).unwrap_or(u32::MAX)),
             rate: config.rate.map(RateGate::new),
             unfinished: AtomicU64::new(0),

@@ -33,6 +33,8 @@ pub enum SinkErrorKind {
     IsDirectory,
     /// Another process is writing it.
     Busy,
+    /// It is to be the cache of a run, and is another kind of file.
+    NotACache,
     /// Two outputs of one run are the same file.
     Twice,
     /// It has less in it than the run that goes on has committed to it: somebody changed it.
@@ -43,7 +45,7 @@ pub enum SinkErrorKind {
     Closed,
     /// This build was made without the feature that writes it.
     NotBuilt,
-    /// It is no file that could be replaced, and its format needs one.
+    /// It is no regular file, and its format needs one.
     NotAFile,
     /// All records are in its spool, and the file could not be made of it.
     Unbuilt,
@@ -122,12 +124,13 @@ impl SinkError {
             SinkErrorKind::Denied => "choose another place or change its permissions",
             SinkErrorKind::IsDirectory => "name a file in it",
             SinkErrorKind::Busy => "wait for the other run, or choose another file",
+            SinkErrorKind::NotACache => "name another file",
             SinkErrorKind::Twice => "name each output once",
             SinkErrorKind::Changed => "put it back as it was, or begin again with --overwrite",
             SinkErrorKind::DiskFull => "free some space, then run it again",
             SinkErrorKind::Closed => "nothing to do",
             SinkErrorKind::NotBuilt => "build gather with the feature of that format",
-            SinkErrorKind::NotAFile => "name a file, or choose --format jsonl",
+            SinkErrorKind::NotAFile => "name a regular file, or choose --format jsonl",
             SinkErrorKind::Unbuilt => {
                 "all records are in the file of that name with .spool: mend the cause, then go on \
                  with --resume, or export the spool with gather export"
@@ -173,6 +176,7 @@ impl fmt::Display for SinkError {
             SinkErrorKind::MissingDirectory => write!(f, "{place} does not exist")?,
             SinkErrorKind::IsDirectory => write!(f, "{place} is a directory")?,
             SinkErrorKind::Busy => write!(f, "{place} is being written by another process")?,
+            SinkErrorKind::NotACache => write!(f, "{place} is no cache of this version")?,
             SinkErrorKind::Twice => write!(f, "{place} is named twice as an output")?,
             SinkErrorKind::Changed => {
                 let Position { bytes, records, .. } = self.kept.unwrap_or_default();
@@ -185,7 +189,7 @@ impl fmt::Display for SinkError {
             SinkErrorKind::DiskFull => write!(f, "cannot write {place}: no space left")?,
             SinkErrorKind::Closed => write!(f, "{place} was closed by its reader")?,
             SinkErrorKind::NotBuilt => write!(f, "{place} has a format that this build lacks")?,
-            SinkErrorKind::NotAFile => write!(f, "{place} is no file that can be replaced")?,
+            SinkErrorKind::NotAFile => write!(f, "{place} is no file, which its format needs")?,
             SinkErrorKind::Unbuilt => write!(f, "cannot build {place}")?,
             SinkErrorKind::NotDatabase => write!(f, "{place} is not a SQLite database")?,
             SinkErrorKind::Foreign => write!(f, "{place} has a table that gather did not make")?,

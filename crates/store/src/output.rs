@@ -280,7 +280,7 @@ fn sync_name(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-enum FileKind {
+pub(crate) enum FileKind {
     Regular,
     Stream,
 }
@@ -296,7 +296,11 @@ pub(crate) fn check_directory(path: &Path) -> Result<(), SinkError> {
 }
 
 /// Locks the file, so that no other run writes it, and refuses one that is to be left alone.
-fn check_file(path: &Path, file: &File, existing: Existing) -> Result<FileKind, SinkError> {
+pub(crate) fn check_file(
+    path: &Path,
+    file: &File,
+    existing: Existing,
+) -> Result<FileKind, SinkError> {
     let said = |source| SinkError::io(Some(path), source, None);
     if !file.metadata().map_err(said)?.is_file() {
         return Ok(FileKind::Stream);

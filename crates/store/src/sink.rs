@@ -4,19 +4,21 @@ use std::fmt;
 use std::path::PathBuf;
 
 use gather_core::Record;
+use gather_core::record::Archived;
 
 use crate::csv::Csv;
 use crate::error::{SinkError, SinkErrorKind};
 use crate::fields::Fields;
 use crate::json;
 use crate::jsonl::Jsonl;
-use crate::output::Output;
+use crate::output::{self, Output};
 #[cfg(feature = "postgres")]
 use crate::postgres;
 use crate::spool;
 #[cfg(feature = "sqlite")]
 use crate::sqlite;
 use crate::text::{Template, Text};
+use crate::warc;
 
 /// One output of a run. It blocks, and is used by one thread.
 ///
@@ -41,6 +43,25 @@ pub trait Sink: Send {
     /// # Errors
     /// As [`commit`](Self::commit).
     fn finish(self: Box<Self>) -> Result<Position, SinkError>;
+
+    /// Hands what was written to the system, however durable that is.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Whether it keeps bodies, to which the records in other outputs point. Such an output is
+    /// written, flushed and committed before the others.
+    fn keeps_bodies(&self) -> bool {
+        false
+    }
+
+    /// Where the last written record's response is, in an output that keeps bodies.
+    fn archived(&self) -> Option<Archived> {
+        None
+    }
 
     /// The output as the user named it: a path, or `-` for standard output.
     fn name(&self) -> &str;
@@ -162,6 +183,19 @@ pub enum Format {
     Parquet,
     /// A spreadsheet (Office Open XML).
     Xlsx,
+    /// WARC 1.1: what passed over the wire, bodies included. A file with `{part}` in its name is
+    /// ended and followed by the next when it has 1 GiB. Its `fields` say nothing.
+    Warc(WarcCompression),
+}
+
+/// Whether the records of a WARC are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WarcCompression {
+    /// Each is a gzip member (`.warc.gz`).
+    #[default]
+    Gzip,
+    /// They are not (`.warc`).
+    None,
 }
 
 /// Whether a CSV begins with a byte order mark, which some spreadsheets need to see UTF-8.
@@ -222,6 +256,7 @@ pub fn open(spec: &OutputSpec, run: &RunInfo) -> Result<Box<dyn Sink>, SinkError
         Format::Parquet | Format::Xlsx => {
             return Err(SinkError::of_target(SinkErrorKind::NotBuilt, &spec.target));
         }
+        Format::Warc(compression) => return warc::open(spec, run, *compression),
     })
 }
 
@@ -234,8 +269,12 @@ pub fn open_all(specs: &[OutputSpec], run: &RunInfo) -> Result<Vec<Box<dyn Sink>
         if specs[..at].iter().any(|earlier| earlier.target == spec.target) {
             return Err(SinkError::of_target(SinkErrorKind::Twice, &spec.target));
         }
-        match spec.format {
-            Format::Sqlite | Format::Postgres => check_database(spec)?,
+        match (&spec.format, &spec.target) {
+            (Format::Sqlite | Format::Postgres, _) => check_database(spec)?,
+            (Format::Warc(_), OutputTarget::File(name)) => {
+                let first = OutputTarget::File(warc::first_part(name, spec.existing));
+                output::check(&first, spec.existing)?;
+            }
             _ => spool::check(spec)?,
         }
     }

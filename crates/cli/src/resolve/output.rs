@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use gather::core::config::StatusSet;
 use regex::Regex;
 
-use gather::fetch::{Keep, KeepBody, KeepHeaders, KeepSha256};
+use gather::fetch::{Keep, KeepBody, KeepExchanges, KeepHeaders, KeepSha256};
 use gather::store::{
     CsvBom, DatabaseUrl, Durability, Existing, Field, Fields, Format, OutputSpec, OutputTarget,
-    Template,
+    Template, WarcCompression,
 };
 
 use crate::args::{FormatArg, OutputArgs};
@@ -75,6 +75,10 @@ pub(crate) fn outputs_of(args: &OutputArgs, usual: Fields) -> Result<Vec<OutputS
     if args.csv_bom && !outputs.iter().any(|output| matches!(output.format, Format::Csv(_))) {
         return Err(CliError::usage("--csv-bom: no output is CSV", "add -o FILE.csv"));
     }
+    let archives = outputs.iter().filter(|output| matches!(output.format, Format::Warc(_)));
+    if archives.count() > 1 {
+        return Err(CliError::usage("--output: two archives", "records point into one; keep one"));
+    }
     let is_text = |output: &OutputSpec| matches!(output.format, Format::Text(_));
     if args.template.is_some() && !outputs.iter().any(is_text) {
         let hint = "add -o - for standard output, or -o FILE.txt";
@@ -124,10 +128,12 @@ pub(super) fn keep(outputs: &[OutputSpec], view: &View) -> Keep {
         Format::Text(template) => template.members().any(|field| *field == Field::Sha256),
         _ => output.fields.needs_sha256(),
     });
+    let archives = outputs.iter().any(|output| matches!(output.format, Format::Warc(_)));
     let body = view.match_regex.is_some() || members(Field::needs_body);
     Keep {
         body: if body { KeepBody::All } else { KeepBody::No },
         headers: if members(Field::needs_headers) { KeepHeaders::All } else { KeepHeaders::No },
+        exchanges: if archives { KeepExchanges::Yes } else { KeepExchanges::No },
         sha256: if sha256 { KeepSha256::Yes } else { KeepSha256::No },
     }
 }
@@ -164,6 +170,7 @@ fn format(args: &OutputArgs, name: &str, target: &OutputTarget) -> Result<Format
         FormatArg::Postgres => Format::Postgres,
         FormatArg::Parquet => Format::Parquet,
         FormatArg::Xlsx => Format::Xlsx,
+        FormatArg::Warc => warc(name, target)?,
         FormatArg::Csv => Format::Csv(if args.csv_bom { CsvBom::Utf8 } else { CsvBom::None }),
         FormatArg::Text => Format::Text(match &args.template {
             None => Template::Standard,
@@ -189,6 +196,16 @@ fn refuse_misplaced(format: FormatArg, name: &str, target: &OutputTarget) -> Res
     }
 }
 
+/// Compressed unless the name says `.warc` without `.gz`.
+fn warc(name: &str, target: &OutputTarget) -> Result<Format, CliError> {
+    let OutputTarget::File(path) = target else {
+        let message = format!("--format warc: {name} cannot hold an archive");
+        return Err(CliError::usage(message, "add -o FILE.warc.gz"));
+    };
+    let is_plain = path.extension().is_some_and(|last| last.eq_ignore_ascii_case("warc"));
+    Ok(Format::Warc(if is_plain { WarcCompression::None } else { WarcCompression::Gzip }))
+}
+
 fn by_extension(name: &str, path: &Path) -> Result<FormatArg, CliError> {
     let file = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     if let Some(later) =
@@ -202,6 +219,8 @@ fn by_extension(name: &str, path: &Path) -> Result<FormatArg, CliError> {
         Some("db" | "sqlite" | "sqlite3") => Ok(FormatArg::Sqlite),
         Some("parquet") => Ok(FormatArg::Parquet),
         Some("xlsx") => Ok(FormatArg::Xlsx),
+        Some("warc") => Ok(FormatArg::Warc),
+        Some("gz") if file.ends_with(".warc.gz") => Ok(FormatArg::Warc),
         Some("txt" | "text" | "log") => Ok(FormatArg::Text),
         // Devices and descriptors have no extension and take what a pipe takes.
         _ if path.starts_with("/dev") => Ok(FormatArg::Jsonl),

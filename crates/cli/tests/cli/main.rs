@@ -1,6 +1,7 @@
 //! The real binary, from the outside: what it prints, what it writes, how it exits.
 
 mod addresses;
+mod archive;
 mod bench;
 mod check;
 mod config;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gather_store::journal::{
     Change, Done, Journal, JournalError, JournalErrorKind, Memory, Setting,
 };
-use gather_store::{Durability, Existing, OutputSpec, OutputTarget, Position, RunInfo};
+use gather_store::{Existing, OutputSpec, OutputTarget, Position, RunInfo};
 
 use super::{JournalOptions, JournalStart, Keeper, sums};
 use crate::account::Account;
@@ -62,12 +62,9 @@ pub(crate) fn plain(
 pub(crate) fn begin(
     options: &JournalOptions,
     spec: &SourceSpec,
-    mut outputs: Vec<Output>,
+    outputs: Vec<Output>,
     label: &Label,
 ) -> Result<Start, RunError> {
-    for output in &mut outputs {
-        output.spec.durability = Durability::Disk;
-    }
     match options.start {
         JournalStart::Anew => anew(options, spec, outputs, label),
         JournalStart::Resume => match Journal::open(&options.path).map_err(RunError::Journal)? {
