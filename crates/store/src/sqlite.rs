@@ -20,6 +20,9 @@ use crate::value::Value;
 /// How long another process's lock is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(30);
 
+/// The smallest page of a database.
+const DATABASE_BYTES_MIN: u64 = 512;
+
 /// Refuses what [`open`] would refuse, changing nothing.
 pub(crate) fn check(spec: &OutputSpec) -> Result<(), SinkError> {
     let path = path_of(&spec.target)?;
@@ -40,6 +43,10 @@ fn prepare_place(path: &Path) -> Result<bool, SinkError> {
     output::check_directory(path)?;
     match path.metadata() {
         Ok(about) if about.is_dir() => Err(SinkError::found(SinkErrorKind::IsDirectory, path)),
+        // SQLite would take it for an empty one and write over it.
+        Ok(about) if (1..DATABASE_BYTES_MIN).contains(&about.len()) => {
+            Err(SinkError::found(SinkErrorKind::NotDatabase, path))
+        }
         Ok(_) => Ok(true),
         Err(_) => Ok(false),
     }

@@ -477,8 +477,10 @@ mod tests {
 
     #[test]
     fn a_record_is_read_back_as_it_was_written() {
-        let group =
-            group_of(&https_page(), "url,remote_ip,started_at,time_total,tls,chain,attempts");
+        let group = group_of(
+            &https_page(),
+            "url,remote_ip,started_at,time_total,tls,tls.san,chain,attempts",
+        );
         let expected = "Int(17) https://a.example/p/17 a.example ok Ip(203.0.113.217) Int(1) \
             Moment(1795255200123456) Real(0.151) 1.3 Moment(1800000000000000) \
             [\"a.example\",\"*.a.example\"] \

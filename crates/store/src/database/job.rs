@@ -83,7 +83,8 @@ impl JobKind {
 }
 
 impl JobColumns {
-    /// The place of a column, which is added if it is new; `None` where there are too many.
+    /// The place of a column, which is added if it is new; `None` where there are too many, or the
+    /// name holds a NUL, which PostgreSQL cannot keep.
     pub(crate) fn place(
         &mut self,
         origin: Origin,
@@ -98,7 +99,7 @@ impl JobColumns {
             true => Some(next),
             false => self.list.iter().position(is_it),
         };
-        if found.is_none() && self.list.len() < COLUMNS_MAX {
+        if found.is_none() && self.list.len() < COLUMNS_MAX && !name.contains('\0') {
             self.list.push(JobColumn { origin, name: Arc::clone(name), kind, column: None });
             self.last = self.list.len() - 1;
             return Some(self.last);

@@ -190,7 +190,7 @@ pub(super) async fn extend_job(
                 &table,
                 &column.column,
                 &column.origin.as_str(),
-                &column.name.replace('\0', "\u{fffd}"),
+                &&*column.name,
                 &column.kind.as_str(),
             ],
         )

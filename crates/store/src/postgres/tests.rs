@@ -1,1 +1,1 @@
-//! placeholder
+//! Faults that only the inside can bring about.
