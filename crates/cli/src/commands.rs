@@ -2,7 +2,7 @@
 
 mod check;
 mod compare;
-mod config_show;
+pub(crate) mod config_show;
 mod demo;
 mod docs;
 mod fetch;

@@ -20,6 +20,7 @@ use gather::store::OutputSpec;
 pub(crate) use output::View;
 
 use crate::args::LogFormat;
+use crate::commands::config_show;
 use crate::error::CliError;
 use crate::reference;
 use crate::report_file::ReportSettings;
@@ -45,6 +46,10 @@ pub(crate) struct RunSettings {
     pub(crate) report: Option<ReportSettings>,
     /// How many failures still exit 0.
     pub(crate) allow_failures: Option<CountOrShare>,
+    /// The job it is a run of.
+    pub(crate) job: Option<String>,
+    /// The settings that were given, as JSON without secrets.
+    pub(crate) given: Option<String>,
     /// What is said.
     pub(crate) talk: TalkSettings,
 }
@@ -107,6 +112,8 @@ impl RunSettings {
             bodies: None,
             report: None,
             allow_failures: None,
+            job: None,
+            given: None,
             talk,
         }
     }
@@ -133,6 +140,8 @@ impl RunSettings {
             bodies: args.output.bodies.clone(),
             report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
             allow_failures: args.failing.allow_failures,
+            job: settings.job.clone(),
+            given: Some(config_show::as_json(settings)),
             talk: talk(settings),
         })
     }

@@ -133,6 +133,8 @@ fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOption
         }),
         on_note: Some(Box::new(move |note| noting.warn(&format!("note: {note}")))),
         descriptors: Descriptors::Raise,
+        job: settings.job.as_deref().map(Box::from),
+        settings: settings.given.as_deref().map(Box::from),
         ..RunOptions::default()
     }
 }
@@ -221,7 +223,10 @@ fn not_started(error: &RunError) -> CliError {
                 let message = format!("{} exists and is not empty", place.display());
                 CliError::usage(message, "replace it with --overwrite, or name another")
             }
-            SinkErrorKind::DiskFull | SinkErrorKind::Io => not_ended(error),
+            SinkErrorKind::DiskFull
+            | SinkErrorKind::Io
+            | SinkErrorKind::Locked
+            | SinkErrorKind::Unreachable => not_ended(error),
             _ => CliError::of_library(crate::error::EXIT_USAGE, error),
         },
         RunError::Client(_) => CliError::of_library(crate::error::EXIT_USAGE, error),

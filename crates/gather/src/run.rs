@@ -77,6 +77,10 @@ pub struct RunOptions {
     pub descriptors: Descriptors,
     /// Event loops; chosen by concurrency and processors if `None`.
     pub shards: Option<NonZeroUsize>,
+    /// The job it is a run of: databases name a table after it.
+    pub job: Option<Box<str>>,
+    /// The settings as a JSON object without secrets: databases keep them with the run.
+    pub settings: Option<Box<str>>,
 }
 
 /// A run that has started. Dropping it stops it at once.
@@ -132,7 +136,7 @@ impl Run {
         let credentials = Credentials::of(&client);
         let bodies =
             bodies.map(|dir| BodyStore::open(&dir)).transpose().map_err(RunError::Output)?;
-        let outlets = open_outlets(outputs)?;
+        let outlets = open_outlets(outputs, options.job, options.settings)?;
         let (stop, asked) = (Stop::default(), config.concurrency);
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
         let shared = Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards);
@@ -263,8 +267,13 @@ fn tls_configs(client: &ClientOptions) -> Result<Arc<TlsConfigs>, RunError> {
         .map_err(|error| RunError::Client(ClientError::Net(error)))
 }
 
-fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {
+fn open_outlets(
+    outputs: Vec<Output>,
+    job: Option<Box<str>>,
+    settings: Option<Box<str>>,
+) -> Result<Vec<Outlet>, RunError> {
     let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
+    let info = RunInfo { job, settings, ..info };
     let (specs, views): (Vec<_>, Vec<_>) =
         outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
     let sinks = gather_store::open_all(&specs, &info).map_err(RunError::Output)?;

@@ -246,6 +246,7 @@ impl State {
             &[&records, &ok, &failed, &skipped, &self.run],
         )
         .await?;
+        schema::finish(&tx).await?;
         tx.commit().await?;
         Ok(counts)
     }

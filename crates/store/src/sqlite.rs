@@ -303,6 +303,7 @@ impl State {
         }
         let now = "UPDATE run SET finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = ?";
         connection.execute(now, [self.run])?;
+        schema::finish(connection)?;
         // Statistics for the planner where they are worth it; takes milliseconds.
         connection.execute_batch("PRAGMA analysis_limit = 400; PRAGMA optimize")
     }

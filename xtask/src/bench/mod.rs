@@ -6,6 +6,7 @@ mod nginx;
 mod politeness;
 mod report;
 mod seeds;
+mod sinks;
 mod testkit;
 
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ enum Suite {
     Seeds,
     /// 429 storms, head of line, dead hosts.
     Politeness,
+    /// Records a second into each output, and what outputs cost a run.
+    Sinks,
 }
 
 /// The order of a list with good and bad hosts.
@@ -120,6 +123,7 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
     let (name, cases) = match bench.args.suite {
         Suite::Seeds => ("seeds", seeds::CASES),
         Suite::Politeness => ("politeness", politeness::CASES),
+        Suite::Sinks => ("sinks", sinks::CASES),
     };
     let report = bench.measure(name, cases)?;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

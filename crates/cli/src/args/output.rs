@@ -8,10 +8,11 @@ use clap::{Args, ValueEnum};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)
+    /// Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today
+    /// (repeatable)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Vec<String>,
-    /// jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]
+    /// jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]
     #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub(crate) format: Option<FormatArg>,
     /// Begin CSV with a byte order mark, for spreadsheets
@@ -26,7 +27,7 @@ pub(crate) struct OutputArgs {
     /// Members of a record: a list, or more than the usual with +body,+headers,+sha256
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     pub(crate) fields: Option<String>,
-    /// Replace outputs that exist
+    /// Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them
     #[arg(long)]
     pub(crate) overwrite: bool,
 }

@@ -13,6 +13,7 @@ use gather::store::{
 };
 
 use crate::args::FormatArg;
+use crate::commands::config_show;
 use crate::error::CliError;
 use crate::settings::Settings;
 use crate::usage;
@@ -55,6 +56,7 @@ pub(super) fn outputs(settings: &Settings) -> Result<Vec<OutputSpec>, CliError> 
     for name in names {
         let target = target(name)?;
         if outputs.iter().any(|other| other.target == target) {
+            let name = config_show::redacted("output", name);
             let message = format!("--output {name} is given twice");
             return Err(CliError::usage(message, "two outputs need two names"));
         }
@@ -143,14 +145,16 @@ fn target(name: &str) -> Result<OutputTarget, CliError> {
 fn format(settings: &Settings, name: &str, target: &OutputTarget) -> Result<Format, CliError> {
     let args = &settings.args.output;
     let format = match (args.format, target) {
+        // The URL of a database says what is written there, whatever the files are.
+        (_, OutputTarget::Postgres(_)) => FormatArg::Postgres,
         (Some(format), _) => format,
         (None, OutputTarget::File(path)) => by_extension(name, path)?,
         (None, OutputTarget::Stdout) if args.template.is_some() => FormatArg::Text,
         (None, OutputTarget::Stdout) if args.fields.is_some() => FormatArg::Jsonl,
         (None, OutputTarget::Stdout) if std::io::stdout().is_terminal() => FormatArg::Text,
         (None, OutputTarget::Stdout) => FormatArg::Jsonl,
-        (None, OutputTarget::Postgres(_)) => FormatArg::Postgres,
     };
+    refuse_misplaced(format, name, target)?;
     Ok(match format {
         FormatArg::Jsonl => Format::Jsonl,
         FormatArg::Sqlite => Format::Sqlite,
@@ -165,6 +169,21 @@ fn format(settings: &Settings, name: &str, target: &OutputTarget) -> Result<Form
             }
         }),
     })
+}
+
+/// Formats that cannot be written to this target.
+fn refuse_misplaced(format: FormatArg, name: &str, target: &OutputTarget) -> Result<(), CliError> {
+    match (format, target) {
+        (FormatArg::Postgres, OutputTarget::File(_) | OutputTarget::Stdout) => {
+            let message = format!("--output {name}: --format postgres needs a server");
+            Err(CliError::usage(message, "write -o postgres://user@host/database"))
+        }
+        (FormatArg::Sqlite, OutputTarget::Stdout) => {
+            let message = "--format sqlite: a database cannot be written to standard output";
+            Err(CliError::usage(message, "name a file: -o results.db"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn by_extension(name: &str, path: &Path) -> Result<FormatArg, CliError> {
@@ -185,7 +204,7 @@ fn by_extension(name: &str, path: &Path) -> Result<FormatArg, CliError> {
         _ if path.starts_with("/dev") => Ok(FormatArg::Jsonl),
         _ => Err(CliError::usage(
             format!("--output {name}: the name does not say the format"),
-            "end it in .jsonl or .csv, or add --format jsonl",
+            "end it in .jsonl, .csv or .db, or add --format jsonl",
         )),
     }
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod bench;
 mod check;
 mod config;
+mod databases;
 mod docs;
 mod fetch;
 mod report;

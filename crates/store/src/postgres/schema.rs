@@ -3,8 +3,8 @@
 use tokio_postgres::{Client, Transaction};
 
 use crate::database::{
-    Counts, Dialect, JobColumns, NAMES, SCHEMA_VERSION, VIEWS, add_column, job_table, quoted,
-    table_name, tables,
+    Counts, Dialect, JobColumns, NAMES, SCHEMA_VERSION, VIEWS, add_column, job_table, late_indexes,
+    quoted, table_name, tables,
 };
 use crate::error::SinkErrorKind;
 use crate::postgres::fault::Fault;
@@ -89,6 +89,21 @@ pub(super) async fn create(tx: &Transaction<'_>) -> Result<(), Fault> {
         Some(version) if version <= SCHEMA_VERSION => Ok(()),
         _ => Err(Fault::lasting(SinkErrorKind::Newer, "")),
     }
+}
+
+/// Makes the indexes that only a finished run has need of.
+pub(super) async fn finish(tx: &Transaction<'_>) -> Result<(), Fault> {
+    let there = relations(tx).await?;
+    if there.iter().any(|name| name == "record_url")
+        && there.iter().any(|name| name == "record_host")
+    {
+        return Ok(());
+    }
+    lock(tx).await?;
+    for statement in late_indexes(&DIALECT) {
+        tx.batch_execute(&statement).await?;
+    }
+    Ok(())
 }
 
 /// The names of all tables, views and indexes of the schema.

@@ -33,6 +33,8 @@ pub(crate) fn prepare(connection: &Connection, durability: Durability) -> rusqli
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // Pages, 32 MB: at 4 MB a bulk of records waits for the disk twice as often.
+    connection.pragma_update(None, "wal_autocheckpoint", 8_000)?;
     // Kibibytes, negated.
     connection.pragma_update(None, "cache_size", -16_384)
 }

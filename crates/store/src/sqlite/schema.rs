@@ -6,8 +6,8 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::database::{
-    Counts, Dialect, JobColumns, NAMES, SCHEMA_VERSION, VIEWS, add_column, job_table, quoted,
-    table_name, tables,
+    Counts, Dialect, JobColumns, NAMES, SCHEMA_VERSION, VIEWS, add_column, job_table, late_indexes,
+    quoted, table_name, tables,
 };
 use crate::error::{SinkError, SinkErrorKind};
 use crate::json;
@@ -96,6 +96,11 @@ pub(super) fn create(tx: &Transaction<'_>) -> rusqlite::Result<()> {
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     Ok(())
+}
+
+/// Makes the indexes that only a finished run has need of.
+pub(super) fn finish(connection: &Connection) -> rusqlite::Result<()> {
+    late_indexes(&DIALECT).iter().try_for_each(|statement| connection.execute_batch(statement))
 }
 
 /// Removes everything of ours, and nothing else.
