@@ -98,8 +98,13 @@ impl Postgres {
         let runtime = runtime.map_err(|error| wrong(SinkErrorKind::Io, error.to_string()))?;
         let opened = runtime.block_on(async {
             let mut session = Session::open(&target, &tls, spec.durability).await?;
-            let state = State::begin(&mut session, spec, run).await?;
-            Ok::<_, Fault>((session, state))
+            match State::begin(&mut session, spec, run).await {
+                Ok(state) => Ok((session, state)),
+                Err(fault) => {
+                    session.close().await;
+                    Err(fault)
+                }
+            }
         });
         let runtime = Reactor(Some(runtime));
         let (session, state) = opened.map_err(|fault| said(url, &fault, None))?;
