@@ -143,11 +143,13 @@ pub(crate) fn late_indexes(dialect: &Dialect) -> [String; 2] {
 pub(crate) const VIEWS: [(&str, &str); 4] = [
     (
         "latest",
-        // The newest record of each URL.
-        "SELECT * FROM record\n\
-         WHERE NOT EXISTS (\n  \
-           SELECT 1 FROM record AS later\n  \
-           WHERE later.url = record.url AND (later.run, later.n) > (record.run, record.n)\n)",
+        // The newest record of each URL. One pass over keys, with or without an index.
+        "SELECT record.* FROM (\n  \
+           SELECT url, run, n, row_number() OVER (PARTITION BY url ORDER BY run DESC, n DESC) AS age\n  \
+           FROM record\n\
+         ) AS aged JOIN record\n  \
+           ON record.url = aged.url AND record.run = aged.run AND record.n = aged.n\n\
+         WHERE aged.age = 1",
     ),
     (
         "failure",

@@ -30,7 +30,7 @@ const DIALECT: Dialect = Dialect {
     blob: "BLOB",
     serial: "INTEGER PRIMARY KEY",
     clustered: " WITHOUT ROWID",
-    url_index: "(url)",
+    url_index: "(url, run DESC, n DESC)",
 };
 
 /// "gath", for `file` and for whoever looks at the header.
