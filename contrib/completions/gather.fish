@@ -83,8 +83,8 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l allow-failures -
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand fetch" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand fetch" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -115,7 +115,7 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l http2 -d 'HTTP/2
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand fetch" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l no-progress -d 'No live progress on a terminal'
@@ -252,8 +252,8 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l allow-failures -d 
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand run" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand run" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand run" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -284,7 +284,7 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l http2 -d 'HTTP/2 o
 complete -c gather -n "__fish_gather_using_subcommand run" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand run" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand run" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand run" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand run" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand run" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand run" -l no-progress -d 'No live progress on a terminal'
@@ -336,8 +336,8 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l allow-failures -d
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand plan" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand plan" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -368,7 +368,7 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l http2 -d 'HTTP/2 
 complete -c gather -n "__fish_gather_using_subcommand plan" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand plan" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l no-progress -d 'No live progress on a terminal'
@@ -420,8 +420,8 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l allow-failures
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand compare" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand compare" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -452,7 +452,7 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l http2 -d 'HTTP
 complete -c gather -n "__fish_gather_using_subcommand compare" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand compare" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l no-progress -d 'No live progress on a terminal'
@@ -517,8 +517,8 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'jsonl, csv, text, sqlite [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
@@ -549,7 +549,7 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l no-progress -d 'No live progress on a terminal'

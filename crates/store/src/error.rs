@@ -100,6 +100,7 @@ impl SinkError {
     }
 
     /// The same with what is known beside the kind.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn because(mut self, why: impl Into<String>) -> Self {
         self.source = Some(io::Error::other(why.into()));
         self

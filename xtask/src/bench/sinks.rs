@@ -72,7 +72,7 @@ fn bulk(bench: &mut Bench) -> Result<Vec<Sample>> {
         let line = repo::output(command.env("TMPDIR", bench.folder.path()))?;
         let Measured { sink, records, seconds, bytes } = serde_json::from_str(&line)?;
         let us = seconds * 1e6 / records as f64;
-        let sample = Sample::new(format!("{sink}, a record"), "us", us);
+        let sample = Sample::new(format!("{sink}, time of a record"), "us", us);
         samples.push(match bulk.least {
             Some(least) => sample.at_most(1e6 / least),
             None => sample,
