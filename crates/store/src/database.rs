@@ -13,8 +13,8 @@ pub(crate) use columns::Plan;
 pub(crate) use group::{Cell, Counts, Group};
 pub(crate) use job::{JobColumns, table_name};
 pub(crate) use sql::{
-    Dialect, NAMES, SCHEMA_VERSION, VIEWS, add_column, job_table, late_indexes, quoted, tables,
-    upsert,
+    Dialect, NAMES, SCHEMA_VERSION, VIEWS, add_column, job_table, late_indexes, missing_columns,
+    quoted, tables, upsert,
 };
 #[cfg(feature = "postgres")]
 pub(crate) use {columns::Kind, group::Body, job::JobKind};

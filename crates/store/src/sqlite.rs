@@ -178,8 +178,9 @@ impl State {
             schema::remove(&tx)?;
             found = schema::Found::Free;
         }
-        if found == schema::Found::Free {
-            schema::create(&tx)?;
+        match found {
+            schema::Found::Free => schema::create(&tx)?,
+            _ => schema::update(&tx)?,
         }
         let (mut origin, mut counts) = (RunOrigin::New, Counts::default());
         if let Existing::Resume(position) = spec.existing {

@@ -62,6 +62,8 @@ pub(crate) static COLUMNS: &[Column] = &[
     column("final_url", Field::FinalUrl, Kind::Text, "where the answer came from"),
     column("method", Field::Method, Kind::Text, ""),
     column("outcome", Field::Outcome, Kind::Text, "ok, failed, skipped"),
+    column("health", Field::Health, Kind::Text, "of a check: up, degraded, limited, unknown, down"),
+    column("health_reason", Field::HealthReason, Kind::Text, ""),
     column("status_code", Field::StatusCode, Kind::Int, ""),
     column("http_version", Field::HttpVersion, Kind::Text, ""),
     column("remote_ip", Field::RemoteIp, Kind::Ip, "the address dialled"),

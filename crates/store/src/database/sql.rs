@@ -127,6 +127,19 @@ pub(crate) fn tables(dialect: &Dialect) -> Vec<String> {
 
 const TAKES_ALL: &str = "a string takes everything";
 
+/// The statements that add what a `record` of an earlier version lacks. `there` are the columns it
+/// has.
+pub(crate) fn missing_columns(dialect: &Dialect, there: &[String]) -> Vec<String> {
+    COLUMNS
+        .iter()
+        .filter(|column| !there.iter().any(|name| name == column.name))
+        .map(|column| {
+            let kind = dialect.kind(column.kind);
+            format!("ALTER TABLE record ADD COLUMN {} {kind}", column.name)
+        })
+        .collect()
+}
+
 /// The statements that make the indexes a run does without until its end, where they are missing.
 ///
 /// URLs come in any order, so each of a group would change another page of an index: 300,000 records

@@ -4,7 +4,7 @@ use tokio_postgres::{Client, Transaction};
 
 use crate::database::{
     Counts, Dialect, JobColumns, NAMES, SCHEMA_VERSION, VIEWS, add_column, job_table, late_indexes,
-    quoted, table_name, tables,
+    missing_columns, quoted, table_name, tables,
 };
 use crate::error::SinkErrorKind;
 use crate::postgres::fault::Fault;
@@ -74,10 +74,7 @@ pub(super) async fn create(tx: &Transaction<'_>) -> Result<(), Fault> {
         for statement in tables(&DIALECT) {
             tx.batch_execute(&statement).await?;
         }
-        for (name, select) in VIEWS {
-            tx.batch_execute(&format!("CREATE VIEW {name} AS {select}")).await?;
-        }
-        return Ok(());
+        return create_views(tx).await;
     };
     let find = "SELECT 1 FROM pg_attribute
                 WHERE attrelid = to_regclass('gather') AND attname = 'schema_version'";
@@ -86,9 +83,36 @@ pub(super) async fn create(tx: &Transaction<'_>) -> Result<(), Fault> {
     }
     let version = tx.query_opt("SELECT schema_version FROM gather", &[]).await?;
     match version.map(|row| row.get::<_, i64>(0)) {
-        Some(version) if version <= SCHEMA_VERSION => Ok(()),
+        Some(version) if version <= SCHEMA_VERSION => update(tx).await,
         _ => Err(Fault::lasting(SinkErrorKind::Newer, "")),
     }
+}
+
+/// Adds the columns that an earlier version did not know.
+async fn update(tx: &Transaction<'_>) -> Result<(), Fault> {
+    let missing = missing_columns(&DIALECT, &columns(tx, "record").await?);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for statement in missing {
+        tx.batch_execute(&statement).await?;
+    }
+    create_views(tx).await
+}
+
+/// Makes the views, or has them know new columns.
+async fn create_views(tx: &Transaction<'_>) -> Result<(), Fault> {
+    for (name, select) in VIEWS {
+        tx.batch_execute(&format!("CREATE OR REPLACE VIEW {name} AS {select}")).await?;
+    }
+    Ok(())
+}
+
+/// The columns of a table.
+async fn columns(tx: &Transaction<'_>, table: &str) -> Result<Vec<String>, Fault> {
+    let list = "SELECT attname::text FROM pg_attribute
+                WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped";
+    Ok(tx.query(list, &[&table]).await?.iter().map(|row| row.get(0)).collect())
 }
 
 /// Makes the indexes that only a finished run has need of.
@@ -193,10 +217,8 @@ pub(super) async fn extend_job(
             table
         }
     };
-    let list = "SELECT attname::text FROM pg_attribute
-                WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped";
-    let taken = tx.query(list, &[&table]).await?;
-    for column in columns.name_new(taken.iter().map(|row| row.get(0))) {
+    let taken = self::columns(tx, &table).await?;
+    for column in columns.name_new(taken) {
         tx.batch_execute(&add_column(&DIALECT, &table, &column)).await?;
         tx.execute(
             "INSERT INTO job_column (table_name, column_name, origin, name, type)

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::database::{
     Counts, Dialect, JobColumns, NAMES, SCHEMA_VERSION, VIEWS, add_column, job_table, late_indexes,
-    quoted, table_name, tables,
+    missing_columns, quoted, table_name, tables,
 };
 use crate::error::{SinkError, SinkErrorKind};
 use crate::json;
@@ -96,6 +96,12 @@ pub(super) fn create(tx: &Transaction<'_>) -> rusqlite::Result<()> {
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     Ok(())
+}
+
+/// Adds the columns that an earlier version did not know.
+pub(super) fn update(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let there = names(tx, "SELECT name FROM pragma_table_info('record')", &[])?;
+    missing_columns(&DIALECT, &there).iter().try_for_each(|statement| tx.execute_batch(statement))
 }
 
 /// Makes the indexes that only a finished run has need of.

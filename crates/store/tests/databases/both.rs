@@ -8,6 +8,7 @@ use crate::records::{Database, decimal, failed, page, run, text, with_fields, wi
 /// All of them, one behind the other, each with runs of its own.
 pub(crate) fn all(database: &dyn Database) {
     runs_are_added_and_views_answer(database);
+    a_database_of_an_earlier_version_learns_new_columns(database);
     a_run_goes_on_after_a_crash(database);
     jobs_have_typed_tables(database);
     names_of_jobs_do_not_clash(database);
@@ -89,6 +90,19 @@ fn runs_are_added_and_views_answer(database: &dyn Database) {
             ),
         ],
     );
+}
+
+/// An earlier version is one that lacked a column.
+fn a_database_of_an_earlier_version_learns_new_columns(database: &dyn Database) {
+    database.ask("DROP VIEW latest");
+    database.ask("ALTER TABLE record DROP COLUMN preview");
+    database.ask("CREATE VIEW latest AS SELECT record.* FROM record");
+    let mut record = page(0, "http://learns.example/", 1);
+    record.body = Some("seen".into());
+    database.write_members("+preview", &run(60, None), &[record]);
+    let of_view = "SELECT preview FROM latest WHERE url = 'http://learns.example/'";
+    let of_table = "SELECT preview FROM record WHERE run = {run}";
+    check(database, 60, &[(of_view, "seen"), (of_table, "seen")]);
 }
 
 fn a_run_goes_on_after_a_crash(database: &dyn Database) {
