@@ -59,7 +59,8 @@ fn only(kind: Option<&str>) -> Pick {
 
 #[test]
 fn records_are_chosen_sorted_and_limited() {
-    let codes = |list: &[u16]| Some(StatusSet::new(list.iter().map(|code| *code..=*code).collect()));
+    let codes =
+        |list: &[u16]| Some(StatusSet::new(list.iter().map(|code| *code..=*code).collect()));
     let regex = |text: &str| Some(regex::Regex::new(text).unwrap());
     let all = Pick::default;
     let cases = [

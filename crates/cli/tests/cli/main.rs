@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod config;
 mod docs;
+mod export;
 mod fetch;
 mod report;
 mod usage;

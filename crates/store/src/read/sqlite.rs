@@ -82,8 +82,7 @@ impl SqliteRows {
             "SELECT *{body} FROM record WHERE run = ? AND (? IS NULL OR n > ?) ORDER BY n LIMIT ?"
         );
         let mut records = self.connection.prepare_cached(&select)?;
-        let names: Vec<String> =
-            records.column_names().map(member_of).collect();
+        let names: Vec<String> = records.column_names().map(member_of).collect();
         let mut drafts: Vec<(i64, Result<Draft, Wrong>)> = Vec::new();
         let mut rows = records.query(params![self.id, self.after, self.after, PAGE_RECORDS])?;
         while let Some(row) = rows.next()? {

@@ -1,3 +1,5 @@
+//! Kills, parts, builds that fail: what is left, and that it goes on.
+
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +9,8 @@ use gather_core::Outcome;
 use super::*;
 use crate::error::SinkErrorKind;
 use crate::fields::Fields;
-use crate::sink::Durability;
+use crate::sink::{Durability, Format};
+use crate::spool::discard;
 
 const PART_RECORDS: u64 = 10;
 
