@@ -132,10 +132,8 @@ impl Run {
         // An option that no request can be made with is told before anything is opened.
         Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
         let credentials = Credentials::of(&client);
-        let bodies =
-            bodies.map(|dir| BodyStore::open(&dir)).transpose().map_err(RunError::Output)?;
-        let specs: Vec<_> = outputs.iter().map(|output| output.spec.clone()).collect();
-        let outlets = open_outlets(outputs)?;
+        let bodies = open_bodies(bodies)?;
+        let (outlets, outputs) = open_outlets(outputs)?;
         let (stop, asked) = (Stop::default(), config.concurrency);
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
         let shared = Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards);
@@ -180,7 +178,7 @@ impl Run {
             shards,
             writer: Some(writer),
             _inboxes: inboxes,
-            outputs: specs,
+            outputs,
             asked: asked.get(),
         })
     }
@@ -277,12 +275,18 @@ fn tls_configs(client: &ClientOptions) -> Result<Arc<TlsConfigs>, RunError> {
         .map_err(|error| RunError::Client(ClientError::Net(error)))
 }
 
-fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {
+fn open_bodies(dir: Option<PathBuf>) -> Result<Option<BodyStore>, RunError> {
+    dir.map(|dir| BodyStore::open(&dir)).transpose().map_err(RunError::Output)
+}
+
+/// The open outputs, and what was asked for.
+fn open_outlets(outputs: Vec<Output>) -> Result<(Vec<Outlet>, Vec<OutputSpec>), RunError> {
     let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
     let (specs, views): (Vec<_>, Vec<_>) =
         outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
     let sinks = gather_store::open_all(&specs, &info).map_err(RunError::Output)?;
-    Ok(sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view }).collect())
+    let outlets = sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view });
+    Ok((outlets.collect(), specs))
 }
 
 fn start_writer(writer: Writer) -> Result<(mpsc::Sender<Batch>, WriterThread), RunError> {
