@@ -128,7 +128,7 @@ pub fn export(mut options: ExportOptions) -> Result<Exported, ExportError> {
         on_broken: options.on_broken.take(),
         done: Exported::default(),
     };
-    let asks = options.outputs.iter().any(|output| needs_survey(output));
+    let asks = options.outputs.iter().any(needs_survey);
     let from_stdin = options.inputs.iter().any(|input| input.place == ResultPlace::Stdin);
     let mut records = Inputs::open(&options.inputs)?;
     let run = records.run().unwrap_or_else(|| RunInfo::new(clock::unix_us(), fastrand::u64(..)));

@@ -43,6 +43,7 @@ impl Bed {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "no event loop runs here")]
     fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }

@@ -252,12 +252,17 @@ pub fn open(spec: &OutputSpec, run: &RunInfo) -> Result<Box<dyn Sink>, SinkError
         Format::Parquet => return crate::parquet::open(spec, run),
         #[cfg(feature = "xlsx")]
         Format::Xlsx => return crate::xlsx::open(spec, run),
-        #[cfg(not(all(feature = "parquet", feature = "xlsx")))]
-        Format::Parquet | Format::Xlsx => {
-            return Err(SinkError::of_target(SinkErrorKind::NotBuilt, &spec.target));
-        }
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => return Err(not_built(spec)),
+        #[cfg(not(feature = "xlsx"))]
+        Format::Xlsx => return Err(not_built(spec)),
         Format::Warc(compression) => return warc::open(spec, run, *compression),
     })
+}
+
+#[cfg(not(all(feature = "parquet", feature = "xlsx")))]
+fn not_built(spec: &OutputSpec) -> SinkError {
+    SinkError::of_target(SinkErrorKind::NotBuilt, &spec.target)
 }
 
 /// Opens all outputs of a run, or none: nothing is overwritten where another is refused.

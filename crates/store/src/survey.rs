@@ -44,6 +44,7 @@ pub(crate) enum Kind {
 }
 
 /// A column to be made.
+#[cfg(any(feature = "parquet", feature = "xlsx"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) field: Field,
@@ -72,6 +73,7 @@ impl Survey {
         }
     }
 
+    #[cfg(any(feature = "parquet", feature = "xlsx"))]
     /// The columns of these members: with one for each extracted field beside `fields`.
     pub(crate) fn columns(&self, fields: &Fields) -> Vec<Column> {
         let list = match fields.is_held() {
@@ -133,6 +135,7 @@ impl Names {
         }
     }
 
+    #[cfg(any(feature = "parquet", feature = "xlsx"))]
     fn kind(&self, name: &str) -> Kind {
         self.0.iter().find(|(known, _)| **known == *name).map_or(Kind::Null, |(_, kind)| *kind)
     }

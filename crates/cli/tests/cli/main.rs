@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod databases;
 mod docs;
+mod export;
 mod fetch;
 mod report;
 mod resume;

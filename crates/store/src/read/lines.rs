@@ -55,6 +55,7 @@ impl JsonLines {
     ///
     /// # Errors
     /// As [`of_spool`](Self::of_spool).
+    #[cfg(any(feature = "parquet", feature = "xlsx"))]
     pub(crate) fn of_own_spool(path: &Path) -> Result<Self, ReadError> {
         Ok(Self { path: None, ..Self::of_spool(path)? })
     }

@@ -1,7 +1,6 @@
 //! Results read back: from every form, into every form, and what is said of rows that are none.
 
 mod broken;
-mod memory;
 mod python;
 mod random;
 mod records;

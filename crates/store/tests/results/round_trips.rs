@@ -99,6 +99,26 @@ fn a_gzipped_result_is_read_by_any_name() {
     }
 }
 
+/// As long as a run writes, its records so far are read under the name of what will be built.
+#[test]
+fn a_result_that_is_being_built_is_read_of_its_spool() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = read_all(&file(dir.path(), "original.jsonl", LINES)).0;
+    for (name, format) in [("a.parquet", Format::Parquet), ("a.xlsx", Format::Xlsx)] {
+        let path = dir.path().join(name);
+        let spec = spec(&path, format, Fields::held());
+        let mut sink = gather_store::open(&spec, &crate::records::run()).unwrap();
+        records[..2].iter().for_each(|record| sink.write(record).unwrap());
+        sink.commit().unwrap();
+        assert!(!path.exists());
+        let (so_far, said) = read_all(&path);
+        assert_eq!((so_far.len(), said.len()), (2, 0), "{name}");
+        let back = write_as(dir.path(), name, "jsonl", &so_far);
+        let two: Vec<&str> = LINES.lines().take(2).collect();
+        assert_eq!(fs::read_to_string(back).unwrap().trim_end(), two.join("\n"), "{name}");
+    }
+}
+
 #[test]
 fn a_parquet_file_says_which_run_it_is_of() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What a spool bears: kills, full disks, resumes.
+//! Kills, parts, builds that fail: what is left, and that it goes on.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use gather_core::Outcome;
 use super::*;
 use crate::error::SinkErrorKind;
 use crate::fields::Fields;
-use crate::sink::Durability;
+use crate::sink::{Durability, Format};
+use crate::spool::discard;
 
 const PART_RECORDS: u64 = 10;
 
