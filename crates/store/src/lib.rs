@@ -26,6 +26,7 @@ pub use bodies::{BodyFile, BodyStore, Stored};
 pub use error::{SinkError, SinkErrorKind};
 pub use fields::{Field, Fields, FieldsError};
 pub use jsonl::Encoder;
+pub use output::sync_name;
 pub use sink::{
     CsvBom, DatabaseUrl, Durability, Existing, Format, OutputSpec, OutputTarget, Position, RunInfo,
     Sink, open, open_all,
