@@ -197,6 +197,7 @@ impl Engine {
                 written: Arc::clone(&written),
                 report: Arc::default(),
                 memory: client.memory.clone(),
+                clocks: Vec::new(),
                 neighbours: engine.0.entrance.inboxes().to_vec(),
             };
             let thread = start_shard(parts, client.clone(), Arc::clone(&tls))?;

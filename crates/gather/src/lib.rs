@@ -91,6 +91,7 @@ mod feed;
 mod finish;
 mod fit;
 mod lend;
+mod method;
 mod outbox;
 mod pending;
 mod permits;

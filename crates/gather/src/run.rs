@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
+use gather_core::frontier::HostClock;
 use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, RedactQuery, TlsConfigs};
 use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec, SinkError};
 use tokio::sync::mpsc;
@@ -19,6 +20,7 @@ use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
 use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start};
 use crate::live::Live;
+use crate::method::RunMethod;
 use crate::pending::Pending;
 use crate::platform::Descriptors;
 use crate::report::ShardReport;
@@ -121,7 +123,7 @@ impl Run {
         let (outputs, label) = (std::mem::take(&mut options.outputs), label(&options));
         let begun = match options.journal.take() {
             None => journal::plain(open_source(&options.source)?, outputs, &label)?,
-            Some(kept) => match journal::begin(&kept, &options.source, outputs, &label)? {
+            Some(kept) => match journal::begin(&kept, options.source.clone(), outputs, &label)? {
                 Start::On(begun) => *begun,
                 Start::Finished(account) => return Ok(Self::finished(parts, account)),
             },
@@ -167,9 +169,11 @@ impl Run {
     }
 
     fn go(parts: Parts, begun: Begun, options: RunOptions) -> Result<Self, RunError> {
-        let Begun { source, outlets, keeper, account } = begun;
+        let Begun { source, outlets, keeper, account, hosts, begun } = begun;
         let has_journal = if keeper.is_some() { HasJournal::Yes } else { HasJournal::No };
-        let shared = Arc::new(parts.shared(&Past::of(&account, has_journal)));
+        let past = Past { begun, ..Past::of(&account, has_journal) };
+        let shared = Arc::new(parts.shared(&past));
+        let clocks = journal::clocks(&hosts, &shared.clock);
         let Parts { fit, client, tls, bodies, look_up, cache, specs, asked, .. } = parts;
         let written = Arc::new(Written::new(fit.shards, account));
         let writer = Writer {
@@ -200,6 +204,7 @@ impl Run {
                 written: Arc::clone(&written),
                 report: Arc::clone(&reports[index]),
                 neighbours: inboxes.iter().map(mpsc::Sender::downgrade).collect(),
+                clocks: clocks_of(&clocks, index, fit.shards),
             };
             shards.push(start_shard(parts, client.clone(), Arc::clone(&tls))?);
         }
@@ -421,6 +426,11 @@ fn label(options: &RunOptions) -> Label {
     Label { job: options.job.clone(), settings: options.settings.clone() }
 }
 
+/// Those of the hosts that belong to this shard.
+fn clocks_of(clocks: &[HostClock], shard: usize, shards: usize) -> Vec<HostClock> {
+    clocks.iter().filter(|clock| intake::shard_of(&clock.host, shards) == shard).cloned().collect()
+}
+
 fn open_source(spec: &SourceSpec) -> Result<Box<dyn Source>, RunError> {
     source::open(spec).map_err(RunError::Source)
 }
@@ -452,6 +462,7 @@ pub(crate) fn start_shard(
         .map_err(RunError::Thread)?;
     spawn("gather-shard", move || {
         let _stop = StopOnPanic(parts.run.stop.clone());
+        let method = RunMethod::of(&client);
         let client = match Client::new(client, tls) {
             Ok(client) => client,
             Err(error) => {
@@ -459,7 +470,7 @@ pub(crate) fn start_shard(
                 return Err(error);
             }
         };
-        let shard = Rc::new(Shard::new(parts, client));
+        let shard = Rc::new(Shard::new(parts, client, method));
         LocalSet::new().block_on(&runtime, shard.run());
         Ok(())
     })

@@ -3,10 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use gather_core::frontier::{Finishing, Lease, Signal};
-use gather_core::{Failure, Outcome, Record, Target, Time, classify};
+use gather_core::{
+    Duration, ErrorKind, Failure, Outcome, Record, RecordError, Target, Time, classify,
+};
 
 use crate::asker::Asker;
-use crate::finish;
+use crate::finish::{self, Ending};
 use crate::pending::Pending;
 use crate::redact;
 use crate::shard::Shard;
@@ -116,6 +118,28 @@ impl Shard {
     fn forget(&self, finishing: Finishing<Box<Pending>>) {
         self.frontier.borrow_mut().settle(finishing);
         self.run.count_forgotten();
+    }
+
+    /// The request of this target may have been sent by a run that was then killed, and may not be
+    /// sent again.
+    pub(crate) fn end_interrupted(&self, mut pending: Box<Pending>) {
+        self.feed.took(&mut pending);
+        let message = "it was under way when the run was killed, and may have had its effect";
+        let failure = Failure::new(ErrorKind::Interrupted, message);
+        let outcome = Outcome::Failed(RecordError::new(failure, true));
+        let ending = Ending { attempts: 1, queued: Duration::ZERO };
+        self.outbox.push(finish::untried(pending.target, ending, outcome));
+        self.run.count_finished(Failed::Yes);
+    }
+
+    /// Tells the journal which clocks of hosts have changed.
+    pub(crate) fn tell_clocks(&self) {
+        let Some(notes) = &self.run.notes else { return };
+        let changed = self.frontier.borrow_mut().changed_clocks();
+        if !changed.is_empty() {
+            notes.clocks(changed);
+            self.run.commit_wanted.notify_one();
+        }
     }
 
     /// Settles the targets whose records the writer has committed.

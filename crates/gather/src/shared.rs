@@ -1,15 +1,17 @@
 //! What the shards of one run share: counters and signals, never a target.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use gather_core::Config;
-use gather_core::config::StopRule;
+use gather_core::config::{StopRule, UnsafeMethods};
+use gather_core::{Config, TargetNo};
 use gather_fetch::RedactQuery;
 use tokio::sync::Notify;
 
 use crate::account::Account;
 use crate::clock::Clock;
+use crate::journal::Notes;
 use crate::permits::Permits;
 use crate::rate::RateGate;
 use crate::reroute::Credentials;
@@ -50,6 +52,10 @@ pub(crate) struct Shared {
     /// Whether somebody waits for a commit, and the bell for whoever makes it.
     wants_commit: AtomicBool,
     pub(crate) commit_wanted: Notify,
+    /// What the journal is told beside records; none without a journal.
+    pub(crate) notes: Option<Notes>,
+    /// Inputs of a run that goes on whose request may not be repeated and may have been sent.
+    begun: BTreeSet<u64>,
     /// Inputs that had their records before the run went on.
     done_before: u64,
     /// Targets whose askers stopped waiting.
@@ -84,6 +90,11 @@ impl Shared {
             uncommitted_max,
             wants_commit: AtomicBool::new(false),
             commit_wanted: Notify::new(),
+            notes: (past.journal == HasJournal::Yes).then(Notes::default),
+            begun: match config.retry.unsafe_methods {
+                UnsafeMethods::OnlyUnsent => past.begun.clone(),
+                UnsafeMethods::Repeat => BTreeSet::new(),
+            },
             done_before: past.records,
             hosts: (0..shards).map(|_| AtomicU32::new(0)).collect(),
             inputs: AtomicU64::new(past.records),
@@ -233,6 +244,18 @@ impl Shared {
         awaits
     }
 
+    /// Has the writer commit at once.
+    pub(crate) fn want_commit(&self) {
+        self.wants_commit.store(true, Ordering::SeqCst);
+        self.commit_wanted.notify_one();
+    }
+
+    /// Whether the request of this input may have been sent by a run that was then killed, and may
+    /// not be sent again.
+    pub(crate) fn was_begun(&self, n: TargetNo) -> bool {
+        self.begun.contains(&n.0)
+    }
+
     /// Whether somebody waits for a commit.
     pub(crate) fn wants_commit(&self) -> bool {
         self.wants_commit.load(Ordering::SeqCst)
@@ -260,11 +283,13 @@ impl Shared {
 }
 
 /// What a run that goes on has behind it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Past {
     pub(crate) records: u64,
     pub(crate) failed: u64,
     pub(crate) journal: HasJournal,
+    /// Inputs whose request may not be repeated and may have been sent.
+    pub(crate) begun: BTreeSet<u64>,
 }
 
 /// Whether what a kill loses has to be bounded.
@@ -277,11 +302,13 @@ pub(crate) enum HasJournal {
 impl Past {
     /// A run with these records behind it.
     pub(crate) fn of(account: &Account, journal: HasJournal) -> Self {
-        Self { records: account.records(), failed: account.failed, journal }
+        let (records, failed) = (account.records(), account.failed);
+        Self { records, failed, journal, begun: BTreeSet::new() }
     }
 
     /// A run that begins, and is not gone on with.
-    pub(crate) const NONE: Self = Self { records: 0, failed: 0, journal: HasJournal::No };
+    pub(crate) const NONE: Self =
+        Self { records: 0, failed: 0, journal: HasJournal::No, begun: BTreeSet::new() };
 }
 
 /// Whether a finished target counts as a failure.

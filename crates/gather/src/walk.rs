@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use gather_core::classify::{self, Budget, Context, Step};
+use gather_core::config::UnsafeMethods;
 use gather_core::frontier::{Lease, Signal, Spends};
-use gather_core::{Attempt, End, Outcome, Time};
+use gather_core::{Attempt, End, Outcome, TargetNo, Time};
 use gather_fetch::LocalShortage;
 
 use crate::asker::Asker;
@@ -47,7 +48,13 @@ impl Shard {
         let mut next = Some(first);
         let mut started = self.run.clock.now();
         while let Some(mut lease) = next {
-            if self.begin(&mut lease) == Begun::No {
+            let mut begun = Begun::Yes;
+            if self.must_announce(lease.payload()) {
+                begun = self.announce(lease.payload().target.n).await;
+                started = self.run.clock.now();
+            }
+            if begun == Begun::No || self.begin(&mut lease) == Begun::No {
+                self.take_back(lease.payload());
                 self.stop_lease(lease, started);
             } else {
                 // Watched from outside the lease, which the try borrows.
@@ -68,6 +75,34 @@ impl Shard {
             started = next.as_ref().map_or(Time::ZERO, Lease::leased_at);
         }
         self.seats.leave(seat);
+    }
+
+    /// Whether the journal must know of a request before it is sent: it may not be repeated.
+    fn must_announce(&self, pending: &Pending) -> bool {
+        self.run.notes.is_some()
+            && self.run.config.retry.unsafe_methods == UnsafeMethods::OnlyUnsent
+            && !pending.target.method().is_idempotent()
+    }
+
+    /// Has the journal know of a request before it is sent, together with those of other slots.
+    async fn announce(&self, n: TargetNo) -> Begun {
+        let Some(notes) = &self.run.notes else { return Begun::Yes };
+        let written = notes.begin(n.0);
+        self.run.want_commit();
+        match written.await {
+            Ok(()) => Begun::Yes,
+            // The journal cannot be written, and the run ends.
+            Err(_) => Begun::No,
+        }
+    }
+
+    /// It was not sent, or it was refused: it may be sent again.
+    fn take_back(&self, pending: &Pending) {
+        if self.must_announce(pending)
+            && let Some(notes) = &self.run.notes
+        {
+            notes.over(pending.target.n.0);
+        }
     }
 
     /// Counts a try that begins, unless the run was stopped: no new requests then.
@@ -95,6 +130,7 @@ impl Shard {
         match tried {
             Ok(Ok(attempt)) => self.conclude(lease, attempt, started, now),
             Ok(Err(shortage)) => {
+                self.take_back(lease.payload());
                 self.frontier.borrow_mut().put_back(lease, now);
                 self.bear_shortage(shortage);
             }
@@ -151,6 +187,7 @@ impl Shard {
                 if let End::Failed(failure) = &attempt.end {
                     lease.remember(failure.clone());
                 }
+                self.take_back(lease.payload());
                 let past = lease.payload_mut().past.get_or_insert_default();
                 // The next try has its whole time again.
                 (past.is_between, past.time_left) = (false, None);

@@ -159,8 +159,8 @@ impl Writer {
         let Some(Kept { mut keeper, .. }) = self.journal else { return Ok(()) };
         let account = self.written.account();
         match self.shared.has_finished() {
-            true => keeper.finish(&positions, &account)?,
-            false => keeper.commit(&positions, &account)?,
+            true => keeper.finish(&positions, &account, &self.shared)?,
+            false => keeper.commit(&positions, &account, &self.shared)?,
         }
         Ok(())
     }
@@ -185,30 +185,45 @@ impl Writer {
 
     /// Waits for the next batch, but not longer than what was written may wait.
     fn next(&self, batches: &mut mpsc::Receiver<Batch>, uncommitted: &Uncommitted) -> Turn {
-        let received = match batches.try_recv() {
-            Ok(batch) => return Turn::Write(batch),
-            Err(_) if uncommitted.records == 0 => batches.blocking_recv(),
-            Err(_) => match &self.journal {
-                // Nothing is under way: what was written may as well be seen now.
-                None => return Turn::Commit,
-                Some(Kept { runtime, .. }) => {
-                    let until = tokio::time::Instant::from_std(uncommitted.since + COMMIT_EVERY);
-                    let batch = runtime.block_on(async {
-                        tokio::select! {
-                            biased;
-                            batch = batches.recv() => Some(batch),
-                            () = self.shared.commit_wanted.notified() => None,
-                            () = tokio::time::sleep_until(until) => None,
-                        }
-                    });
-                    match batch {
-                        Some(batch) => batch,
-                        None => return Turn::Commit,
-                    }
+        match (batches.try_recv(), &self.journal) {
+            (Ok(batch), _) => Turn::Write(batch),
+            (Err(_), Some(Kept { runtime, .. })) => {
+                runtime.block_on(self.next_or_due(batches, uncommitted))
+            }
+            // Nothing is under way: what was written may as well be seen now.
+            (Err(_), None) if uncommitted.records > 0 => Turn::Commit,
+            (Err(_), None) => batches.blocking_recv().map_or(Turn::Leave, Turn::Write),
+        }
+    }
+
+    /// The next batch, or a commit: since records have waited long enough, or somebody waits for
+    /// it; for the clocks of hosts it is made soon.
+    async fn next_or_due(
+        &self,
+        batches: &mut mpsc::Receiver<Batch>,
+        uncommitted: &Uncommitted,
+    ) -> Turn {
+        let mut due = (uncommitted.records > 0).then(|| uncommitted.since + COMMIT_EVERY);
+        loop {
+            let is_due = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due.into()).await,
+                    None => std::future::pending().await,
                 }
-            },
-        };
-        received.map_or(Turn::Leave, Turn::Write)
+            };
+            tokio::select! {
+                biased;
+                batch = batches.recv() => return batch.map_or(Turn::Leave, Turn::Write),
+                () = self.shared.commit_wanted.notified() => {
+                    if self.shared.wants_commit() {
+                        return Turn::Commit;
+                    }
+                    let soon = uncommitted.committed_at + COMMIT_EVERY;
+                    due = Some(due.map_or(soon, |due| due.min(soon)));
+                }
+                () = is_due => return Turn::Commit,
+            }
+        }
     }
 
     fn commit_records(&self) -> usize {
@@ -283,6 +298,22 @@ impl Writer {
     /// its reader has closed (`| head`) is no fault: it gets nothing more, and when none is left the
     /// run ends.
     fn commit(&mut self, uncommitted: &mut Uncommitted) -> Result<(), WriteError> {
+        let has_records = uncommitted.records > 0;
+        let positions = match has_records || self.journal.is_none() {
+            true => self.commit_sinks()?,
+            false => Vec::new(),
+        };
+        if let Some(Kept { keeper, .. }) = &mut self.journal
+            && (has_records || keeper.has_notes(&self.shared))
+        {
+            keeper.commit(&positions, &self.written.account(), &self.shared)?;
+        }
+        uncommitted.settle(&self.written);
+        self.shared.count_committed(self.written.committed());
+        Ok(())
+    }
+
+    fn commit_sinks(&mut self) -> Result<Vec<(Box<str>, Position)>, SinkError> {
         // Bodies first: a record that is committed finds its body.
         if let Some(bodies) = &mut self.bodies {
             bodies.commit()?;
@@ -311,19 +342,12 @@ impl Writer {
             self.shared.stop.because(Cause::OutputClosed);
         }
         if let Some(error) = fault {
-            return Err(error.into());
+            return Err(error);
         }
         if let Some(cache) = &mut self.cache {
             cache.commit()?;
         }
-        if let Some(Kept { keeper, .. }) = &mut self.journal
-            && uncommitted.records > 0
-        {
-            keeper.commit(&positions, &self.written.account())?;
-        }
-        uncommitted.settle(&self.written);
-        self.shared.count_committed(self.written.committed());
-        Ok(())
+        Ok(positions)
     }
 }
 
@@ -332,11 +356,13 @@ struct Uncommitted {
     by_shard: Vec<u64>,
     records: usize,
     since: Instant,
+    committed_at: Instant,
 }
 
 impl Uncommitted {
     fn new(shards: usize) -> Self {
-        Self { by_shard: vec![0; shards], records: 0, since: Instant::now() }
+        let now = Instant::now();
+        Self { by_shard: vec![0; shards], records: 0, since: now, committed_at: now }
     }
 
     fn add(&mut self, batch: &Batch) {
@@ -356,5 +382,6 @@ impl Uncommitted {
             committed.fetch_add(std::mem::take(count), Ordering::Release);
         }
         self.records = 0;
+        self.committed_at = Instant::now();
     }
 }

@@ -45,6 +45,7 @@ pub use fields::{Beside, Field, Fields, FieldsError};
 pub use jsonl::Encoder;
 #[cfg(not(feature = "sqlite"))]
 pub use no_cache::{CacheReader, CacheWriter, open_cache};
+pub use output::sync_name;
 pub use sink::{
     CsvBom, DatabaseUrl, Durability, Existing, Format, OutputSpec, OutputTarget, Position, RunInfo,
     Sink, WarcCompression, open, open_all,

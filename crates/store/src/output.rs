@@ -254,8 +254,11 @@ fn open_file(path: &Path, existing: Existing) -> Result<(Box<dyn Device>, Positi
 }
 
 /// Makes a new file's name survive a power cut, like what is written to it.
+///
+/// # Errors
+/// When its directory cannot be synced, although it can be read.
 #[cfg(unix)]
-fn sync_name(path: &Path) -> io::Result<()> {
+pub fn sync_name(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let synced = File::open(parent.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all());
     match synced {
@@ -275,8 +278,11 @@ fn sync_name(path: &Path) -> io::Result<()> {
 }
 
 /// Elsewhere a directory cannot be synced.
+///
+/// # Errors
+/// None.
 #[cfg(not(unix))]
-fn sync_name(_path: &Path) -> io::Result<()> {
+pub fn sync_name(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 

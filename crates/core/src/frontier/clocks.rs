@@ -10,9 +10,6 @@ use crate::time::{Duration, Time};
 
 /// Hosts that are asked less often than this are told of at each request.
 const SLOW: Duration = Duration::from_secs(1);
-/// What was owed is forgotten so long after the last moment of it, as by the run itself.
-const FORGET_AFTER: Duration = Duration::from_secs(120);
-
 /// What politeness owes one host. Moments are the frontier's own, and may lie before its origin:
 /// they are then [`Time::ZERO`].
 #[derive(Clone, Debug, PartialEq)]
@@ -36,10 +33,13 @@ pub struct HostClock {
 }
 
 impl HostClock {
+    /// What was owed is forgotten so long after the last moment of it, as by a run itself.
+    pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
+
     /// Whether nothing of it matters any more.
     pub fn is_stale(&self, now: Time) -> bool {
         let hold_until = self.gate.as_ref().map_or(Time::ZERO, |gate| gate.hold_until);
-        now >= self.next_at.max(self.until).max(hold_until) + FORGET_AFTER
+        now >= self.next_at.max(self.until).max(hold_until) + Self::FORGOTTEN_AFTER
     }
 }
 

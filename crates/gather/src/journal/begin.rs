@@ -1,17 +1,20 @@
 //! How a run begins: anew, or where its journal says that it stopped.
 
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 
 use gather_store::journal::{
-    Change, Done, Journal, JournalError, JournalErrorKind, Memory, Setting,
+    Change, Done, HostRow, Journal, JournalError, JournalErrorKind, Memory,
 };
 use gather_store::{Existing, OutputSpec, OutputTarget, Position, RunInfo};
 
-use super::{JournalOptions, JournalStart, Keeper, sums};
+use super::{JournalOptions, JournalStart, Keeper, spool_of, sums};
 use crate::account::Account;
 use crate::clock;
 use crate::run::{Output, RunError};
-use crate::source::{self, Finished, InputLog, Source, SourceSpec};
+use crate::source::{self, Finished, InputLog, InputPath, Source, SourceError, SourceSpec, Spool};
 use crate::writer::Outlet;
 
 /// What a run begins with, opened.
@@ -21,6 +24,17 @@ pub(crate) struct Begun {
     pub(crate) keeper: Option<Keeper>,
     /// The sums of the records that are there already.
     pub(crate) account: Account,
+    /// What politeness owes to hosts.
+    pub(crate) hosts: Vec<HostRow>,
+    /// Inputs whose request may not be repeated and may have been sent.
+    pub(crate) begun: BTreeSet<u64>,
+}
+
+impl Begun {
+    fn new(source: Box<dyn Source>, outlets: Vec<Outlet>, keeper: Option<Keeper>) -> Self {
+        let (hosts, begun) = (Vec::new(), BTreeSet::new());
+        Self { source, outlets, keeper, account: Account::new(), hosts, begun }
+    }
 }
 
 /// What databases keep of a run beside its records.
@@ -55,13 +69,13 @@ pub(crate) fn plain(
     label: &Label,
 ) -> Result<Begun, RunError> {
     let outlets = open(outputs, &label.on_new())?;
-    Ok(Begun { source, outlets, keeper: None, account: Account::new() })
+    Ok(Begun::new(source, outlets, None))
 }
 
 /// Begins a run with a journal, or goes on with it.
 pub(crate) fn begin(
     options: &JournalOptions,
-    spec: &SourceSpec,
+    spec: SourceSpec,
     outputs: Vec<Output>,
     label: &Label,
 ) -> Result<Start, RunError> {
@@ -76,15 +90,20 @@ pub(crate) fn begin(
 
 fn anew(
     options: &JournalOptions,
-    spec: &SourceSpec,
+    mut spec: SourceSpec,
     outputs: Vec<Output>,
     label: &Label,
 ) -> Result<Start, RunError> {
+    refuse_unfinished(options, &outputs)?;
+    if reads_stdin(&spec) {
+        let path = spool_of(&options.path);
+        let spool = Spool::begin(&path).map_err(|error| no_spool(&path, error))?;
+        spec.spool = Some(approved(spool, &path)?);
+    }
     let log = Arc::<InputLog>::default();
     let finished = Finished::These(Arc::default());
-    let source = source::open_on(spec, Arc::default(), finished, Arc::clone(&log));
+    let source = source::open_on(&spec, Arc::default(), finished, Arc::clone(&log));
     let source = source.map_err(RunError::Source)?;
-    refuse_unfinished(options, &outputs)?;
     let info = label.on_new();
     let names = names(&outputs);
     let outlets = open(outputs, &info)?;
@@ -92,20 +111,23 @@ fn anew(
     let sinks = names.into_iter().map(|name| (name, Position::default())).collect();
     let journal = Journal::create(&options.path, &info, &options.settings, sinks);
     let keeper = Keeper::new(journal.map_err(RunError::Journal)?, log);
-    let begun = Begun { source, outlets, keeper: Some(keeper), account: Account::new() };
-    Ok(Start::On(Box::new(begun)))
+    Ok(Start::On(Box::new(Begun::new(source, outlets, Some(keeper)))))
 }
 
 /// Refuses to begin anew where a run can go on, unless its outputs are to be overwritten.
 fn refuse_unfinished(options: &JournalOptions, outputs: &[Output]) -> Result<(), RunError> {
-    if outputs.iter().all(|output| output.spec.existing == Existing::Overwrite) {
-        return Ok(());
-    }
-    let Some((journal, _)) = Journal::open(&options.path).map_err(RunError::Journal)? else {
-        return Ok(());
+    let overwrites = outputs.iter().all(|output| output.spec.existing == Existing::Overwrite);
+    let journal = match Journal::open(&options.path) {
+        Ok(Some((journal, _))) => journal,
+        Ok(None) => return Ok(()),
+        // Whatever it is, it is replaced; unless somebody is using it.
+        Err(error) if overwrites && !matches!(error.kind, JournalErrorKind::Busy { .. }) => {
+            return Ok(());
+        }
+        Err(error) => return Err(RunError::Journal(error)),
     };
     let done = journal.done().count();
-    if journal.is_finished() || done == 0 {
+    if overwrites || journal.is_finished() || done == 0 {
         return Ok(());
     }
     let kind = JournalErrorKind::Unfinished { done };
@@ -114,7 +136,7 @@ fn refuse_unfinished(options: &JournalOptions, outputs: &[Output]) -> Result<(),
 
 fn go_on(
     options: &JournalOptions,
-    spec: &SourceSpec,
+    mut spec: SourceSpec,
     mut outputs: Vec<Output>,
     label: &Label,
     (mut journal, memory): (Journal, Memory),
@@ -144,21 +166,56 @@ fn go_on(
         }
     }
     let before: Arc<[_]> = memory.blocks.into();
-    source::verify(spec, &before).map_err(RunError::Source)?;
+    if reads_stdin(&spec) {
+        spec.spool = Some(spool_again(&options.path)?);
+    }
+    source::verify(&spec, &before).map_err(RunError::Source)?;
+    let path = spool_of(&options.path);
+    spec.spool = spec.spool.map(|spool| approved(spool, &path)).transpose()?;
     let log = Arc::<InputLog>::default();
     let done: Arc<Done> = Arc::new(journal.done().clone());
-    let source = source::open_on(spec, before, Finished::These(done), Arc::clone(&log));
+    let source = source::open_on(&spec, before, Finished::These(done), Arc::clone(&log));
     let source = source.map_err(RunError::Source)?;
     if !changes.is_empty() {
-        replace_settings(&mut journal, &options.settings)?;
+        journal.replace_settings(&options.settings).map_err(RunError::Journal)?;
     }
     let outlets = open(outputs, &label.on(journal.run().clone()))?;
-    let keeper = Some(Keeper::new(journal, log));
-    Ok(Start::On(Box::new(Begun { source, outlets, keeper, account })))
+    let begun = Begun {
+        account,
+        hosts: memory.hosts,
+        begun: memory.begun,
+        ..Begun::new(source, outlets, Some(Keeper::new(journal, log)))
+    };
+    Ok(Start::On(Box::new(begun)))
 }
 
-fn replace_settings(journal: &mut Journal, now: &[Setting]) -> Result<(), RunError> {
-    journal.replace_settings(now).map_err(RunError::Journal)
+fn reads_stdin(spec: &SourceSpec) -> bool {
+    spec.files.iter().any(|file| file.path == InputPath::Stdin)
+}
+
+/// Standard input as it was, if it was read to its end; else it has to come again.
+fn spool_again(journal: &Path) -> Result<Spool, RunError> {
+    let path = spool_of(journal);
+    let spool = match Spool::whole(&path) {
+        Ok(Some(spool)) => Ok(spool),
+        Ok(None) if std::io::stdin().is_terminal() => {
+            let message = "it was not read to its end before: pipe the same in again";
+            let form = SourceError::Form { file: "-".to_owned(), message: message.to_owned() };
+            return Err(RunError::Source(form));
+        }
+        Ok(None) => Spool::begin(&path),
+        Err(error) => Err(error),
+    };
+    spool.map_err(|error| no_spool(&path, error))
+}
+
+fn approved(spool: Spool, path: &Path) -> Result<Spool, RunError> {
+    spool.approve().map_err(|error| no_spool(path, error))?;
+    Ok(spool)
+}
+
+fn no_spool(path: &Path, error: std::io::Error) -> RunError {
+    RunError::Source(SourceError::Spool { file: path.display().to_string(), error })
 }
 
 fn new_output(name: &str) -> Change {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use gather_store::Position;
-use gather_store::journal::{Block, Commit, Journal, JournalError};
+use gather_store::journal::{Block, Commit, HostRow, Journal, JournalError};
 
-use super::sums;
+use super::{Notes, hosts, spool_of, sums};
 use crate::account::Account;
-use crate::source::InputLog;
+use crate::shared::Shared;
+use crate::source::{self, InputLog};
 
 /// Keeps the journal of a run.
 pub(crate) struct Keeper {
@@ -28,7 +29,13 @@ impl Keeper {
         self.finished.push(n);
     }
 
-    /// All that was written stands durably before these positions.
+    /// Whether anything but records is to be written down.
+    pub(crate) fn has_notes(&self, shared: &Shared) -> bool {
+        shared.notes.as_ref().is_some_and(|notes| !notes.is_empty())
+    }
+
+    /// All that was written stands durably before these positions; where none is given, nothing
+    /// was written.
     ///
     /// # Errors
     /// When the journal cannot be written; the run must end then.
@@ -36,20 +43,9 @@ impl Keeper {
         &mut self,
         positions: &[(Box<str>, Position)],
         account: &Account,
+        shared: &Shared,
     ) -> Result<(), JournalError> {
-        let read_to_end = self.inputs.take(&mut self.blocks);
-        let sums = sums::to_text(account);
-        self.journal.commit(&Commit {
-            finished: &self.finished,
-            positions,
-            blocks: &self.blocks,
-            read_to_end,
-            sums: &sums,
-            ..Commit::default()
-        })?;
-        self.finished.clear();
-        self.blocks.clear();
-        Ok(())
+        self.write(positions, account, shared, |journal, commit| journal.commit(commit))
     }
 
     /// The last commit of a run in which every input has its record.
@@ -57,19 +53,47 @@ impl Keeper {
     /// # Errors
     /// As [`commit`](Self::commit).
     pub(crate) fn finish(
-        mut self,
+        &mut self,
         positions: &[(Box<str>, Position)],
         account: &Account,
+        shared: &Shared,
     ) -> Result<(), JournalError> {
+        self.write(positions, account, shared, |journal, commit| journal.finish(commit))?;
+        // It is only in the way from here on; if it stays, the next run removes it.
+        let _ = source::remove_spool(&spool_of(self.journal.path()));
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        positions: &[(Box<str>, Position)],
+        account: &Account,
+        shared: &Shared,
+        write: impl FnOnce(&mut Journal, &Commit<'_>) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        let noted = shared.notes.as_ref().map(Notes::take).unwrap_or_default();
+        let hosts: Vec<HostRow> =
+            noted.hosts.values().map(|clock| hosts::to_row(clock, &shared.clock)).collect();
+        let begun: Vec<u64> = noted.begun.iter().map(|(n, _)| *n).collect();
         let read_to_end = self.inputs.take(&mut self.blocks);
         let sums = sums::to_text(account);
-        self.journal.finish(&Commit {
+        let commit = Commit {
             finished: &self.finished,
             positions,
             blocks: &self.blocks,
             read_to_end,
             sums: &sums,
-            ..Commit::default()
-        })
+            hosts: &hosts,
+            begun: &begun,
+            over: &noted.over,
+        };
+        write(&mut self.journal, &commit)?;
+        self.finished.clear();
+        self.blocks.clear();
+        for (_, written) in noted.begun {
+            // Whoever has stopped waiting will not send.
+            let _ = written.send(());
+        }
+        Ok(())
     }
 }

@@ -1,15 +1,26 @@
 //! A run that can go on after it was killed: its journal, and what must not change meanwhile.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use gather_store::journal::{Change, JournalError, JournalErrorKind, Setting, SettingValue};
 
 mod begin;
+mod hosts;
 mod keeper;
+mod notes;
 mod sums;
 
 pub(crate) use self::begin::{Begun, Label, Start, begin, plain};
+pub(crate) use self::hosts::clocks;
 pub(crate) use self::keeper::Keeper;
+pub(crate) use self::notes::Notes;
+
+/// Where standard input is kept beside a journal.
+fn spool_of(journal: &Path) -> PathBuf {
+    let mut name = journal.as_os_str().to_owned();
+    name.push(".stdin");
+    name.into()
+}
 
 /// Where a run keeps its journal, and whether it goes on with one.
 #[derive(Clone, Debug)]

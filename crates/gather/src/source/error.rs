@@ -62,6 +62,13 @@ pub enum SourceError {
         /// As many as there were.
         read_before: u64,
     },
+    /// Standard input could not be kept in a file, to be read again after a kill.
+    Spool {
+        /// That file.
+        file: String,
+        /// What the system said.
+        error: io::Error,
+    },
     /// Targets that must wait could not be put on disk or read back.
     Spill(io::Error),
 }
@@ -77,7 +84,7 @@ impl SourceError {
             | Self::Form { .. }
             | Self::Changed { .. }
             | Self::Shorter { .. } => true,
-            Self::Read { .. } | Self::Spill(_) => false,
+            Self::Read { .. } | Self::Spill(_) | Self::Spool { .. } => false,
         }
     }
 
@@ -97,6 +104,9 @@ impl SourceError {
                  with --overwrite"
                     .into(),
             ),
+            Self::Spool { .. } => {
+                Some("free some space, or do without a journal: --no-journal".into())
+            }
             Self::Spill(_) => Some("free some space, or set TMPDIR to a larger disk".into()),
             Self::Read { .. } | Self::Template { .. } | Self::Form { .. } => None,
         }
@@ -128,6 +138,9 @@ impl fmt::Display for SourceError {
                 f,
                 "the input ends after {inputs} targets, and this run had read {read_before}"
             ),
+            Self::Spool { file, error } => {
+                write!(f, "cannot keep standard input in {file}: {error}")
+            }
             Self::Spill(error) => write!(f, "cannot set waiting targets aside on disk: {error}"),
         }
     }
@@ -136,7 +149,10 @@ impl fmt::Display for SourceError {
 impl std::error::Error for SourceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Open { error, .. } | Self::Read { error, .. } | Self::Spill(error) => Some(error),
+            Self::Open { error, .. }
+            | Self::Read { error, .. }
+            | Self::Spool { error, .. }
+            | Self::Spill(error) => Some(error),
             _ => None,
         }
     }

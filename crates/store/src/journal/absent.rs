@@ -63,7 +63,7 @@ impl Journal {
         match self.0 {}
     }
 
-    pub fn finish(self, _commit: &Commit<'_>) -> Result<(), JournalError> {
+    pub fn finish(&mut self, _commit: &Commit<'_>) -> Result<(), JournalError> {
         match self.0 {}
     }
 }

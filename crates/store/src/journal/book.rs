@@ -120,7 +120,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
-    pub fn finish(mut self, commit: &Commit<'_>) -> Result<(), JournalError> {
+    pub fn finish(&mut self, commit: &Commit<'_>) -> Result<(), JournalError> {
         self.commit_as(commit, true)
     }
 

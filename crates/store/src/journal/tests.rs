@@ -57,6 +57,7 @@ fn what_was_committed_is_there_again() {
     let gone = HostRow { host: "http://a:80".into(), state: None };
     journal.commit(&Commit { hosts: &[gone], over: &[20_002], ..Commit::default() }).unwrap();
     journal.finish(&Commit { read_to_end: true, ..Commit::default() }).unwrap();
+    drop(journal);
     let (journal, memory) = Journal::open(&path).unwrap().unwrap();
     assert!(journal.is_finished() && memory.read_to_end);
     assert!(memory.hosts.is_empty() && memory.begun.is_empty());
