@@ -118,7 +118,7 @@ pub(crate) enum Command {
     /// Write results in another form, chosen and sorted
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Box<ExportArgs>),
-    /// Prove that outputs hold one whole, right record for each input; exit 1 says what is wrong
+    /// Prove that outputs hold one whole, right record for each input
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
     /// Fetch a small site that runs on this machine: works offline, shows everything

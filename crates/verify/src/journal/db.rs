@@ -184,7 +184,11 @@ fn rows(
             let message = "the row is not what its check sum says";
             journal.own.fault(Fault::new(Problem::Digest, place, message));
         }
-        each(journal, row)?;
+        if let Err(error) = each(journal, row) {
+            let place = format!("table {table}, row {}", journal.own.examined);
+            let message = format!("the row cannot be understood: {error}");
+            journal.own.fault(Fault::new(Problem::Torn, place, message));
+        }
     }
     Ok(())
 }
