@@ -1,6 +1,7 @@
 //! CSS selectors: parsed once, matched against many pages by the `selectors` crate of Servo.
 
 mod element;
+mod lookup;
 
 use std::fmt;
 
@@ -12,7 +13,8 @@ use selectors::parser::{
     SelectorParseErrorKind,
 };
 
-pub(crate) use self::element::Matcher;
+pub(crate) use self::element::{Caches, Matcher};
+pub(crate) use self::lookup::{Candidates, Lookup};
 
 /// A list of selectors, separated by commas.
 #[derive(Clone, Debug)]
@@ -44,7 +46,8 @@ impl Selector {
     pub(crate) fn parse(text: &str) -> Result<Self, SelectorError> {
         let mut parser = cssparser::Parser::new(text);
         let list = SelectorList::parse(&Dialect, &mut parser, ParseRelative::No);
-        let list = list.map_err(|error| SelectorError::new(parser.position().byte_index(), &error))?;
+        let list =
+            list.map_err(|error| SelectorError::new(parser.position().byte_index(), &error))?;
         let anchors = list.slice().iter().map(|selector| anchor(selector.iter())).collect();
         Ok(Self { list, anchors })
     }

@@ -34,8 +34,6 @@ pub(crate) struct Node {
 #[derive(Debug)]
 pub(crate) enum Data {
     Document,
-    /// What a `<template>` holds; not part of the tree.
-    Template,
     /// What is kept of comments, doctypes and processing instructions: that there was one.
     Other,
     /// A range of [`Dom::text`]. Neighbours may both be texts.
@@ -49,8 +47,6 @@ pub(crate) struct Element {
     /// Its range in [`Dom::attributes`].
     attributes: (u32, u32),
     kind: Kind,
-    /// What a `<template>` holds, apart from the tree.
-    content: NodeId,
 }
 
 /// What an element does to the text in it.
@@ -74,15 +70,6 @@ pub(crate) struct Dom {
     order: Vec<NodeId>,
     /// By node: its place in `order`, and where its descendants end.
     spans: Vec<(u32, u32)>,
-    pub(crate) quirks: Quirks,
-}
-
-/// Whether classes and ids are compared without regard to case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Quirks {
-    No,
-    Limited,
-    Yes,
 }
 
 impl Dom {
@@ -156,6 +143,12 @@ impl Dom {
     /// A node's place in document order.
     pub(crate) fn place(&self, id: NodeId) -> u32 {
         self.spans[id as usize].0
+    }
+
+    /// The children of a node.
+    pub(crate) fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        let some = |id: NodeId| (id != NONE).then_some(id);
+        std::iter::successors(some(self.node(id).first_child), move |id| some(self.node(*id).next))
     }
 
     /// The elements at or below a node, in document order.

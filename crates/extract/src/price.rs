@@ -239,7 +239,9 @@ fn code_before(text: &str, at: usize) -> Option<Sign> {
 fn sign_after(text: &str, at: usize) -> (Option<(Sign, Strength)>, usize) {
     let rest = &text[at..];
     // `1.198,- Kr`, `299.– €`
-    let tail = rest.trim_start_matches([' ', '\u{a0}', '\u{202f}', '\u{2009}', ',', '.', '-', '–', '\t', '\n']);
+    let tail = rest.trim_start_matches([
+        ' ', '\u{a0}', '\u{202f}', '\u{2009}', ',', '.', '-', '–', '\t', '\n',
+    ]);
     for tail in [rest, tail] {
         let start = text.len() - tail.len();
         let ends = tail.char_indices().take(SIGN_CHARS_MAX).map(|(at, c)| at + c.len_utf8());
@@ -302,12 +304,47 @@ fn currency_in(text: &str) -> Option<Sign> {
 
 /// Words that say what holds now, what held before, and that there is more.
 const NOW: &[&str] = &[
-    "now", "sale", "jetzt", "nur", "only", "aktuell", "special", "ahora", "ora", "adesso",
-    "maintenant", "nu", "teraz", "nyní", "сейчас", "agora", "reduced", "offer",
+    "now",
+    "sale",
+    "jetzt",
+    "nur",
+    "only",
+    "aktuell",
+    "special",
+    "ahora",
+    "ora",
+    "adesso",
+    "maintenant",
+    "nu",
+    "teraz",
+    "nyní",
+    "сейчас",
+    "agora",
+    "reduced",
+    "offer",
 ];
 const BEFORE: &[&str] = &[
-    "was", "statt", "rrp", "uvp", "instead", "list", "old", "regular", "vorher", "antes", "avant",
-    "ancien", "prima", "voor", "zamiast", "původně", "før", "было", "msrp", "usual", "bisher",
+    "was",
+    "statt",
+    "rrp",
+    "uvp",
+    "instead",
+    "list",
+    "old",
+    "regular",
+    "vorher",
+    "antes",
+    "avant",
+    "ancien",
+    "prima",
+    "voor",
+    "zamiast",
+    "původně",
+    "før",
+    "было",
+    "msrp",
+    "usual",
+    "bisher",
 ];
 const FROM: &[&str] = &[
     "from", "ab", "od", "от", "desde", "partire", "partir", "dès", "vanaf", "från", "fra",

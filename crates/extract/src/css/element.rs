@@ -5,27 +5,26 @@ use selectors::attr::{AttrSelectorOperation, CaseSensitivity, NamespaceConstrain
 use selectors::bloom::BloomFilter;
 use selectors::matching::{
     ElementSelectorFlags, MatchingContext, MatchingForInvalidation, MatchingMode,
-    NeedsSelectorFlags, QuirksMode, SelectorCaches, matches_selector,
+    NeedsSelectorFlags, QuirksMode, matches_selector,
 };
 use selectors::{Element, OpaqueElement};
 
 use super::{Css, Name, Never, Selector, Text};
 use crate::clean::is_blank;
-use crate::dom::{Data, Dom, NONE, NodeId, Quirks};
+use crate::dom::{Data, Dom, NONE, NodeId};
 use crate::limits::Work;
 
-/// Matches the selectors of one extraction against one page.
+/// What matching remembers from one element to the next; good for one page.
+pub(crate) use selectors::matching::SelectorCaches as Caches;
+
+/// Matches selectors against one page.
 pub(crate) struct Matcher<'a> {
-    dom: &'a Dom,
-    work: &'a Work<'a>,
-    caches: SelectorCaches,
+    pub(crate) dom: &'a Dom,
+    pub(crate) work: &'a Work<'a>,
+    pub(crate) caches: &'a mut Caches,
 }
 
-impl<'a> Matcher<'a> {
-    pub(crate) fn new(dom: &'a Dom, work: &'a Work<'a>) -> Self {
-        Self { dom, work, caches: SelectorCaches::default() }
-    }
-
+impl Matcher<'_> {
     /// Whether an element matches; `scope` is what `:scope` is, the root if there is none.
     ///
     /// Once the work is spent nothing matches: ask [`Work::check`] afterwards.
@@ -38,12 +37,8 @@ impl<'a> Matcher<'a> {
         let mut context = MatchingContext::<Css>::new(
             MatchingMode::Normal,
             None,
-            &mut self.caches,
-            match self.dom.quirks {
-                Quirks::No => QuirksMode::NoQuirks,
-                Quirks::Limited => QuirksMode::LimitedQuirks,
-                Quirks::Yes => QuirksMode::Quirks,
-            },
+            self.caches,
+            QuirksMode::NoQuirks,
             NeedsSelectorFlags::No,
             MatchingForInvalidation::No,
         );
@@ -198,9 +193,8 @@ impl Element for At<'_> {
     }
 
     fn is_empty(&self) -> bool {
-        let first = self.dom.node(self.id).first_child;
-        let mut children = std::iter::successors(Some(first), |id| Some(self.dom.node(*id).next))
-            .take_while(|id| *id != NONE && self.work.spend(1).is_ok());
+        let children = self.dom.children(self.id);
+        let mut children = children.take_while(|_| self.work.spend(1).is_ok());
         !children.any(|id| matches!(self.dom.node(id).data, Data::Element(_) | Data::Text(..)))
     }
 

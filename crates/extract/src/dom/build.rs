@@ -7,7 +7,7 @@ use html5ever::interface::{ElemName, ElementFlags, NodeOrText, QuirksMode, TreeS
 use html5ever::tendril::StrTendril;
 use html5ever::{Attribute, LocalName, Namespace, QualName, local_name, ns};
 
-use super::{Data, Dom, Element, Kind, NONE, Node, NodeId, Quirks, text_of};
+use super::{Data, Dom, Element, Kind, NONE, Node, NodeId, text_of};
 use crate::limits::{Limits, Stopped, Work};
 
 /// What the tree builder knows a node by: its number, and its name so that asking costs nothing.
@@ -49,7 +49,6 @@ impl<'a> Builder<'a> {
             text: String::with_capacity(text_bytes / 2),
             order: Vec::new(),
             spans: Vec::new(),
-            quirks: Quirks::No,
         };
         let builder = Self { dom: RefCell::new(dom), limits, work };
         builder.create(Data::Document);
@@ -138,11 +137,6 @@ impl<'a> Builder<'a> {
         };
         Some(self.create(data))
     }
-
-    /// What a `<template>` holds.
-    fn content(&self, id: NodeId) -> NodeId {
-        self.dom.borrow().element(id).map_or(NONE, |element| element.content)
-    }
 }
 
 fn detach(nodes: &mut [Node], id: NodeId) {
@@ -185,16 +179,14 @@ impl TreeSink for Builder<'_> {
         Named(target.name.as_ref().expect("the tree builder asks elements only"))
     }
 
-    fn create_element(&self, name: QualName, attrs: Vec<Attribute>, flags: ElementFlags) -> Handle {
+    fn create_element(&self, name: QualName, attrs: Vec<Attribute>, _: ElementFlags) -> Handle {
         let attributes = {
             let all = &mut self.dom.borrow_mut().attributes;
             let start = all.len() as u32;
             all.extend(attrs);
             (start, all.len() as u32)
         };
-        let content = if flags.template { self.create(Data::Template) } else { NONE };
-        let kind = kind_of(&name);
-        let element = Element { name: name.clone(), attributes, kind, content };
+        let element = Element { name: name.clone(), attributes, kind: kind_of(&name) };
         Handle { id: self.create(Data::Element(element)), name: Some(name) }
     }
 
@@ -254,27 +246,25 @@ impl TreeSink for Builder<'_> {
     }
 
     fn get_template_contents(&self, target: &Handle) -> Handle {
-        Handle { id: self.content(target.id), name: None }
+        // In a browser it is apart from the tree, for scripts to take. None run here, so it stays
+        // where it stands and rules find it.
+        target.clone()
     }
 
     fn same_node(&self, x: &Handle, y: &Handle) -> bool {
         x.id == y.id
     }
 
-    fn set_quirks_mode(&self, mode: QuirksMode) {
-        self.dom.borrow_mut().quirks = match mode {
-            QuirksMode::NoQuirks => Quirks::No,
-            QuirksMode::LimitedQuirks => Quirks::Limited,
-            QuirksMode::Quirks => Quirks::Yes,
-        };
-    }
+    /// Classes and ids are compared by case on every page, as rules are written for many.
+    fn set_quirks_mode(&self, _mode: QuirksMode) {}
 
     fn add_attrs_if_missing(&self, target: &Handle, attrs: Vec<Attribute>) {
         let dom = &mut *self.dom.borrow_mut();
         let Data::Element(element) = &mut dom.nodes[target.id as usize].data else { return };
         let (start, end) = element.attributes;
         let known = start as usize..end as usize;
-        let has = |attr: &Attribute| dom.attributes[known.clone()].iter().any(|a| a.name == attr.name);
+        let has =
+            |attr: &Attribute| dom.attributes[known.clone()].iter().any(|a| a.name == attr.name);
         let new: Vec<_> = attrs.into_iter().filter(|attr| !has(attr)).collect();
         if new.is_empty() {
             return;

@@ -54,9 +54,7 @@ impl Dom {
 
     /// The texts that are children of a node, exactly as the page has them.
     pub(crate) fn own_text(&self, id: NodeId, work: &Work<'_>) -> Result<String, Stopped> {
-        let first = self.node(id).first_child;
-        let children = std::iter::successors(Some(first), |id| Some(self.node(*id).next));
-        self.join(children.take_while(|id| *id != super::NONE), work)
+        self.join(self.children(id), work)
     }
 
     fn join(

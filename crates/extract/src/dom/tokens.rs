@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
+use html5ever::interface::TreeSink;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{Doctype, Tag, TagKind, Token, TokenSink, TokenSinkResult};
 use html5ever::tree_builder::{TreeBuilder, TreeBuilderOpts};
-use html5ever::interface::TreeSink;
 use html5ever::{Attribute, LocalName, QualName, ns};
 use html5gum::{Emitter, Error, State, Tokenizer};
 
@@ -22,11 +22,9 @@ pub(super) fn parse(html: &str, limits: &Limits, work: &Work<'_>) -> Result<Dom,
     // There are no scripts here, so what pages have for readers without them is part of the page.
     let options = TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() };
     let mut feeder = Feeder::new(TreeBuilder::new(builder, options), limits, work);
-    for stopped in Tokenizer::new_with_emitter(html, &mut feeder) {
-        match stopped {
-            Ok(stopped) => return Err(stopped),
-            Err(never) => match never {},
-        }
+    // Its only token is that it was stopped.
+    if let Some(Ok(stopped)) = Tokenizer::new_with_emitter(html, &mut feeder).next() {
+        return Err(stopped);
     }
     work.check()?;
     Ok(feeder.tree.sink.finish())
@@ -57,11 +55,7 @@ struct Feeder<'a> {
 }
 
 impl<'a> Feeder<'a> {
-    fn new(
-        tree: TreeBuilder<Handle, Builder<'a>>,
-        limits: &'a Limits,
-        work: &'a Work<'a>,
-    ) -> Self {
+    fn new(tree: TreeBuilder<Handle, Builder<'a>>, limits: &'a Limits, work: &'a Work<'a>) -> Self {
         Self {
             tree,
             limits,

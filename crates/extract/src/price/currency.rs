@@ -1,7 +1,11 @@
 //! Which currency a sign, a code or a place means: ISO 4217.
 
+mod signs;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use self::signs::SIGNS;
 
 /// The currency a sign stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,124 +29,6 @@ pub(super) enum Strength {
     Symbol,
 }
 
-const DOLLARS: &[(&str, &str)] = &[
-    ("AR", "ARS"), ("AU", "AUD"), ("CA", "CAD"), ("CL", "CLP"), ("CO", "COP"), ("HK", "HKD"),
-    ("MX", "MXN"), ("NZ", "NZD"), ("SG", "SGD"), ("TW", "TWD"), ("UY", "UYU"), ("JM", "JMD"),
-    ("BB", "BBD"), ("BS", "BSD"), ("FJ", "FJD"), ("NA", "NAD"), ("TT", "TTD"), ("BN", "BND"),
-];
-const POUNDS: &[(&str, &str)] = &[("EG", "EGP"), ("LB", "LBP"), ("SY", "SYP"), ("SD", "SDG")];
-const YENS: &[(&str, &str)] = &[("CN", "CNY")];
-const CROWNS: &[(&str, &str)] =
-    &[("SE", "SEK"), ("NO", "NOK"), ("DK", "DKK"), ("IS", "ISK"), ("EE", "EUR"), ("FO", "DKK")];
-const RUPEES: &[(&str, &str)] = &[
-    ("IN", "INR"), ("PK", "PKR"), ("LK", "LKR"), ("NP", "NPR"), ("MU", "MUR"), ("SC", "SCR"),
-];
-const LEI: &[(&str, &str)] = &[("RO", "RON"), ("MD", "MDL")];
-const BOLIVARS: &[(&str, &str)] = &[("BO", "BOB"), ("VE", "VES")];
-const ROUBLES: &[(&str, &str)] = &[("RU", "RUB"), ("BY", "BYN")];
-const BIRR: &[(&str, &str)] = &[("BY", "BYN"), ("ET", "ETB")];
-const DINARS: &[(&str, &str)] = &[
-    ("KW", "KWD"), ("JO", "JOD"), ("IQ", "IQD"), ("BH", "BHD"), ("DZ", "DZD"), ("TN", "TND"),
-    ("LY", "LYD"), ("RS", "RSD"), ("MK", "MKD"),
-];
-const RIYALS: &[(&str, &str)] =
-    &[("SA", "SAR"), ("QA", "QAR"), ("OM", "OMR"), ("YE", "YER"), ("IR", "IRR")];
-const DIRHAMS: &[(&str, &str)] = &[("AE", "AED"), ("MA", "MAD")];
-const FRANCS: &[(&str, &str)] = &[
-    ("CH", "CHF"), ("LI", "CHF"), ("SN", "XOF"), ("CI", "XOF"), ("ML", "XOF"), ("BJ", "XOF"),
-    ("TG", "XOF"), ("NE", "XOF"), ("BF", "XOF"), ("CM", "XAF"), ("GA", "XAF"), ("TD", "XAF"),
-    ("CG", "XAF"), ("CF", "XAF"), ("GQ", "XAF"), ("RW", "RWF"), ("BI", "BIF"), ("CD", "CDF"),
-];
-const SOMS: &[(&str, &str)] = &[("KG", "KGS"), ("UZ", "UZS"), ("TJ", "TJS")];
-const KWACHAS: &[(&str, &str)] = &[("ZM", "ZMW"), ("MW", "MWK"), ("PG", "PGK"), ("MM", "MMK")];
-const ESCUDOS: &[(&str, &str)] = &[("CV", "CVE"), ("PT", "PTE")];
-
-/// Signs, and what they stand for.
-const SIGNS: &[(&str, Sign)] = {
-    use Sign::{Of, Shared, Uncoded};
-    &[
-        // Signs of their own.
-        ("€", Of("EUR")), ("$", Shared(DOLLARS, Some("USD"))), ("＄", Shared(DOLLARS, Some("USD"))),
-        ("£", Shared(POUNDS, Some("GBP"))), ("￡", Shared(POUNDS, Some("GBP"))),
-        ("₤", Shared(POUNDS, Some("GBP"))), ("¥", Shared(YENS, Some("JPY"))),
-        ("￥", Shared(YENS, Some("JPY"))), ("₹", Of("INR")), ("₽", Of("RUB")), ("₩", Of("KRW")),
-        ("￦", Of("KRW")), ("₫", Of("VND")), ("₪", Of("ILS")), ("₺", Of("TRY")), ("₴", Of("UAH")),
-        ("₸", Of("KZT")), ("₦", Of("NGN")), ("₱", Of("PHP")), ("฿", Of("THB")), ("₡", Of("CRC")),
-        ("₲", Of("PYG")), ("₵", Of("GHS")), ("₭", Of("LAK")), ("₮", Of("MNT")), ("₼", Of("AZN")),
-        ("₾", Of("GEL")), ("֏", Of("AMD")), ("؋", Of("AFN")), ("৳", Of("BDT")), ("៛", Of("KHR")),
-        ("﷼", Shared(RIYALS, Some("IRR"))), ("₨", Shared(RUPEES, Some("INR"))), ("ƒ", Of("AWG")),
-        ("₣", Shared(FRANCS, None)), ("₿", Uncoded), ("Ƀ", Uncoded), ("₶", Uncoded), ("¢", Uncoded),
-        // Dollars with a country.
-        ("US$", Of("USD")), ("US $", Of("USD")), ("U$S", Of("USD")), ("A$", Of("AUD")),
-        ("AU$", Of("AUD")), ("AU $", Of("AUD")), ("C$", Of("CAD")), ("CA$", Of("CAD")),
-        ("CAD$", Of("CAD")), ("CAN$", Of("CAD")), ("CND", Of("CAD")), ("CDN$", Of("CAD")),
-        ("NZ$", Of("NZD")), ("HK$", Of("HKD")), ("S$", Of("SGD")), ("SG$", Of("SGD")),
-        ("NT$", Of("TWD")), ("NT", Of("TWD")), ("R$", Of("BRL")), ("MX$", Of("MXN")),
-        ("Mex$", Of("MXN")), ("BZ$", Of("BZD")), ("CUC$", Of("CUC")), ("RD$", Of("DOP")),
-        ("J$", Of("JMD")), ("MOP$", Of("MOP")), ("T$", Of("TOP")), ("TT$", Of("TTD")),
-        ("Z$", Of("ZWL")), ("$U", Of("UYU")), ("$b", Of("BOB")), ("G$", Of("GYD")),
-        ("GY$", Of("GYD")), ("EC$", Of("XCD")), ("N$", Of("NAD")), ("FJ$", Of("FJD")),
-        ("Bds$", Of("BBD")), ("B$", Of("BND")), ("E£", Of("EGP")), ("GH₵", Of("GHS")),
-        ("CN¥", Of("CNY")), ("R₣", Of("RWF")),
-        // Abbreviations and words.
-        ("euro", Of("EUR")), ("euros", Of("EUR")), ("Euro", Of("EUR")), ("Kč", Of("CZK")),
-        ("kč", Of("CZK")), ("KČ", Of("CZK")), ("Kc", Of("CZK")), ("zł", Of("PLN")),
-        ("Zł", Of("PLN")), ("ZŁ", Of("PLN")), ("zl", Of("PLN")), ("руб.", Shared(ROUBLES, Some("RUB"))),
-        ("руб", Shared(ROUBLES, Some("RUB"))), ("Руб", Shared(ROUBLES, Some("RUB"))),
-        ("РУБ", Shared(ROUBLES, Some("RUB"))), ("рублей", Shared(ROUBLES, Some("RUB"))),
-        ("рубля", Shared(ROUBLES, Some("RUB"))), ("рубль", Shared(ROUBLES, Some("RUB"))),
-        ("р.", Shared(ROUBLES, Some("RUB"))), ("р", Shared(ROUBLES, Some("RUB"))),
-        ("Р", Shared(ROUBLES, Some("RUB"))), ("Rbl", Shared(ROUBLES, Some("RUB"))),
-        ("грн.", Of("UAH")), ("грн", Of("UAH")), ("hrn", Of("UAH")), ("Ft", Of("HUF")),
-        ("TL", Of("TRY")), ("kr", Shared(CROWNS, None)), ("Kr", Shared(CROWNS, None)),
-        ("KR", Shared(CROWNS, None)), ("kr.", Shared(CROWNS, None)), ("lei", Shared(LEI, Some("RON"))),
-        ("Lei", Shared(LEI, Some("RON"))), ("LEI", Shared(LEI, Some("RON"))), ("лв.", Of("BGN")),
-        ("лв", Of("BGN")), ("kn", Of("HRK")), ("KM", Of("BAM")), ("км", Of("BAM")), ("din", Of("RSD")),
-        ("Dinara", Of("RSD")), ("дин", Of("RSD")), ("Дин", Of("RSD")), ("ден", Of("MKD")),
-        ("ДЕН", Of("MKD")), ("Lek", Of("ALL")), ("Fr.", Shared(FRANCS, Some("CHF"))),
-        ("Fr", Shared(FRANCS, Some("CHF"))), ("SFr", Of("CHF")), ("SFr.", Of("CHF")),
-        ("franc", Shared(FRANCS, None)), ("francs", Shared(FRANCS, None)),
-        ("pound", Shared(POUNDS, Some("GBP"))), ("pounds", Shared(POUNDS, Some("GBP"))),
-        ("stg", Of("GBP")), ("GBp", Uncoded), ("Rs", Shared(RUPEES, Some("INR"))),
-        ("Rs.", Shared(RUPEES, Some("INR"))), ("Re", Shared(RUPEES, Some("INR"))),
-        ("र", Shared(RUPEES, Some("INR"))), ("रु", Shared(RUPEES, Some("INR"))), ("ரூ", Of("LKR")),
-        ("රු", Of("LKR")), ("Rp", Of("IDR")), ("Rp.", Of("IDR")), ("RM", Of("MYR")), ("VNĐ", Of("VND")),
-        ("VND", Of("VND")), ("đ", Of("VND")), ("Đ", Of("VND")), ("บาท", Of("THB")), ("원", Of("KRW")),
-        ("円", Of("JPY")), ("yen", Of("JPY")), ("元", Of("CNY")), ("圆", Of("CNY")), ("圓", Of("CNY")),
-        ("人民币", Of("CNY")), ("yuan", Of("CNY")), ("RMB", Of("CNY")), ("ש״ח", Of("ILS")),
-        ("ש\"ח", Of("ILS")), ("ש'ח", Of("ILS")), ("nis", Of("ILS")), ("NIS", Of("ILS")),
-        ("ش.ج", Of("ILS")), ("so'm", Of("UZS")), ("so‘m", Of("UZS")), ("Sʻ", Of("UZS")), ("S'", Of("UZS")),
-        ("som", Shared(SOMS, Some("KGS"))), ("с", Shared(SOMS, Some("KGS"))), ("тг", Of("KZT")),
-        ("тг.", Of("KZT")), ("lari", Of("GEL")), ("ლ", Of("GEL")), ("ლარი", Of("GEL")),
-        ("Br", Shared(BIRR, None)), ("ብር", Of("ETB")), ("Nu.", Of("BTN")), ("Nu", Of("BTN")),
-        ("FBu", Of("BIF")), ("Fbu", Of("BIF")), ("CFA", Shared(FRANCS, None)),
-        ("FCFA", Shared(FRANCS, None)), ("Fdj", Of("DJF")), ("Nfk", Of("ERN")), ("ናቕፋ", Of("ERN")),
-        ("نافكا", Of("ERN")), ("MK", Of("MWK")), ("Rf", Of("MVR")), ("UM", Of("MRU")), ("B/.", Of("PAB")),
-        ("S/.", Of("PEN")), ("S/", Of("PEN")), ("Db", Of("STN")), ("TSh", Of("TZS")), ("USh", Of("UGX")),
-        ("KSh", Of("KES")), ("KShs", Of("KES")), ("VT", Of("VUV")), ("Vt", Of("VUV")),
-        ("Bs", Shared(BOLIVARS, None)), ("Bs.", Shared(BOLIVARS, None)), ("ZK", Of("ZMW")),
-        ("Ks", Of("MMK")), ("kwz", Of("AOA")), ("Kz", Of("AOA")), ("Ar", Of("MGA")), ("MT", Of("MZN")),
-        ("FRw", Of("RWF")), ("RF", Of("RWF")), ("FG", Of("GNF")), ("GFr", Of("GNF")), ("SPL", Uncoded),
-        ("Sl", Of("SLE")), ("Esc", Shared(ESCUDOS, None)), ("BTC", Uncoded),
-        // Dinars, dirhams, riyals, pounds in Arabic and in letters.
-        ("KD", Of("KWD")), ("د.ك", Of("KWD")), ("دينار كويتي", Of("KWD")), ("BD", Of("BHD")),
-        (".د.ب", Of("BHD")), ("د.ب", Of("BHD")), ("LD", Of("LYD")), ("ل.د", Of("LYD")),
-        ("د.ل", Of("LYD")), ("DT", Of("TND")), ("د.ت", Of("TND")), ("دج", Of("DZD")), ("د.ج", Of("DZD")),
-        ("DA", Of("DZD")), ("ID", Of("IQD")), ("ع.د", Of("IQD")), ("د.ع", Of("IQD")), ("د.أ", Of("JOD")),
-        ("د.ا", Of("JOD")), ("دينار أردني", Of("JOD")), ("دينار", Shared(DINARS, None)),
-        ("د.", Shared(DINARS, None)), ("Dh", Shared(DIRHAMS, None)), ("Dhs", Shared(DIRHAMS, None)),
-        ("درهم", Shared(DIRHAMS, Some("AED"))), ("د.إ", Of("AED")), ("د.م", Of("MAD")),
-        ("ريال", Shared(RIYALS, Some("SAR"))), ("ر.س", Of("SAR")), ("SR", Of("SAR")), ("ر.ع", Of("OMR")),
-        ("ر.ق", Of("QAR")), ("ر.ي", Of("YER")), ("ریال", Of("IRR")), ("تومان", Uncoded),
-        ("جنيه", Shared(POUNDS, Some("EGP"))), ("ج.م", Of("EGP")), ("ج.س", Of("SDG")),
-        ("ج.س.", Of("SDG")), ("ل.س", Of("SYP")), ("ل.ل", Of("LBP")), ("ش.ص", Of("SOS")),
-        // Letters.
-        ("R", Of("ZAR")), ("L", Of("HNL")), ("Q", Of("GTQ")), ("q", Of("GTQ")), ("P", Of("BWP")),
-        ("E", Of("SZL")), ("D", Of("GMD")), ("K", Shared(KWACHAS, None)), ("G", Of("HTG")),
-        ("€uro", Of("EUR")),
-    ]
-};
-
 /// The codes of ISO 4217, with those that old pages still have.
 const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL \
     BSD BTN BWP BYN BYR BZD CAD CDF CHF CLF CLP CNY COP CRC CUC CUP CVE CZK DEM DJF DKK DOP DZD EGP \
@@ -155,32 +41,122 @@ const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD
 
 /// What money is called in a country.
 const COUNTRIES: &[(&str, &[&str])] = &[
-    ("EUR", &["AT", "BE", "CY", "DE", "EE", "ES", "EU", "FI", "FR", "GR", "HR", "IE", "IT", "LT", "LU",
-        "LV", "MT", "NL", "PT", "SI", "SK"]),
-    ("GBP", &["GB", "UK"]), ("USD", &["US"]), ("CHF", &["CH", "LI"]), ("PLN", &["PL"]), ("CZK", &["CZ"]),
-    ("HUF", &["HU"]), ("RON", &["RO"]), ("BGN", &["BG"]), ("SEK", &["SE"]), ("NOK", &["NO"]),
-    ("DKK", &["DK"]), ("ISK", &["IS"]), ("RUB", &["RU"]), ("UAH", &["UA"]), ("BYN", &["BY"]),
-    ("TRY", &["TR"]), ("RSD", &["RS"]), ("BAM", &["BA"]), ("MKD", &["MK"]), ("ALL", &["AL"]),
-    ("MDL", &["MD"]), ("GEL", &["GE"]), ("KZT", &["KZ"]), ("ILS", &["IL"]), ("AED", &["AE"]),
-    ("SAR", &["SA"]), ("EGP", &["EG"]), ("MAD", &["MA"]), ("ZAR", &["ZA"]), ("NGN", &["NG"]),
-    ("KES", &["KE"]), ("INR", &["IN"]), ("PKR", &["PK"]), ("LKR", &["LK"]), ("BDT", &["BD"]),
-    ("JPY", &["JP"]), ("CNY", &["CN"]), ("HKD", &["HK"]), ("TWD", &["TW"]), ("KRW", &["KR"]),
-    ("SGD", &["SG"]), ("MYR", &["MY"]), ("IDR", &["ID"]), ("THB", &["TH"]), ("VND", &["VN"]),
-    ("PHP", &["PH"]), ("AUD", &["AU"]), ("NZD", &["NZ"]), ("CAD", &["CA"]), ("MXN", &["MX"]),
-    ("BRL", &["BR"]), ("ARS", &["AR"]), ("CLP", &["CL"]), ("COP", &["CO"]), ("PEN", &["PE"]),
-    ("UYU", &["UY"]), ("KWD", &["KW"]), ("QAR", &["QA"]), ("OMR", &["OM"]), ("BHD", &["BH"]),
-    ("JOD", &["JO"]), ("TND", &["TN"]), ("DZD", &["DZ"]), ("IRR", &["IR"]),
+    (
+        "EUR",
+        &[
+            "AT", "BE", "CY", "DE", "EE", "ES", "EU", "FI", "FR", "GR", "HR", "IE", "IT", "LT",
+            "LU", "LV", "MT", "NL", "PT", "SI", "SK",
+        ],
+    ),
+    ("GBP", &["GB", "UK"]),
+    ("USD", &["US"]),
+    ("CHF", &["CH", "LI"]),
+    ("PLN", &["PL"]),
+    ("CZK", &["CZ"]),
+    ("HUF", &["HU"]),
+    ("RON", &["RO"]),
+    ("BGN", &["BG"]),
+    ("SEK", &["SE"]),
+    ("NOK", &["NO"]),
+    ("DKK", &["DK"]),
+    ("ISK", &["IS"]),
+    ("RUB", &["RU"]),
+    ("UAH", &["UA"]),
+    ("BYN", &["BY"]),
+    ("TRY", &["TR"]),
+    ("RSD", &["RS"]),
+    ("BAM", &["BA"]),
+    ("MKD", &["MK"]),
+    ("ALL", &["AL"]),
+    ("MDL", &["MD"]),
+    ("GEL", &["GE"]),
+    ("KZT", &["KZ"]),
+    ("ILS", &["IL"]),
+    ("AED", &["AE"]),
+    ("SAR", &["SA"]),
+    ("EGP", &["EG"]),
+    ("MAD", &["MA"]),
+    ("ZAR", &["ZA"]),
+    ("NGN", &["NG"]),
+    ("KES", &["KE"]),
+    ("INR", &["IN"]),
+    ("PKR", &["PK"]),
+    ("LKR", &["LK"]),
+    ("BDT", &["BD"]),
+    ("JPY", &["JP"]),
+    ("CNY", &["CN"]),
+    ("HKD", &["HK"]),
+    ("TWD", &["TW"]),
+    ("KRW", &["KR"]),
+    ("SGD", &["SG"]),
+    ("MYR", &["MY"]),
+    ("IDR", &["ID"]),
+    ("THB", &["TH"]),
+    ("VND", &["VN"]),
+    ("PHP", &["PH"]),
+    ("AUD", &["AU"]),
+    ("NZD", &["NZ"]),
+    ("CAD", &["CA"]),
+    ("MXN", &["MX"]),
+    ("BRL", &["BR"]),
+    ("ARS", &["AR"]),
+    ("CLP", &["CL"]),
+    ("COP", &["CO"]),
+    ("PEN", &["PE"]),
+    ("UYU", &["UY"]),
+    ("KWD", &["KW"]),
+    ("QAR", &["QA"]),
+    ("OMR", &["OM"]),
+    ("BHD", &["BH"]),
+    ("JOD", &["JO"]),
+    ("TND", &["TN"]),
+    ("DZD", &["DZ"]),
+    ("IRR", &["IR"]),
 ];
 
 /// The country that a language by itself means. English, French, Spanish, Portuguese, Arabic and
 /// Chinese mean several.
 const LANGUAGES: &[(&str, &str)] = &[
-    ("de", "DE"), ("it", "IT"), ("nl", "NL"), ("fi", "FI"), ("el", "GR"), ("et", "EE"), ("lv", "LV"),
-    ("lt", "LT"), ("sk", "SK"), ("sl", "SI"), ("hr", "HR"), ("pl", "PL"), ("cs", "CZ"), ("hu", "HU"),
-    ("ro", "RO"), ("bg", "BG"), ("sv", "SE"), ("nb", "NO"), ("nn", "NO"), ("no", "NO"), ("da", "DK"),
-    ("is", "IS"), ("ru", "RU"), ("uk", "UA"), ("be", "BY"), ("tr", "TR"), ("sr", "RS"), ("mk", "MK"),
-    ("sq", "AL"), ("ka", "GE"), ("kk", "KZ"), ("he", "IL"), ("fa", "IR"), ("ja", "JP"), ("ko", "KR"),
-    ("th", "TH"), ("vi", "VN"), ("id", "ID"), ("ms", "MY"), ("hi", "IN"),
+    ("de", "DE"),
+    ("it", "IT"),
+    ("nl", "NL"),
+    ("fi", "FI"),
+    ("el", "GR"),
+    ("et", "EE"),
+    ("lv", "LV"),
+    ("lt", "LT"),
+    ("sk", "SK"),
+    ("sl", "SI"),
+    ("hr", "HR"),
+    ("pl", "PL"),
+    ("cs", "CZ"),
+    ("hu", "HU"),
+    ("ro", "RO"),
+    ("bg", "BG"),
+    ("sv", "SE"),
+    ("nb", "NO"),
+    ("nn", "NO"),
+    ("no", "NO"),
+    ("da", "DK"),
+    ("is", "IS"),
+    ("ru", "RU"),
+    ("uk", "UA"),
+    ("be", "BY"),
+    ("tr", "TR"),
+    ("sr", "RS"),
+    ("mk", "MK"),
+    ("sq", "AL"),
+    ("ka", "GE"),
+    ("kk", "KZ"),
+    ("he", "IL"),
+    ("fa", "IR"),
+    ("ja", "JP"),
+    ("ko", "KR"),
+    ("th", "TH"),
+    ("vi", "VN"),
+    ("id", "ID"),
+    ("ms", "MY"),
+    ("hi", "IN"),
 ];
 
 /// Top-level domains that stand for no country although they have two letters.

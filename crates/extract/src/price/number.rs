@@ -149,7 +149,9 @@ impl Groups {
     /// Its digits before and after the decimal point.
     fn parts(&self, lone: Lone) -> Option<(String, String)> {
         let all = |groups: &[Box<str>]| groups.concat();
-        let Some(last) = self.separators.last() else { return Some((all(&self.digits), "".into())) };
+        let Some(last) = self.separators.last() else {
+            return Some((all(&self.digits), "".into()));
+        };
         let before = &self.digits[..self.digits.len() - 1];
         let decimals = || Some((all(before), self.digits.last()?.to_string()));
         let is_alone = self.separators.iter().filter(|known| *known == last).count() == 1;
@@ -171,7 +173,9 @@ impl Groups {
             (' ' | '\'', _) => Some((all(&self.digits), "".into())),
             (sign, Lone::Decimal(point)) if *sign == point => decimals(),
             // `0.125`, `1234.567`, `.750`
-            _ if !three || self.digits[0].len() > 3 || self.digits[0].starts_with('0') => decimals(),
+            _ if !three || self.digits[0].len() > 3 || self.digits[0].starts_with('0') => {
+                decimals()
+            }
             _ if self.digits[0].is_empty() => decimals(),
             _ => Some((all(&self.digits), "".into())),
         }
