@@ -72,21 +72,26 @@
 pub mod check;
 pub mod digest;
 pub mod engine;
+pub mod export;
 pub mod human;
+pub mod journal;
 pub mod live;
 pub mod platform;
 pub mod run;
 pub mod source;
 pub mod stop;
+pub mod stored;
 pub mod summary;
 
 mod account;
 mod asker;
+mod cache;
 mod clock;
 mod feed;
 mod finish;
 mod fit;
 mod lend;
+mod method;
 mod outbox;
 mod pending;
 mod permits;
@@ -113,6 +118,7 @@ pub use bytes::Bytes;
 pub use url::Url;
 
 pub use engine::{Engine, EngineOptions};
+pub use journal::JournalOptions;
 pub use platform::Descriptors;
 pub use run::{OnNote, Output, Run, RunError, RunOptions};
 pub use stop::Stop;
