@@ -138,14 +138,19 @@ pub(crate) fn join(sides: &mut [Side<'_>], against: Against<'_>) -> Result<Joine
     let Against { mut inputs, count, finished, is_over } = against;
     let mut end = 0;
     let mut n = 0;
-    let is_known = inputs.is_some() || count.is_some();
+    let is_read = inputs.is_some();
+    let is_known = is_read || count.is_some();
     let hidden = inputs.as_ref().map(|inputs| inputs.hidden.clone()).unwrap_or_default();
     loop {
         let expected = match &mut inputs {
             Some(inputs) => inputs.next()?,
             None => None,
         };
-        let is_input = expected.is_some() || count.is_some_and(|count| n < count);
+        // What was read goes before what is said to have been read.
+        let is_input = match is_read {
+            true => expected.is_some(),
+            false => count.is_some_and(|count| n < count),
+        };
         if !is_input {
             // Beyond the inputs, only what records name is looked at.
             let next = sides.iter().filter_map(|side| side.head.map(|head| head.n)).min();
@@ -269,8 +274,7 @@ fn agree(sides: &mut [Side<'_>]) {
             ("status_code", Some((shown(one.status), shown(other.status))))
         } else if both(|members| members.kind) && one.kind != other.kind {
             ("error.kind", None)
-        } else if one.sha256 != other.sha256 && first.seen.sha256 && side.seen.sha256 {
-            // A database hashes the bodies that it stores, whether or not others tell it.
+        } else if one.sha256 != other.sha256 && may_compare_hashes(first, side, one, other) {
             ("sha256", None)
         } else if both(|members| members.input) && one.input != other.input {
             ("input", None)
@@ -293,6 +297,14 @@ fn agree(sides: &mut [Side<'_>]) {
             }
         });
     }
+}
+
+/// Whether hashes that differ contradict each other. A database hashes the bodies that it stores,
+/// whether or not others tell it; an archive is written before a body that broke off is stored.
+fn may_compare_hashes(first: &Side<'_>, side: &Side<'_>, one: Entry, other: Entry) -> bool {
+    let has_archive = first.output.form == Form::Warc || side.output.form == Form::Warc;
+    let both_have = one.sha256 != 0 && other.sha256 != 0;
+    first.seen.sha256 && side.seen.sha256 && (both_have || !has_archive)
 }
 
 /// Outputs of one run have the same members; what one has and another lacks was lost. Archives

@@ -13,3 +13,4 @@ mod report;
 mod resume;
 mod usage;
 mod verify;
+mod verify_formats;

@@ -23,6 +23,7 @@ pub(super) fn read(
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(failed(path))?;
     check_pages(&db, rows).map_err(failed(path))?;
+    check_length(&db, path, rows)?;
     let Some(run) = find_run(&db, path, run, rows)? else { return Ok(Extent::default()) };
     let found = read_records(&db, path, run, rows)?;
     check_sums(&db, run, found, rows).map_err(failed(path))?;
@@ -46,6 +47,25 @@ fn check_pages(db: &Connection, rows: &mut dyn Rows) -> rusqlite::Result<()> {
         if said != "ok" {
             rows.fault(Fault::new(Problem::Torn, "", format!("the database is damaged: {said}")));
         }
+    }
+    Ok(())
+}
+
+/// The file has all its pages, unless some are still beside it. SQLite reads a missing end as zeros.
+fn check_length(db: &Connection, path: &Path, rows: &mut dyn Rows) -> Result<(), VerifyError> {
+    let pragma =
+        |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let pages = pragma("page_count").map_err(failed(path))?;
+    let page = pragma("page_size").map_err(failed(path))?;
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    let has_more = std::fs::metadata(&wal).is_ok_and(|about| about.len() > 0);
+    let found = std::fs::metadata(path).map_err(VerifyError::read(path))?.len();
+    let expected = (pages * page).unsigned_abs();
+    if found < expected && !has_more {
+        let fault = Fault::new(Problem::Torn, "", "the file is shorter than the pages it has");
+        let bytes = |bytes: u64| format!("{bytes} bytes");
+        rows.fault(fault.expected(bytes(expected)).found(bytes(found)));
     }
     Ok(())
 }
