@@ -246,6 +246,12 @@ impl<'a> Work<'a> {
         };
         let joined = join(sides, against)?;
         self.report.inputs = joined.inputs;
+        for side in sides.iter().filter(|side| !side.members.input || !side.members.outcome) {
+            let lacking = if side.members.input { "outcome" } else { "input" };
+            let name = &side.output.name;
+            let note = format!("the records of {name} have no {lacking}: nothing was proven of it");
+            self.report.notes.push(note);
+        }
         let note = match (self.has_inputs, joined.inputs) {
             (true, _) => return Ok(joined),
             (false, Some(_)) => "the inputs were not read: name them with -i to prove that each \
