@@ -31,6 +31,7 @@ complete -c gather -n "__fish_gather_needs_command" -f -a "check" -d 'Check once
 complete -c gather -n "__fish_gather_needs_command" -f -a "run" -d 'Run a job of gather.toml once; flags given here win'
 complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a run would do, without a single request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
+complete -c gather -n "__fish_gather_needs_command" -f -a "export" -d 'Write results in another form, chosen and sorted'
 complete -c gather -n "__fish_gather_needs_command" -f -a "demo" -d 'Fetch a small site that runs on this machine: works offline, shows everything'
 complete -c gather -n "__fish_gather_needs_command" -f -a "init" -d 'Write a commented gather.toml to start from'
 complete -c gather -n "__fish_gather_needs_command" -f -a "config" -d 'Show the settings in force and where each comes from'
@@ -457,6 +458,30 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -s q -l quiet -d 
 complete -c gather -n "__fish_gather_using_subcommand compare" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l no-progress -d 'No live progress on a terminal'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand export" -l run -d 'Of a database, the run to read [default: the one that began last]' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l match-code -l mc -d 'Take these statuses only' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l filter-code -l fc -d 'Leave out these statuses' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l match-regex -l mr -d 'Take records only whose body matches; whose JSON does, where no body is held' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l only -d 'Take what failed: failed or failed:KIND' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l limit -d 'Write the first N records only' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l sort -d 'Write records in the order of their number: n' -r -f -a "n\t'Their number'"
+complete -c gather -n "__fish_gather_using_subcommand export" -s o -l output -d 'Write to FILE, its form by extension: jsonl, csv, txt, db, parquet, xlsx, or postgres://…; - is stdout (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l format -d 'jsonl, csv, text, sqlite, postgres, parquet or xlsx' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'
+sqlite\t'A SQLite database'
+postgres\t'A PostgreSQL database'
+parquet\t'Apache Parquet'
+xlsx\t'A spreadsheet'"
+complete -c gather -n "__fish_gather_using_subcommand export" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l fields -d 'Members of a record: a list, or the usual ones and more with +title [default: all it holds]' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand export" -l strict -d 'End at the first row that is no record'
+complete -c gather -n "__fish_gather_using_subcommand export" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand export" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand export" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand export" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_using_subcommand demo" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand demo" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
