@@ -16,6 +16,8 @@ pub(crate) struct Need {
 enum There {
     Program(&'static str),
     File(&'static str),
+    /// A folder with something in it.
+    Folder(&'static str),
 }
 
 /// nginx's module for delays.
@@ -26,6 +28,9 @@ pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Program("nginx"), package: "nginx" },
     Need { there: There::File(NGINX_ECHO), package: "libnginx-mod-http-echo" },
     Need { there: There::Program("ip"), package: "iproute2" },
+    // Its programs are in a folder of their version, and in nobody's path.
+    Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },
+    Need { there: There::Program("sqlite3"), package: "sqlite3" },
 ];
 
 /// Whether a test may make a network of its own.
@@ -76,7 +81,8 @@ pub(crate) fn install(needs: &[Need]) -> Vec<&'static str> {
 }
 
 /// Packages of Python that tests check our files with, with their versions.
-const PYTHON: &[&str] = &["duckdb==2.0.1", "openpyxl==3.1.5", "polars==2.1.0", "pyarrow==26.0.1"];
+const PYTHON: &[&str] =
+    &["duckdb==2.0.1", "openpyxl==3.1.5", "polars==2.1.0", "pyarrow==26.0.1", "warcio==1.8.1"];
 
 /// Where they are: tests look here, too.
 const PYTHON_DIR: &str = "target/test-python";
@@ -111,6 +117,9 @@ fn missing(needs: &[Need]) -> Vec<&'static str> {
     let is_there = |need: &Need| match need.there {
         There::Program(name) => repo::find_program(name).is_some(),
         There::File(path) => Path::new(path).is_file(),
+        There::Folder(path) => {
+            Path::new(path).read_dir().is_ok_and(|mut entries| entries.next().is_some())
+        }
     };
     needs.iter().filter(|need| !is_there(need)).map(|need| need.package).collect()
 }

@@ -11,8 +11,10 @@ mod http;
 mod input;
 mod output;
 mod report;
+mod resume;
 mod talk;
 mod time;
+mod verify;
 mod view;
 
 use std::path::PathBuf;
@@ -27,8 +29,10 @@ pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
 pub(crate) use report::ReportArgs;
+pub(crate) use resume::ResumeArgs;
 pub(crate) use talk::{LogFormat, TalkArgs};
 pub(crate) use time::{RetryArgs, TimeArgs};
+pub(crate) use verify::{FindingsArg, VerifyArgs};
 pub(crate) use view::ViewArgs;
 
 /// Fetch many URLs: fast, polite, every input accounted for.
@@ -85,6 +89,14 @@ Examples:
 It reads a run's outputs while the run goes on. Without -o, JSON lines go to standard output.
 Exit codes: 0 all read · 2 rows that are no records were left out · 1, 3 as of fetch";
 
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  gather verify results.jsonl -i urls.txt
+  gather verify results.jsonl results.csv results.db -i urls.txt -O pages
+  gather verify results.jsonl --format json | jq '.checks[] | select(.faults > 0)'
+
+Exit codes: 0 nothing is wrong · 1 something is, and it is named · 3 usage";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -106,6 +118,9 @@ pub(crate) enum Command {
     /// Write results in another form, chosen and sorted
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Box<ExportArgs>),
+    /// Prove that outputs hold one whole, right record for each input
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// Fetch a small site that runs on this machine: works offline, shows everything
     Demo(DemoArgs),
     /// Write a commented gather.toml to start from
@@ -155,6 +170,9 @@ pub(crate) struct FetchArgs {
     /// What is told at the end.
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+    /// How it goes on after it was stopped.
+    #[command(flatten)]
+    pub(crate) resume: ResumeArgs,
     /// What is said on the way.
     #[command(flatten)]
     pub(crate) talk: TalkArgs,

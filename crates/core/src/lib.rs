@@ -5,8 +5,10 @@
 
 pub mod address;
 pub mod attempt;
+pub mod cache;
 pub mod classify;
 pub mod config;
+pub mod exchange;
 pub mod field;
 pub mod frontier;
 pub mod health;
@@ -22,6 +24,7 @@ pub use address::{AddressPolicy, Provenance};
 pub use attempt::{Attempt, End, Failure, Sent, Timings};
 pub use classify::{Step, Verdict, classify};
 pub use config::Config;
+pub use exchange::Exchange;
 pub use field::{FieldValue, FieldValues};
 pub use frontier::Frontier;
 pub use health::{Finding, Health};

@@ -48,7 +48,12 @@ pub enum Field {
     Tag(Arc<str>),
     Sha256,
     BodyPath,
+    WarcFile,
+    WarcOffset,
+    WarcLength,
     Truncated,
+    Cache,
+    Unchanged,
     Headers,
     /// `headers.NAME`, the name in lower case
     Header(Arc<str>),
@@ -61,10 +66,21 @@ pub enum Field {
     Other(Arc<str>),
 }
 
+/// What a run may have that gives its records further members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// An archive: where in it a response is.
+    Archive,
+    /// A cache: what it did.
+    Cache,
+}
+
 /// Whether a member is in the default set.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum In {
     Default,
+    /// If the run has this.
+    Beside(Beside),
     Asked,
 }
 
@@ -106,7 +122,12 @@ static KNOWN: &[(Field, &str, In)] = &[
     (Field::Tags, "tags", In::Default),
     (Field::Sha256, "sha256", In::Default),
     (Field::BodyPath, "body_path", In::Default),
+    (Field::WarcFile, "warc_file", In::Beside(Beside::Archive)),
+    (Field::WarcOffset, "warc_offset", In::Beside(Beside::Archive)),
+    (Field::WarcLength, "warc_length", In::Beside(Beside::Archive)),
     (Field::Truncated, "truncated", In::Default),
+    (Field::Cache, "cache", In::Beside(Beside::Cache)),
+    (Field::Unchanged, "unchanged", In::Beside(Beside::Cache)),
     (Field::Headers, "headers", In::Asked),
     (Field::Title, "title", In::Asked),
     (Field::Preview, "preview", In::Asked),
@@ -201,6 +222,7 @@ pub struct Fields {
     /// Those that were asked for by name.
     asked: Vec<Field>,
     choice: Choice,
+    begun_from: In,
 }
 
 /// Whether the list is all that is written.
@@ -225,7 +247,8 @@ pub(crate) enum Repeats {
 impl Default for Fields {
     fn default() -> Self {
         let default = KNOWN.iter().filter(|(_, _, part)| *part == In::Default);
-        Self::listed(default.map(|(field, ..)| field.clone()).collect())
+        let listed = Self::listed(default.map(|(field, ..)| field.clone()).collect());
+        Self { begun_from: In::Default, ..listed }
     }
 }
 
@@ -282,12 +305,27 @@ impl Fields {
     }
 
     fn listed(list: Vec<Field>) -> Self {
-        Self { list, asked: Vec::new(), choice: Choice::Listed }
+        Self { list, asked: Vec::new(), choice: Choice::Listed, begun_from: In::Asked }
     }
 
     /// Whether each record is written with what it holds.
     pub fn is_held(&self) -> bool {
         self.choice == Choice::Held
+    }
+
+    /// The same for a run that has something beside its records: more members are then in the
+    /// default set. A list of one's own stays as it is.
+    #[must_use]
+    pub fn beside(mut self, what: Beside) -> Self {
+        if self.begun_from == In::Default {
+            for (field, _, part) in KNOWN {
+                if *part == In::Beside(what) && !self.list.contains(field) {
+                    self.list.push(field.clone());
+                }
+            }
+            self.list.sort_by_key(Field::rank);
+        }
+        self
     }
 
     /// The members, in the order they were asked for.
@@ -410,6 +448,16 @@ mod tests {
         let expected =
             default.replace("tls.not_after", "tls.not_after,tls.san") + ",title,body,body_encoding";
         assert_eq!(more, expected);
+    }
+
+    #[test]
+    fn an_archive_adds_where_a_response_is_to_the_default_set() {
+        let beside = |list: &str| names(&Fields::parse(list).unwrap().beside(Beside::Archive));
+        let more = names(&Fields::default())
+            .replace("body_path", "body_path,warc_file,warc_offset,warc_length");
+        assert_eq!(names(&Fields::default().beside(Beside::Archive)), more);
+        assert_eq!(beside("+warc_offset"), more);
+        assert_eq!(beside("url,warc_offset"), "url,warc_offset");
     }
 
     #[test]

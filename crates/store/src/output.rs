@@ -254,8 +254,11 @@ fn open_file(path: &Path, existing: Existing) -> Result<(Box<dyn Device>, Positi
 }
 
 /// Makes a new file's name survive a power cut, like what is written to it.
+///
+/// # Errors
+/// When its directory cannot be synced, although it can be read.
 #[cfg(unix)]
-fn sync_name(path: &Path) -> io::Result<()> {
+pub fn sync_name(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let synced = File::open(parent.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all());
     match synced {
@@ -275,17 +278,21 @@ fn sync_name(path: &Path) -> io::Result<()> {
 }
 
 /// Elsewhere a directory cannot be synced.
+///
+/// # Errors
+/// None.
 #[cfg(not(unix))]
-fn sync_name(_path: &Path) -> io::Result<()> {
+pub fn sync_name(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-enum FileKind {
+pub(crate) enum FileKind {
     Regular,
     Stream,
 }
 
-fn check_directory(path: &Path) -> Result<(), SinkError> {
+/// Refuses a path whose directory is missing.
+pub(crate) fn check_directory(path: &Path) -> Result<(), SinkError> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
             Err(SinkError::found(SinkErrorKind::MissingDirectory, parent))
@@ -295,7 +302,11 @@ fn check_directory(path: &Path) -> Result<(), SinkError> {
 }
 
 /// Locks the file, so that no other run writes it, and refuses one that is to be left alone.
-fn check_file(path: &Path, file: &File, existing: Existing) -> Result<FileKind, SinkError> {
+pub(crate) fn check_file(
+    path: &Path,
+    file: &File,
+    existing: Existing,
+) -> Result<FileKind, SinkError> {
     let said = |source| SinkError::io(Some(path), source, None);
     if !file.metadata().map_err(said)?.is_file() {
         return Ok(FileKind::Stream);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use gather_core::attempt::{ChainLink, Headers};
+use gather_core::cache::CacheUse;
 use gather_core::target::Tags;
 use gather_core::{Duration, FieldValue, FieldValues, Held, Record};
 
@@ -90,7 +91,7 @@ fn computed<'a>(field: &Field, record: &'a Record, repeats: Repeats) -> Option<V
         Field::Health => Some(Value::Word(record.health.as_ref()?.health.as_str())),
         Field::HealthReason => text(record.health.as_ref()?.reason.as_deref()?),
         Field::StatusCode => count(u64::from(record.status_code)),
-        Field::HttpVersion => answered.then(|| Value::Word(record.http_version.as_str())),
+        Field::HttpVersion => http_version(record),
         Field::RemoteIp => record.remote_ip.map(Value::Ip),
         Field::ContentType => text(record.content_type.as_deref()?),
         Field::ContentLength => answered.then_some(Value::Count(record.content_length)),
@@ -126,9 +127,9 @@ fn computed<'a>(field: &Field, record: &'a Record, repeats: Repeats) -> Option<V
             record.headers.as_deref().filter(|all| !all.is_empty()).map(Value::Headers)
         }
         Field::Header(name) => header(record.headers.as_deref()?, name),
-        Field::Sha256 => record.sha256.as_ref().map(Value::Hex),
-        Field::BodyPath => text(record.body_path.as_deref()?),
-        Field::Truncated => record.truncated.then_some(Value::Flag(true)),
+        Field::Sha256 | Field::BodyPath | Field::Truncated => stored(field, record),
+        Field::WarcFile | Field::WarcOffset | Field::WarcLength => archived(field, record),
+        Field::Cache | Field::Unchanged => cached(field, record),
         Field::Title => page::title(record.body.as_ref()?).map(|title| Value::Text(title.into())),
         Field::Preview => page::preview(record.body.as_ref()?).map(Value::Text),
         Field::Json => page::compact_json(record.body.as_ref()?).map(Value::Json),
@@ -139,6 +140,39 @@ fn computed<'a>(field: &Field, record: &'a Record, repeats: Repeats) -> Option<V
         }
         // Only a record that was read back has others.
         Field::Other(_) => None,
+    }
+}
+
+/// A stored answer that nothing was asked for came by none.
+fn http_version(record: &Record) -> Option<Value<'_>> {
+    let came = record.status_code != 0 && record.cache != Some(CacheUse::Fresh);
+    came.then(|| Value::Word(record.http_version.as_str()))
+}
+
+/// What is known of a stored body.
+fn stored<'a>(field: &Field, record: &'a Record) -> Option<Value<'a>> {
+    match field {
+        Field::Sha256 => record.sha256.as_ref().map(Value::Hex),
+        Field::BodyPath => text(record.body_path.as_deref()?),
+        _ => record.truncated.then_some(Value::Flag(true)),
+    }
+}
+
+/// Where in an archive its response is.
+fn archived<'a>(field: &Field, record: &'a Record) -> Option<Value<'a>> {
+    let archived = record.archived.as_ref()?;
+    match field {
+        Field::WarcFile => text(&archived.file),
+        Field::WarcOffset => Some(Value::Count(archived.offset)),
+        _ => Some(Value::Count(archived.length)),
+    }
+}
+
+/// What the cache did.
+fn cached(field: &Field, record: &Record) -> Option<Value<'static>> {
+    match field {
+        Field::Cache => record.cache.map(|done| Value::Word(done.as_str())),
+        _ => record.unchanged.then_some(Value::Flag(true)),
     }
 }
 

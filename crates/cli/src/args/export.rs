@@ -95,6 +95,8 @@ impl ExportArgs {
             template: self.template.clone(),
             fields: self.fields.clone(),
             overwrite: self.overwrite,
+            cache: None,
+            redact_query: Vec::new(),
         }
     }
 }
