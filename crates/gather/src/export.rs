@@ -119,6 +119,9 @@ pub struct Exported {
 /// found to be usable.
 pub fn export(mut options: ExportOptions) -> Result<Exported, ExportError> {
     refuse_same(&options.inputs, &options.outputs)?;
+    if options.outputs.iter().any(|output| matches!(output.format, Format::Warc(_))) {
+        return Err(ExportError::Archive);
+    }
     if needs_bodies(&options) {
         options.inputs.iter_mut().for_each(|input| input.bodies = Bodies::Read);
     }
@@ -361,6 +364,8 @@ pub enum ExportError {
     Output(SinkError),
     /// An output is an input too.
     Same(PathBuf),
+    /// An output is an archive of what passed over the wire, of which results hold nothing.
+    Archive,
     /// Records cannot be put aside in the temporary directory.
     Temporary(io::Error),
 }
@@ -380,7 +385,7 @@ impl ExportError {
                         SinkErrorKind::Io | SinkErrorKind::DiskFull | SinkErrorKind::Unbuilt
                     )
             }
-            Self::Same(_) => true,
+            Self::Same(_) | Self::Archive => true,
             Self::Temporary(_) => false,
         }
     }
@@ -394,6 +399,10 @@ impl fmt::Display for ExportError {
             Self::Same(path) => {
                 write!(f, "{} is an input and an output; hint: name another file", path.display())
             }
+            Self::Archive => f.write_str(
+                "results hold nothing of what passed over the wire, which an archive is; \
+                 hint: write it while fetching: gather fetch -o FILE.warc.gz",
+            ),
             Self::Temporary(error) => write!(
                 f,
                 "cannot put records aside: {error}; hint: name a directory with space in TMPDIR"

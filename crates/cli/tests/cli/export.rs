@@ -77,6 +77,11 @@ fn what_is_wrong_with_an_export_is_said_with_its_exit_code() {
         ("missing.jsonl", 3, "error: missing.jsonl does not exist\n"),
         ("some.jsonl -o - --format parquet", 3, "error: standard output is no file"),
         ("some.jsonl -o out.html", 3, "error: "),
+        (
+            "some.jsonl -o out.warc.gz",
+            3,
+            "error: results hold nothing of what passed over the wire",
+        ),
         ("some.jsonl --sort url", 3, "error: "),
         ("- -", 3, "error: standard input is named twice"),
         ("", 3, "error: "),
