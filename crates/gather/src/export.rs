@@ -342,9 +342,14 @@ impl Inputs {
 fn refuse_same(inputs: &[ResultSpec], outputs: &[OutputSpec]) -> Result<(), ExportError> {
     let real = |path: &Path| path.canonicalize().ok();
     for output in outputs {
-        let OutputTarget::File(out) = &output.target else { continue };
         for input in inputs {
-            let ResultPlace::File(path) = &input.place else { continue };
+            let (out, path) = match (&output.target, &input.place) {
+                (OutputTarget::File(out), ResultPlace::File(path)) => (out, path),
+                (OutputTarget::Postgres(out), ResultPlace::Postgres(url)) if out == url => {
+                    return Err(ExportError::Same(out.to_string().into()));
+                }
+                _ => continue,
+            };
             let is_spool = path.as_os_str() == format!("{}.spool", out.display()).as_str();
             if is_spool || real(path).is_some_and(|path| real(out) == Some(path)) {
                 return Err(ExportError::Same(out.clone()));

@@ -31,7 +31,15 @@ fn a_run_writes_every_form_and_each_is_exported_to_the_same_records() {
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
         .collect();
     left.sort();
-    let expected = ["p-0001.parquet", "r.csv", "r.jsonl", "r.parquet", "r.xlsx", "urls.txt"];
+    let expected = [
+        "p-0001.parquet",
+        "r.csv",
+        "r.jsonl",
+        "r.jsonl.journal",
+        "r.parquet",
+        "r.xlsx",
+        "urls.txt",
+    ];
     assert_eq!(left, expected);
 
     let records = by_number(&bench.read("r.jsonl"));
