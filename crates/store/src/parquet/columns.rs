@@ -252,7 +252,12 @@ impl Column {
 impl ColumnKind {
     fn of(found: &Found) -> Self {
         match &found.field {
-            Field::N | Field::Line | Field::ContentLength | Field::BodyBytes => Self::Int64,
+            Field::N
+            | Field::Line
+            | Field::ContentLength
+            | Field::BodyBytes
+            | Field::WarcOffset
+            | Field::WarcLength => Self::Int64,
             Field::StatusCode | Field::Attempts | Field::NumRedirects => Self::Int32,
             Field::TimeQueue
             | Field::TimeNamelookup
@@ -261,7 +266,7 @@ impl ColumnKind {
             | Field::TimeStarttransfer
             | Field::TimeTotal => Self::Double,
             Field::StartedAt | Field::TlsNotAfter => Self::Micros,
-            Field::ErrorRetryable | Field::Truncated => Self::Bool,
+            Field::ErrorRetryable | Field::Truncated | Field::Unchanged => Self::Bool,
             Field::Chain
             | Field::TlsSan
             | Field::Fields
