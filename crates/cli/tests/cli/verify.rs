@@ -106,116 +106,119 @@ fn a_clean_run_is_right() {
     assert!(checks.iter().all(|check| check["examined"].as_u64() > Some(0)), "{report}");
 }
 
+/// Two records, each with the number of the other.
+fn swap_numbers(lines: &mut [String]) {
+    let (a, b) = (at(lines, 0), at(lines, 2));
+    let (first, second) = (lines[a].replacen('0', "2", 1), lines[b].replacen('2', "0", 1));
+    (lines[a], lines[b]) = (first, second);
+}
+
 /// Plants a fault in a file of a run.
 type Plant = fn(&mut Vec<String>);
 
+const RECORD_PLANTS: &[(&str, Plant, &[&str])] = &[
+    (
+        "dropped",
+        |lines| drop(lines.remove(at(lines, 3))),
+        &[
+            "urls.txt line 5 (n 3): the input has no record; expected a record of http://",
+            "there are not as many records as inputs; expected 18, found 17",
+        ],
+    ),
+    (
+        "the last one dropped",
+        |lines| drop(lines.remove(at(lines, 17))),
+        &["urls.txt line 20 (n 17): the input has no record"],
+    ),
+    (
+        "doubled",
+        |lines| lines.push(lines[at(lines, 3)].clone()),
+        &[
+            "n 3: the input has 2 records, at line ",
+            "there are not as many records as inputs; expected 18, found 19",
+        ],
+    ),
+    (
+        "its tail torn",
+        |lines| {
+            let last = lines.last_mut().expect("a line");
+            last.truncate(last.len() - 6);
+        },
+        &["the file ends", "line 1"],
+    ),
+    (
+        "its line end torn",
+        |lines| {
+            lines.last_mut().expect("a line").pop();
+        },
+        &["the file ends without the end of this "],
+    ),
+    (
+        "torn amid",
+        |lines| {
+            let at = at(lines, 2);
+            lines[at].truncate(30);
+        },
+        &["(n 2): the input has no record", "FAULT  r."],
+    ),
+    (
+        "its numbers swapped",
+        |lines| swap_numbers(lines),
+        &[
+            "(n 0): the record is of another input than urls.txt line 2; expected http://",
+            "(n 2): the record is of another input than urls.txt line 4; expected http://",
+            "/ok?size=3000, found http://",
+        ],
+    ),
+    (
+        "its number changed",
+        |lines| {
+            let at = at(lines, 3);
+            lines[at] = lines[at].replacen('3', "18", 1);
+        },
+        &["(n 18): there is no input of this number", "(n 3): the input has no record"],
+    ),
+    (
+        "of another run",
+        |lines| {
+            let at = at(lines, 0);
+            lines[at] = lines[at].replace("/ok", "/other");
+        },
+        &["(n 0): the record is of another input than urls.txt line 2", "/other"],
+    ),
+    (
+        "ok called failed",
+        |lines| {
+            let at = at(lines, 0);
+            lines[at] = lines[at].replace(":\"ok\"", ":\"failed\"").replace(",ok,", ",failed,");
+        },
+        &["(n 0): the record has no error.kind"],
+    ),
+    (
+        "failed called ok",
+        |lines| {
+            let at = at(lines, 1);
+            lines[at] = lines[at].replacen("failed", "ok", 1);
+        },
+        &["(n 1): outcome is ok, and error.kind is \"http.status\""],
+    ),
+    (
+        "no such outcome",
+        |lines| {
+            let at = at(lines, 1);
+            lines[at] = lines[at].replacen("failed", "fa1led", 1);
+        },
+        &["(n 1): outcome is \"fa1led\"", "(n 1): the input has no record"],
+    ),
+    ("an empty line", |lines| lines.insert(3, "\n".to_owned()), &["line 4: ", "empty"]),
+];
+
 #[test]
 fn a_fault_of_a_record_is_named_in_every_form() {
-    let swap_numbers: Plant = |lines| {
-        let (a, b) = (at(lines, 0), at(lines, 2));
-        let (first, second) = (lines[a].replacen('0', "2", 1), lines[b].replacen('2', "0", 1));
-        (lines[a], lines[b]) = (first, second);
-    };
-    let cases: &[(&str, Plant, &[&str])] = &[
-        (
-            "dropped",
-            |lines| drop(lines.remove(at(lines, 3))),
-            &[
-                "urls.txt line 5 (n 3): the input has no record; expected a record of http://",
-                "there are not as many records as inputs; expected 18, found 17",
-            ],
-        ),
-        (
-            "the last one dropped",
-            |lines| drop(lines.remove(at(lines, 17))),
-            &["urls.txt line 20 (n 17): the input has no record"],
-        ),
-        (
-            "doubled",
-            |lines| lines.push(lines[at(lines, 3)].clone()),
-            &[
-                "n 3: the input has 2 records, at line ",
-                "there are not as many records as inputs; expected 18, found 19",
-            ],
-        ),
-        (
-            "its tail torn",
-            |lines| {
-                let last = lines.last_mut().expect("a line");
-                last.truncate(last.len() - 6);
-            },
-            &["the file ends", "line 1"],
-        ),
-        (
-            "its line end torn",
-            |lines| {
-                lines.last_mut().expect("a line").pop();
-            },
-            &["the file ends without the end of this "],
-        ),
-        (
-            "torn amid",
-            |lines| {
-                let at = at(lines, 2);
-                lines[at].truncate(30);
-            },
-            &["(n 2): the input has no record", "FAULT  r."],
-        ),
-        (
-            "its numbers swapped",
-            swap_numbers,
-            &[
-                "(n 0): the record is of another input than urls.txt line 2; expected http://",
-                "(n 2): the record is of another input than urls.txt line 4; expected http://",
-                "/ok?size=3000, found http://",
-            ],
-        ),
-        (
-            "its number changed",
-            |lines| {
-                let at = at(lines, 3);
-                lines[at] = lines[at].replacen('3', "18", 1);
-            },
-            &["(n 18): there is no input of this number", "(n 3): the input has no record"],
-        ),
-        (
-            "of another run",
-            |lines| {
-                let at = at(lines, 0);
-                lines[at] = lines[at].replace("/ok", "/other");
-            },
-            &["(n 0): the record is of another input than urls.txt line 2", "/other"],
-        ),
-        (
-            "ok called failed",
-            |lines| {
-                let at = at(lines, 0);
-                lines[at] = lines[at].replace(":\"ok\"", ":\"failed\"").replace(",ok,", ",failed,");
-            },
-            &["(n 0): the record has no error.kind"],
-        ),
-        (
-            "failed called ok",
-            |lines| {
-                let at = at(lines, 1);
-                lines[at] = lines[at].replacen("failed", "ok", 1);
-            },
-            &["(n 1): outcome is ok, and error.kind is \"http.status\""],
-        ),
-        (
-            "no such outcome",
-            |lines| {
-                let at = at(lines, 1);
-                lines[at] = lines[at].replacen("failed", "fa1led", 1);
-            },
-            &["(n 1): outcome is \"fa1led\"", "(n 1): the input has no record"],
-        ),
-        ("an empty line", |lines| lines.insert(3, "\n".to_owned()), &["line 4: ", "empty"]),
-    ];
     let planted = run();
     for name in ["r.jsonl", "r.csv"] {
         let whole = planted.bench.read(name);
-        for (what, plant, expected) in cases {
+        for (what, plant, expected) in RECORD_PLANTS {
             planted.edit(name, *plant);
             assert_ne!(planted.bench.read(name), whole, "{name} {what}");
             let ran = planted.verify(&format!("{name} -i urls.txt"));
@@ -260,7 +263,8 @@ fn outputs_that_disagree_are_named() {
 
 #[test]
 fn a_fault_of_a_body_is_named() {
-    let plants: &[(&str, fn(&PathBuf), &str)] = &[
+    type Case<'a> = (&'a str, fn(&PathBuf), &'a str);
+    let plants: &[Case<'_>] = &[
         ("removed", |body| fs::remove_file(body).expect("removed"), " is missing"),
         (
             "flipped",

@@ -58,8 +58,9 @@ fn every_form_is_read() {
 #[test]
 fn a_record_may_show_what_the_run_may_write_and_nothing_else() {
     let long = "x".repeat(300);
-    let cases: &[(&str, &[u8], &[&str], &[&str])] = &[
-        // Text, line, what an ok record may show, what a skipped one may show beside it.
+    /// Text, line, what any record may show, what a skipped one may show beside it.
+    type Case<'a> = (&'a str, &'a [u8], &'a [&'a str], &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
         ("http://a/", b" http://a/ ", &["http://a/"], &[" http://a/ "]),
         ("http://me:pw@a/x@y", b"http://me:pw@a/x@y", &["http://***@a/x@y", "http://a/x@y"], &[]),
         ("a?key=s&k%65y=t#key=u", b"", &["a?key=***&k%65y=***#key=u"], &[]),

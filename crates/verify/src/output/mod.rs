@@ -1,5 +1,6 @@
 //! Outputs, read as a stranger would: whatever the form, a record is a [`Row`].
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::error::VerifyError;
@@ -9,6 +10,8 @@ mod csv;
 mod jsonl;
 #[cfg(feature = "parquet")]
 mod parquet;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub(crate) mod warc;
@@ -18,12 +21,19 @@ const RECORD_BYTES_MAX: usize = 512 << 20;
 const READ_BYTES: usize = 256 << 10;
 
 /// An output to verify.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct OutputSpec {
-    /// As the user named it, and as it is named in the report.
-    pub name: String,
-    /// Its form.
-    pub form: Form,
+    /// As it is named in the report: without the credentials of a database.
+    pub(crate) name: String,
+    pub(crate) form: Form,
+    /// The whole URL of a database.
+    url: Option<String>,
+}
+
+impl fmt::Debug for OutputSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OutputSpec({}, {:?})", self.name, self.form)
+    }
 }
 
 /// The forms that can be verified.
@@ -40,11 +50,14 @@ pub enum Form {
     Sqlite,
     /// Apache Parquet.
     Parquet,
+    /// A PostgreSQL database with the records of many runs.
+    Postgres,
 }
 
 impl Form {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Jsonl, Self::Csv, Self::Warc, Self::Sqlite, Self::Parquet];
+    pub const ALL: &[Self] =
+        &[Self::Jsonl, Self::Csv, Self::Warc, Self::Sqlite, Self::Parquet, Self::Postgres];
 
     /// Its name for people.
     pub const fn as_str(self) -> &'static str {
@@ -54,12 +67,13 @@ impl Form {
             Self::Warc => "WARC (.warc, .warc.gz)",
             Self::Sqlite => "SQLite (.db)",
             Self::Parquet => "Parquet (.parquet)",
+            Self::Postgres => "PostgreSQL (postgres://…)",
         }
     }
 
     /// Whether records are committed by the output itself, and are not known by a length.
     pub(crate) const fn is_database(self) -> bool {
-        matches!(self, Self::Sqlite)
+        matches!(self, Self::Sqlite | Self::Postgres)
     }
 
     fn of_name(name: &str) -> Option<Self> {
@@ -95,8 +109,18 @@ impl Form {
 impl OutputSpec {
     /// An output by its name, or by what is in it; `None` if it is none that can be verified.
     pub fn named(name: &str) -> Option<Self> {
+        if name.starts_with("postgres://") || name.starts_with("postgresql://") {
+            let (form, url) = (Form::Postgres, Some(name.to_owned()));
+            return Some(Self { name: without_secrets(name), form, url });
+        }
         let form = Form::of_name(name).or_else(|| Form::of_content(name.as_ref()))?;
-        Some(Self { name: name.to_owned(), form })
+        Some(Self { name: name.to_owned(), form, url: None })
+    }
+
+    /// The whole URL of a database, its password included.
+    #[cfg(feature = "postgres")]
+    fn database_url(&self) -> &str {
+        self.url.as_deref().unwrap_or_default()
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -119,14 +143,14 @@ impl OutputSpec {
         }
     }
 
-    /// Whether it exists.
+    /// Whether it exists; of a server nobody knows before it is asked.
     pub(crate) fn is_there(&self) -> bool {
-        self.files().first().is_some_and(|first| first.exists())
+        self.form == Form::Postgres || self.files().first().is_some_and(|first| first.exists())
     }
 
     /// The length in bytes of its last file; 0 where that says nothing.
     pub(crate) fn len(&self) -> Result<u64, VerifyError> {
-        if self.form == Form::Sqlite {
+        if self.form.is_database() {
             return Ok(0);
         }
         let path = self.files().pop().unwrap_or_else(|| self.path());
@@ -140,7 +164,7 @@ impl OutputSpec {
             Form::Warc => warc::place_in_words(at),
             Form::Parquet => format!("row {at}"),
             // The number of the record is its place.
-            Form::Sqlite => String::new(),
+            Form::Sqlite | Form::Postgres => String::new(),
         }
     }
 }
@@ -222,7 +246,7 @@ pub(crate) struct Committed {
 
 /// Reads an output up to what was committed, or to its end; of a database the records of this run.
 #[cfg_attr(
-    not(feature = "sqlite"),
+    not(any(feature = "sqlite", feature = "postgres")),
     expect(unused_variables, reason = "only databases hold several runs")
 )]
 pub(crate) fn read(
@@ -241,6 +265,10 @@ pub(crate) fn read(
         Form::Sqlite => sqlite::read(&path, run, rows),
         #[cfg(not(feature = "sqlite"))]
         Form::Sqlite => not_built(output, "sqlite"),
+        #[cfg(feature = "postgres")]
+        Form::Postgres => postgres::read(output, run, rows),
+        #[cfg(not(feature = "postgres"))]
+        Form::Postgres => not_built(output, "postgres"),
         #[cfg(feature = "parquet")]
         Form::Parquet => parquet::read(output, end, rows),
         #[cfg(not(feature = "parquet"))]
@@ -249,10 +277,41 @@ pub(crate) fn read(
 }
 
 /// The error that a form was left out of this build.
-#[cfg(not(all(feature = "sqlite", feature = "parquet")))]
+#[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "parquet")))]
 fn not_built(output: &OutputSpec, feature: &str) -> Result<Extent, VerifyError> {
     let message = format!("{}: this build does not read it", output.name);
     Err(VerifyError::usage(message, format!("build it with the feature {feature}")))
+}
+
+/// The URL of a database without user, password and query.
+fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    let place = place.split_once('?').map_or(place, |(place, _)| place);
+    format!("{scheme}://{place}")
+}
+
+/// A sum in the row of a run is that of its records.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn check_run_sum(what: &str, said: i64, found: i64, rows: &mut dyn Rows) {
+    if said != found {
+        let message = format!("{what} of the run are not as many as its row in table run says");
+        let fault = Fault::new(crate::report::Problem::Count, "", message);
+        rows.fault(fault.expected(said.to_string()).found(found.to_string()));
+    }
+}
+
+/// A body in a database is what its key says.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn check_stored_body(sha256: &str, said: i64, hash: &str, bytes: usize, rows: &mut dyn Rows) {
+    let place = format!("table body, sha256 {sha256}");
+    let wrong = |message: &str| Fault::new(crate::report::Problem::BodyWrong, place, message);
+    if hash != sha256 {
+        rows.fault(wrong("the body has another SHA-256").found(hash));
+    } else if i64::try_from(bytes) != Ok(said) {
+        let fault = wrong("the body has another length");
+        rows.fault(fault.expected(said.to_string()).found(bytes.to_string()));
+    }
 }
 
 /// A file up to a position.

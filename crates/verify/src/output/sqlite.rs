@@ -163,11 +163,7 @@ fn check_sums(db: &Connection, run: i64, found: Sums, rows: &mut dyn Rows) -> ru
     for (what, (said, found)) in
         ["records", "ok", "failed", "skipped"].into_iter().zip(said.into_iter().zip(found))
     {
-        if said != found {
-            let message = format!("{what} of the run are not as many as its row in table run says");
-            let fault = Fault::new(Problem::Count, "", message);
-            rows.fault(fault.expected(said.to_string()).found(found.to_string()));
-        }
+        super::check_run_sum(what, said, found, rows);
     }
     Ok(())
 }
@@ -182,15 +178,8 @@ fn check_bodies(db: &Connection, run: i64, rows: &mut dyn Rows) -> rusqlite::Res
     while let Some(row) = found.next()? {
         let (sha256, bytes): (String, i64) = (row.get(0)?, row.get(1)?);
         let body = row.get_ref(2)?.as_blob().unwrap_or_default();
-        let place = format!("table body, sha256 {sha256}");
         let hash = hex(&sha2::Sha256::digest(body));
-        if hash != sha256 {
-            let fault = Fault::new(Problem::BodyWrong, place, "the body has another SHA-256");
-            rows.fault(fault.found(hash));
-        } else if i64::try_from(body.len()) != Ok(bytes) {
-            let fault = Fault::new(Problem::BodyWrong, place, "the body has another length");
-            rows.fault(fault.expected(bytes.to_string()).found(body.len().to_string()));
-        }
+        super::check_stored_body(&sha256, bytes, &hash, body.len(), rows);
     }
     Ok(())
 }

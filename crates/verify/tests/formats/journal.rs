@@ -100,96 +100,99 @@ fn check(journal: impl FnOnce(&Bed) -> Journal, plant: &str) -> (Bed, Report) {
     (bed, report)
 }
 
+/// Makes a journal for the output of a bed.
+type Make = fn(&Bed) -> Journal;
+
+/// What is planted, the journal, a change of its tables, and what is named.
+const PLANTS: &[(&str, Make, &str, &[&str])] = &[
+    ("nothing", Journal::of_all, "", &[]),
+    (
+        "a longer file",
+        |bed| Journal { bytes: 100, ..Journal::of_all(bed) },
+        "",
+        &["the file is longer than what was committed; expected 100 bytes"],
+    ),
+    (
+        "a shorter file",
+        |bed| Journal { bytes: 10_000, ..Journal::of_all(bed) },
+        "",
+        &["the file is shorter than what was committed; expected 10,000 bytes"],
+    ),
+    (
+        "a bit less",
+        |bed| Journal { finished: vec![0, 1, 2, 4], ..Journal::of_all(bed) },
+        "",
+        &[
+            "it says finished, and not every input read is; expected 5, found 4",
+            "line 4 (n 3): the record is committed, and the journal says its input is not finished",
+            "there are not as many records as were committed; expected 4 records, found 5 records",
+        ],
+    ),
+    (
+        "other sums",
+        |bed| Journal {
+            sums: r#"{"ok":4,"failed":0,"skipped":1,"by_kind":{},"by_status":{"200":3,"404":2}}"#,
+            ..Journal::of_all(bed)
+        },
+        "",
+        &[
+            "not as many are ok as the journal says; expected 4, found 3",
+            "not as many are failed as the journal says; expected 0, found 1",
+            "error.kind http.status is not as frequent as the journal says; expected 0, found 1",
+            "error.kind input.invalid is not as frequent as the journal says; expected 0, found 1",
+            "status_code 404 is not as frequent as the journal says; expected 2, found 1",
+        ],
+    ),
+    (
+        "a row changed",
+        Journal::of_all,
+        "UPDATE sink SET parts = 1",
+        &["table sink, row 3: the row is not what its check sum says"],
+    ),
+    (
+        "other bits",
+        Journal::of_all,
+        "UPDATE done SET bits = zeroblob(512)",
+        &[
+            "table done, row 5: the row is not what its check sum says",
+            "the bits set are not as many as the journal counts; expected 5, found 0",
+            "it says finished, and not every input read is; expected 5, found 0",
+            "line 1 (n 0): the record is committed",
+            "line 2 (n 1): the record is committed",
+            "line 3 (n 2): the record is committed",
+            "line 4 (n 3): the record is committed",
+            "line 5 (n 4): the record is committed",
+        ],
+    ),
+    (
+        "another type",
+        Journal::of_all,
+        "UPDATE sink SET bytes = 'x'",
+        &[
+            "table sink, row 3: the row is not what its check sum says",
+            "table sink, row 3: the row cannot be understood: ",
+        ],
+    ),
+    (
+        "a block dropped",
+        Journal::of_all,
+        "DELETE FROM input",
+        &["the blocks of inputs do not add up to the inputs read; expected 5, found 0"],
+    ),
+    (
+        "an output gone",
+        Journal::of_all,
+        "UPDATE sink SET name = 'other.csv', sum = 0",
+        &[
+            "table sink, row 3: the row is not what its check sum says",
+            "other.csv is missing; expected 5 records",
+        ],
+    ),
+];
+
 #[test]
 fn a_finished_run_is_held_against_its_journal() {
-    type Make = fn(&Bed) -> Journal;
-    let all: Make = Journal::of_all;
-    let cases: &[(&str, Make, &str, &[&str])] = &[
-        ("nothing", all, "", &[]),
-        (
-            "a longer file",
-            |bed| Journal { bytes: 100, ..Journal::of_all(bed) },
-            "",
-            &["the file is longer than what was committed; expected 100 bytes"],
-        ),
-        (
-            "a shorter file",
-            |bed| Journal { bytes: 10_000, ..Journal::of_all(bed) },
-            "",
-            &["the file is shorter than what was committed; expected 10,000 bytes"],
-        ),
-        (
-            "a bit less",
-            |bed| Journal { finished: vec![0, 1, 2, 4], ..Journal::of_all(bed) },
-            "",
-            &[
-                "it says finished, and not every input read is; expected 5, found 4",
-                "line 4 (n 3): the record is committed, and the journal says its input is not finished",
-                "there are not as many records as were committed; expected 4 records, found 5 records",
-            ],
-        ),
-        (
-            "other sums",
-            |bed| Journal {
-                sums: r#"{"ok":4,"failed":0,"skipped":1,"by_kind":{},"by_status":{"200":3,"404":2}}"#,
-                ..Journal::of_all(bed)
-            },
-            "",
-            &[
-                "not as many are ok as the journal says; expected 4, found 3",
-                "not as many are failed as the journal says; expected 0, found 1",
-                "error.kind http.status is not as frequent as the journal says; expected 0, found 1",
-                "error.kind input.invalid is not as frequent as the journal says; expected 0, found 1",
-                "status_code 404 is not as frequent as the journal says; expected 2, found 1",
-            ],
-        ),
-        (
-            "a row changed",
-            all,
-            "UPDATE sink SET parts = 1",
-            &["table sink, row 3: the row is not what its check sum says"],
-        ),
-        (
-            "other bits",
-            all,
-            "UPDATE done SET bits = zeroblob(512)",
-            &[
-                "table done, row 5: the row is not what its check sum says",
-                "the bits set are not as many as the journal counts; expected 5, found 0",
-                "it says finished, and not every input read is; expected 5, found 0",
-                "line 1 (n 0): the record is committed",
-                "line 2 (n 1): the record is committed",
-                "line 3 (n 2): the record is committed",
-                "line 4 (n 3): the record is committed",
-                "line 5 (n 4): the record is committed",
-            ],
-        ),
-        (
-            "another type",
-            all,
-            "UPDATE sink SET bytes = 'x'",
-            &[
-                "table sink, row 3: the row is not what its check sum says",
-                "table sink, row 3: the row cannot be understood: ",
-            ],
-        ),
-        (
-            "a block dropped",
-            all,
-            "DELETE FROM input",
-            &["the blocks of inputs do not add up to the inputs read; expected 5, found 0"],
-        ),
-        (
-            "an output gone",
-            all,
-            "UPDATE sink SET name = 'other.csv', sum = 0",
-            &[
-                "table sink, row 3: the row is not what its check sum says",
-                "other.csv is missing; expected 5 records",
-            ],
-        ),
-    ];
-    for (what, make, plant, expected) in cases {
+    for (what, make, plant, expected) in PLANTS {
         let (_bed, report) = check(make, plant);
         assert_faults(what, &report, expected);
         assert_eq!(report.run, RunState::Finished, "{what}");

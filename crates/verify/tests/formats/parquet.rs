@@ -71,7 +71,9 @@ fn write(bed: &Bed, name: &str, records: &[(usize, usize)]) {
 #[test]
 fn what_is_planted_in_parquet_is_named() {
     let right = [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)];
-    let cases: &[(&str, &[(usize, usize)], &[&str])] = &[
+    /// What is planted; the number and the content of each record; what is named.
+    type Case<'a> = (&'a str, &'a [(usize, usize)], &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
         ("nothing", &right, &[]),
         ("another order", &[(4, 4), (2, 2), (3, 3), (1, 1), (0, 0)], &[]),
         (

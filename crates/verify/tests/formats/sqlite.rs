@@ -46,89 +46,90 @@ fn database(bed: &Bed, name: &str) -> Connection {
     db
 }
 
+const PLANTS: &[(&str, &str, &[&str])] = &[
+    ("nothing", "SELECT 1", &[]),
+    (
+        "dropped",
+        "DELETE FROM record WHERE run = 2 AND n = 2",
+        &[
+            "records of the run are not as many as its row in table run says; expected 5, found 4",
+            "ok of the run are not as many as its row in table run says; expected 3, found 2",
+            "urls.txt line 3 (n 2): the input has no record",
+            "there are not as many records as inputs; expected 5, found 4",
+        ],
+    ),
+    (
+        "of another run",
+        "UPDATE record SET input = 'o' WHERE run = 2 AND n = 0",
+        &["n 0: the record is of another input than ", "n 0: input is not what "],
+    ),
+    (
+        "swapped",
+        "UPDATE record SET n = 9 WHERE run = 2 AND n = 1;
+                 UPDATE record SET n = 1 WHERE run = 2 AND n = 2;
+                 UPDATE record SET n = 2 WHERE run = 2 AND n = 9",
+        &[
+            "n 1: the record is of another input than ",
+            "n 2: the record is of another input than ",
+            "n 1: outcome is not what ",
+            "n 2: outcome is not what ",
+        ],
+    ),
+    (
+        "beyond the list",
+        "UPDATE record SET n = 5 WHERE run = 2 AND n = 4",
+        &[
+            "urls.txt line 5 (n 4): the input has no record",
+            "n 5: there is no input of this number",
+        ],
+    ),
+    (
+        "a status",
+        "UPDATE record SET status_code = 203 WHERE run = 2 AND n = 0",
+        &["status_code is not what "],
+    ),
+    (
+        "an outcome",
+        "UPDATE record SET outcome = 'skipped' WHERE run = 2 AND n = 1",
+        &[
+            "failed of the run are not as many as its row in table run says; expected 1, found 0",
+            "skipped of the run are not as many as its row in table run says; expected 1, found 2",
+            "n 1: outcome is not what ",
+        ],
+    ),
+    (
+        "a number that is none",
+        "UPDATE record SET status_code = 'x' WHERE run = 2 AND n = 0",
+        &[
+            "the column status_code holds no number",
+            "ok of the run are not as many",
+            "(n 0): the input has no record",
+            "there are not as many records as inputs",
+        ],
+    ),
+    (
+        "a body",
+        "UPDATE body SET body = x'00' WHERE body = CAST('world' AS BLOB)",
+        &[": the body has another SHA-256; found "],
+    ),
+    (
+        "a run",
+        "DELETE FROM run",
+        &[
+            "there is no run in the database",
+            "(n 0): the input has no record",
+            "(n 1): the input has no record",
+            "(n 2): the input has no record",
+            "(n 3): the input has no record",
+            "(n 4): the input has no record",
+            "there are not as many records as inputs; expected 5, found 0",
+        ],
+    ),
+];
+
 #[test]
 fn what_is_planted_in_a_database_is_named() {
-    let cases: &[(&str, &str, &[&str])] = &[
-        ("nothing", "SELECT 1", &[]),
-        (
-            "dropped",
-            "DELETE FROM record WHERE run = 2 AND n = 2",
-            &[
-                "records of the run are not as many as its row in table run says; expected 5, found 4",
-                "ok of the run are not as many as its row in table run says; expected 3, found 2",
-                "urls.txt line 3 (n 2): the input has no record",
-                "there are not as many records as inputs; expected 5, found 4",
-            ],
-        ),
-        (
-            "of another run",
-            "UPDATE record SET input = 'o' WHERE run = 2 AND n = 0",
-            &["n 0: the record is of another input than ", "n 0: input is not what "],
-        ),
-        (
-            "swapped",
-            "UPDATE record SET n = 9 WHERE run = 2 AND n = 1;
-                     UPDATE record SET n = 1 WHERE run = 2 AND n = 2;
-                     UPDATE record SET n = 2 WHERE run = 2 AND n = 9",
-            &[
-                "n 1: the record is of another input than ",
-                "n 2: the record is of another input than ",
-                "n 1: outcome is not what ",
-                "n 2: outcome is not what ",
-            ],
-        ),
-        (
-            "beyond the list",
-            "UPDATE record SET n = 5 WHERE run = 2 AND n = 4",
-            &[
-                "urls.txt line 5 (n 4): the input has no record",
-                "n 5: there is no input of this number",
-            ],
-        ),
-        (
-            "a status",
-            "UPDATE record SET status_code = 203 WHERE run = 2 AND n = 0",
-            &["status_code is not what "],
-        ),
-        (
-            "an outcome",
-            "UPDATE record SET outcome = 'skipped' WHERE run = 2 AND n = 1",
-            &[
-                "failed of the run are not as many as its row in table run says; expected 1, found 0",
-                "skipped of the run are not as many as its row in table run says; expected 1, found 2",
-                "n 1: outcome is not what ",
-            ],
-        ),
-        (
-            "a number that is none",
-            "UPDATE record SET status_code = 'x' WHERE run = 2 AND n = 0",
-            &[
-                "the column status_code holds no number",
-                "ok of the run are not as many",
-                "(n 0): the input has no record",
-                "there are not as many records as inputs",
-            ],
-        ),
-        (
-            "a body",
-            "UPDATE body SET body = x'00' WHERE body = CAST('world' AS BLOB)",
-            &[": the body has another SHA-256; found "],
-        ),
-        (
-            "a run",
-            "DELETE FROM run",
-            &[
-                "there is no run in the database",
-                "(n 0): the input has no record",
-                "(n 1): the input has no record",
-                "(n 2): the input has no record",
-                "(n 3): the input has no record",
-                "(n 4): the input has no record",
-                "there are not as many records as inputs; expected 5, found 0",
-            ],
-        ),
-    ];
-    for (what, plant, expected) in cases {
+    for (what, plant, expected) in PLANTS {
         let bed = Bed::new();
         bed.write_jsonl("r.jsonl", 0..5);
         let db = database(&bed, "r.db");

@@ -222,36 +222,36 @@ fn metadata(
             }
         }
     }
-    let refers_to = record.head.text("warc-concurrent-to");
-    match &answer {
-        Some(answer) if !refers_to.is_empty() => {
-            let url = row.final_url.or(row.url).unwrap_or_default();
-            let status = row.status.unwrap_or(0);
-            let differs = if answer.id != refers_to {
-                Some(("record id", answer.id.clone(), refers_to.to_owned()))
-            } else if answer.url != url {
-                Some(("URL", answer.url.clone(), url.to_owned()))
-            } else if u64::from(answer.response.status) != status && answer.response.status != 304 {
-                Some(("status", answer.response.status.to_string(), status.to_string()))
-            } else {
-                None
-            };
-            if let Some((what, expected, found)) = differs {
-                let message =
-                    format!("the metadata has another {what} than the response before it");
-                let fault = Fault::new(Problem::Contradiction, place_in_words(at), message);
-                let fault = fault.expected(expected).found(found);
-                rows.fault(row.n.into_iter().fold(fault, Fault::of));
-            }
-        }
-        None if !refers_to.is_empty() => {
-            let message = "the metadata speaks of a response that is not before it";
-            let fault = Fault::new(Problem::Contradiction, place_in_words(at), message);
-            rows.fault(row.n.into_iter().fold(fault, Fault::of));
-        }
-        _ => {}
+    if let Some(fault) = of_another(&row, record.head.text("warc-concurrent-to"), answer) {
+        rows.fault(row.n.into_iter().fold(fault, Fault::of));
     }
     rows.row(&row)
+}
+
+/// What is wrong where the metadata does not speak of the response before it.
+fn of_another(row: &Row<'_>, refers_to: &str, answer: Option<Answer>) -> Option<Fault> {
+    let wrong =
+        |message: String| Some(Fault::new(Problem::Contradiction, place_in_words(row.at), message));
+    if refers_to.is_empty() {
+        return None;
+    }
+    let Some(answer) = answer else {
+        return wrong("the metadata speaks of a response that is not before it".to_owned());
+    };
+    let url = row.final_url.or(row.url).unwrap_or_default();
+    let (status, said) = (u64::from(answer.response.status), row.status.unwrap_or(0));
+    let (what, expected, found) = if answer.id != refers_to {
+        ("record id", answer.id, refers_to.to_owned())
+    } else if answer.url != url {
+        ("URL", answer.url, url.to_owned())
+    } else if status != said && status != 304 {
+        // A stored answer that a 304 confirms keeps the status it had.
+        ("status", status.to_string(), said.to_string())
+    } else {
+        return None;
+    };
+    let fault = wrong(format!("the metadata has another {what} than the response before it"))?;
+    Some(fault.expected(expected).found(found))
 }
 
 /// The URL of the record at an offset, for a fault that names it.
