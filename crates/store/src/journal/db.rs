@@ -75,7 +75,10 @@ impl Db {
                 (&*run.id, started, program, salt, sum(&columns)),
             )?;
             first(tables)
-        })
+        })?;
+        // So that the file is a journal by itself, whatever becomes of the log beside it.
+        let truncated = self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        truncated.map_err(|error| failed(path, &error))
     }
 
     /// Writes in one transaction.
