@@ -26,6 +26,8 @@ pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Program("nginx"), package: "nginx" },
     Need { there: There::File(NGINX_ECHO), package: "libnginx-mod-http-echo" },
     Need { there: There::Program("ip"), package: "iproute2" },
+    Need { there: There::Program("strace"), package: "strace" },
+    Need { there: There::Program("mkfs.ext4"), package: "e2fsprogs" },
 ];
 
 /// Whether a test may make a network of its own.

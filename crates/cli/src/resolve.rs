@@ -48,6 +48,8 @@ pub(crate) struct RunSettings {
     pub(crate) report: Option<ReportSettings>,
     /// Where the run keeps its journal; nowhere if `None`.
     pub(crate) journal: Option<JournalOptions>,
+    /// How to go on with it, as it would be typed.
+    pub(crate) resume_line: Option<String>,
     /// How many failures still exit 0.
     pub(crate) allow_failures: Option<CountOrShare>,
     /// What is said.
@@ -112,6 +114,7 @@ impl RunSettings {
             bodies: None,
             report: None,
             journal: None,
+            resume_line: None,
             allow_failures: None,
             talk,
         }
@@ -140,6 +143,7 @@ impl RunSettings {
             bodies: args.output.bodies.clone(),
             report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
             journal,
+            resume_line: None,
             allow_failures: args.failing.allow_failures,
             talk: talk(settings),
         })

@@ -44,6 +44,15 @@ enum Home {
     There(PathBuf),
 }
 
+/// How the list comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    /// As a file.
+    File,
+    /// Through a pipe.
+    Piped,
+}
+
 /// How a whole run came out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended {
@@ -64,8 +73,7 @@ impl Bed {
     }
 
     pub(crate) fn job<'a>(&'a self, case: &'a SinkCase) -> Job<'a> {
-        let dir = tempfile::tempdir().expect("a directory");
-        self.job_in(case, dir)
+        self.job_in(case, directory())
     }
 
     pub(crate) fn job_in<'a>(&'a self, case: &'a SinkCase, dir: TempDir) -> Job<'a> {
@@ -156,26 +164,33 @@ impl Job<'_> {
     }
 
     /// Goes on until all is done, and checks.
-    pub(crate) fn end(&self) -> Ended {
-        self.end_with(&["--resume"], self.spawn(&["--resume"]))
+    pub(crate) fn end(&self, list: List) -> Ended {
+        self.try_end(list).unwrap_or_else(|said| panic!("{said}"))
     }
 
-    /// As [`end`](Self::end), for a run whose list is piped in.
-    pub(crate) fn end_piped(&self) -> Ended {
-        let mut child = self.spawn_waiting(&["--resume"]);
-        self.feed(&mut child);
-        self.end_with(&["-", "--resume"], child)
+    /// As [`end`](Self::end); what it says if it does not end well.
+    pub(crate) fn try_end(&self, list: List) -> Result<Ended, String> {
+        let child = match list {
+            List::File => self.spawn(&["--resume"]),
+            List::Piped => {
+                let mut child = self.spawn_waiting(&["--resume"]);
+                self.feed(&mut child);
+                child
+            }
+        };
+        self.end_of(child)
     }
 
-    fn end_with(&self, how: &[&str], child: Child) -> Ended {
+    fn end_of(&self, child: Child) -> Result<Ended, String> {
         let output = ended(child);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let name = self.case.name;
-        assert_eq!(output.status.code(), Some(0), "{name} {how:?}: {said}");
+        if output.status.code() != Some(0) {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{}: going on: {}: {said}", self.case.name, output.status));
+        }
         let verdict = self.bed.verdict(self.case, self.dir());
         let sent = self.bed.hits() - self.hits_before;
         let repeated = sent.saturating_sub(self.bed.inputs.len() as u64);
-        Ended { verdict, repeats_per_kill: repeated.div_ceil(self.kills.max(1)) }
+        Ok(Ended { verdict, repeats_per_kill: repeated.div_ceil(self.kills.max(1)) })
     }
 }
 
@@ -186,6 +201,12 @@ impl Ended {
         let repeats = self.repeats_per_kill;
         assert!(repeats <= REPEATS_MAX, "{what}: {repeats} requests repeated for a kill");
     }
+}
+
+/// A directory in memory, where there is such: a killed process leaves it as it leaves a disk, and
+/// nobody waits for the disk.
+pub(crate) fn directory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory")
 }
 
 /// The program that is crashed: as built for the tests, or the one named by the long form.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gather_testkit::{Server, Site};
 
-use crate::bed::{Bed, Job, ended, until};
+use crate::bed::{Bed, Job, List, ended, until};
 use crate::calls::{Tracer, has_strace};
 use crate::kills::kill_midway;
 use crate::sinks::SINKS;
@@ -33,7 +33,7 @@ fn fails_and_goes_on(job: &Job<'_>, file: &str, inject: &str, expected: &[&str])
     for expected in expected {
         assert!(said.contains(expected), "{what}: {said}");
     }
-    job.end_piped().assert_whole(&what);
+    job.end(List::Piped).assert_whole(&what);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_small_disk_is_filled_and_the_run_goes_on_where_there_is_space() {
         assert_eq!(output.status.code(), Some(1), "{}: {said}", case.name);
         assert!(said.contains("no space left"), "{}: {said}", case.name);
         disk.enlarge();
-        job.end().assert_whole(case.name);
+        job.end(List::File).assert_whole(case.name);
         drop(disk);
     }
 }
@@ -124,7 +124,7 @@ fn a_journal_in_use_is_refused_and_the_other_run_named() {
         }
         job.feed(&mut first);
         assert_eq!(ended(first).status.code(), Some(0));
-        job.end().assert_whole(case.name);
+        job.end(List::File).assert_whole(case.name);
     }
 }
 
@@ -194,6 +194,6 @@ fn a_run_is_whole_after_a_resume_that_is_stopped_by_a_signal() {
         let _ = std::process::Command::new("kill").args(["-TERM", &pid]).status();
         let code = ended(child).status.code();
         assert!(matches!(code, Some(143 | 0)), "{}: {code:?}", case.name);
-        job.end().assert_whole(case.name);
+        job.end(List::File).assert_whole(case.name);
     }
 }

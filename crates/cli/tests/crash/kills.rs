@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::bed::{Bed, Job, REPEATS_MAX, ended, until};
+use crate::bed::{Bed, Ended, Job, List, REPEATS_MAX, ended, until};
 use crate::calls::{Calls, DURABLE, Tracer, has_strace, traced};
 use crate::check::Verdict;
 use crate::sinks::{SINKS, SinkCase};
@@ -14,31 +14,58 @@ use crate::sinks::{SINKS, SinkCase};
 const INPUTS: usize = 1_100;
 
 /// What came of many kills.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) kills: u64,
-    pub(crate) verdict: Verdict,
-    pub(crate) repeats_max: u64,
+#[derive(Debug, Default)]
+struct Tally {
+    kills: u64,
+    verdict: Verdict,
+    repeats_max: u64,
+    /// What went wrong, the first few.
+    problems: Vec<String>,
 }
 
 impl Tally {
-    fn add(&mut self, job: &Job<'_>, what: &str, piped: Piped) {
-        let ended = match piped {
-            Piped::Yes => job.end_piped(),
-            Piped::No => job.end(),
-        };
-        ended.assert_whole(what);
-        self.verdict += ended.verdict;
-        self.repeats_max = self.repeats_max.max(ended.repeats_per_kill);
+    /// Lets a run end, and adds what is wrong with it.
+    fn add(&mut self, job: &Job<'_>, what: &str, list: List) {
+        match job.try_end(list) {
+            Ok(Ended { verdict, repeats_per_kill }) => {
+                self.verdict += verdict;
+                self.repeats_max = self.repeats_max.max(repeats_per_kill);
+                if verdict != Verdict::default() {
+                    self.problem(format!("{what}: {verdict:?}"));
+                }
+            }
+            Err(said) => self.problem(format!("{what}: {said}")),
+        }
+    }
+
+    fn problem(&mut self, what: String) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(what);
+        }
+    }
+
+    /// Tells it, for people and for the long form, and fails if anything is wrong.
+    fn conclude(self, sink: &str, what: &str, calls: Option<&Calls>) {
+        let line = serde_json::json!({
+            "sink": sink,
+            "what": what,
+            "calls": calls.map(Calls::count),
+            "kills": self.kills,
+            "lost": self.verdict.lost,
+            "duplicates": self.verdict.duplicates,
+            "unexpected": self.verdict.unexpected,
+            "repeats_max": self.repeats_max,
+            "problems": self.problems.len(),
+        });
+        println!("{}", calls.map(Calls::listed).unwrap_or_default());
+        println!("crash: {line}");
+        assert!(self.problems.is_empty(), "{:#?}", self.problems);
+        assert!(self.repeats_max <= REPEATS_MAX, "{} requests repeated", self.repeats_max);
     }
 }
 
-/// Whether the list comes through a pipe.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Piped {
-    Yes,
-    No,
-}
+/// Problems that are told.
+const PROBLEMS_MAX: usize = 20;
 
 /// Whether a signal ended it.
 fn was_killed(child: Child) -> bool {
@@ -73,7 +100,7 @@ fn kill_at_each_call_of(thread: &str, bed: &Bed, case: &SinkCase) -> (Calls, Tal
             job.kills += 1;
             tally.kills += 1;
             let what = format!("{}: {thread} killed at {name} {at}", case.name);
-            tally.add(&job, &what, Piped::Yes);
+            tally.add(&job, &what, List::Piped);
         }
     }
     (calls, tally)
@@ -107,7 +134,7 @@ fn kill_at_each_call_of_main(bed: &Bed, case: &SinkCase, goes_on: GoesOn) -> (Ca
             job.kills += u64::from(killed) + u64::from(goes_on == GoesOn::Yes);
             tally.kills += u64::from(killed);
             let what = format!("{}: main killed at {name} {at}, {goes_on:?}", case.name);
-            tally.add(&job, &what, Piped::No);
+            tally.add(&job, &what, List::File);
         }
     }
     (calls, tally)
@@ -136,9 +163,7 @@ pub(crate) fn kill_midway(job: &Job<'_>) {
 }
 
 /// Kills a run at random moments, up to three times, and then lets it end.
-pub(crate) fn kill_at_random(bed: &Bed, case: &SinkCase, rng: &mut Rng, usual: Duration) -> Tally {
-    let mut job = bed.job(case);
-    let mut tally = Tally::default();
+fn kill_at_random(tally: &mut Tally, job: &mut Job<'_>, rng: &mut Rng, usual: Duration) {
     for part in 0..rng.u32(1..=3) {
         let mut child = job.spawn(if part == 0 { &[] } else { &["--resume"] });
         std::thread::sleep(usual.mul_f64(rng.f64()));
@@ -149,22 +174,17 @@ pub(crate) fn kill_at_random(bed: &Bed, case: &SinkCase, rng: &mut Rng, usual: D
             tally.kills += 1;
         }
     }
-    tally.add(&job, &format!("{}: killed {} times at random", case.name, job.kills), Piped::No);
-    tally
+    let what = format!("{}: killed {} times at random", job.case.name, job.kills);
+    tally.add(job, &what, List::File);
 }
 
 /// How long an undisturbed run takes.
-pub(crate) fn usual_time(bed: &Bed, case: &SinkCase) -> Duration {
+fn usual_time(bed: &Bed, case: &SinkCase) -> Duration {
     let job = bed.job(case);
     let since = std::time::Instant::now();
     let output = ended(job.spawn(&[]));
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     since.elapsed()
-}
-
-fn tell(case: &SinkCase, what: &str, calls: &Calls, tally: &Tally) {
-    println!("{} {what}: {} durable calls, killed at {}", case.name, calls.count(), tally.kills);
-    println!("{}", calls.listed());
 }
 
 /// Every durable call of the writer, which is nearly all there are.
@@ -173,9 +193,12 @@ fn writer_calls(name: &str) {
         return;
     }
     let (bed, case) = (Bed::new(INPUTS), crate::sinks::case(name));
+    if !is_chosen(case) {
+        return;
+    }
     let (calls, tally) = kill_at_each_call_of("gather-writer", &bed, case);
-    tell(case, "writer", &calls, &tally);
     assert!(tally.kills >= calls.by_name().len() as u64, "{tally:?}");
+    tally.conclude(name, "writer", Some(&calls));
 }
 
 /// Every durable call before a run begins or goes on.
@@ -184,11 +207,15 @@ fn main_calls(name: &str) {
         return;
     }
     let case = crate::sinks::case(name);
+    if !is_chosen(case) {
+        return;
+    }
     for (goes_on, inputs) in [(GoesOn::No, 100), (GoesOn::Yes, INPUTS)] {
         let bed = Bed::new(inputs);
         let (calls, tally) = kill_at_each_call_of_main(&bed, case, goes_on);
-        tell(case, &format!("main, goes on: {goes_on:?}"), &calls, &tally);
         assert_eq!(tally.kills, calls.count(), "killed at each");
+        let what = if goes_on == GoesOn::Yes { "begins again" } else { "begins" };
+        tally.conclude(name, what, Some(&calls));
     }
 }
 
@@ -223,22 +250,34 @@ fn standard_input_is_whole_after_a_kill_at_any_call_of_its_reader() {
     }
     let (bed, case) = (Bed::new(INPUTS), crate::sinks::case("jsonl"));
     let (calls, tally) = kill_at_each_call_of("gather-source", &bed, case);
-    tell(case, "source", &calls, &tally);
     assert!(tally.kills >= 3, "{tally:?}");
+    tally.conclude("stdin", "reader", Some(&calls));
 }
 
 #[test]
 fn every_sink_is_whole_after_kills_at_random_moments() {
-    let seed = seed();
-    let mut rng = Rng::with_seed(seed);
+    let mut rng = Rng::with_seed(seed());
     let bed = Bed::new(3 * INPUTS);
-    for case in SINKS {
+    for case in SINKS.iter().filter(|case| is_chosen(case)) {
         let usual = usual_time(&bed, case);
-        for _ in 0..5 {
-            let tally = kill_at_random(&bed, case, &mut rng, usual);
-            assert!(tally.repeats_max <= REPEATS_MAX, "seed {seed}: {tally:?}");
+        let mut tally = Tally::default();
+        for _ in 0..rounds() {
+            kill_at_random(&mut tally, &mut bed.job(case), &mut rng, usual);
         }
+        tally.conclude(case.name, "random", None);
     }
+}
+
+/// Rounds of random kills for each sink; more in the long form.
+fn rounds() -> u64 {
+    let rounds = std::env::var("GATHER_CRASH_ROUNDS").ok();
+    rounds.and_then(|rounds| rounds.parse().ok()).unwrap_or(5)
+}
+
+/// Whether the long form, if this is it, was asked for this sink.
+fn is_chosen(case: &SinkCase) -> bool {
+    let chosen = std::env::var("GATHER_CRASH_SINKS").unwrap_or_default();
+    chosen.is_empty() || chosen.split(',').any(|name| name == case.name)
 }
 
 /// That of the long form, or one that differs each time; a panic tells it.

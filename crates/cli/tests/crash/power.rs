@@ -5,7 +5,7 @@ use std::process::Command;
 
 use fastrand::Rng;
 
-use crate::bed::{Bed, until};
+use crate::bed::{Bed, List, until};
 use crate::kills::seed;
 use crate::sinks::SINKS;
 
@@ -87,7 +87,7 @@ fn a_power_cut_loses_nothing_that_was_committed() {
         let name = job.dir().file_name().expect("a name");
         let mut after = bed.job_at(case, copy.path().join(name));
         after.kills = 1;
-        let ended = after.end();
+        let ended = after.end(List::File);
         assert_eq!(ended.verdict, Default::default(), "{}, seed {seed}", case.name);
         drop((after, job));
     }

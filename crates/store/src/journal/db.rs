@@ -208,7 +208,10 @@ pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> JournalError {
         Some(ErrorCode::NotADatabase) => JournalErrorKind::NotAJournal,
         Some(ErrorCode::DatabaseCorrupt) => JournalErrorKind::Damaged { what: error.to_string() },
         Some(ErrorCode::DiskFull) => JournalErrorKind::DiskFull,
-        _ => JournalErrorKind::Io { what: error.to_string() },
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            JournalErrorKind::Io { what: error.to_string() }
+        }
+        _ => JournalErrorKind::Other { what: error.to_string() },
     };
     JournalError::new(path, kind)
 }
