@@ -2,13 +2,15 @@
 
 mod check;
 mod compare;
-mod config_show;
+pub(crate) mod config_show;
 mod demo;
 mod docs;
+mod export;
 mod fetch;
 mod init;
 mod plan;
 mod print_job;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -59,6 +61,12 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
         Command::Compare(_) => {
             let settings = Settings::load(typed(&["compare"], None), &matches)?;
             ended(compare::compare(&settings)?)
+        }
+        Command::Export(args) => export::export(args),
+        Command::Verify(args) => {
+            let (code, text) = verify::verify(args)?;
+            print(&text)?;
+            Ok(ExitCode::from(code))
         }
         Command::Demo(args) => ended(demo::demo(args)?),
         Command::Init(args) => init::init(&args.path),

@@ -20,9 +20,10 @@ use gather::source::SourceSpec;
 use gather::store::OutputSpec;
 
 pub(crate) use journal::is_fixed;
-pub(crate) use output::View;
+pub(crate) use output::{View, outputs_of};
 
 use crate::args::LogFormat;
+use crate::commands::config_show;
 use crate::error::CliError;
 use crate::reference;
 use crate::report_file::ReportSettings;
@@ -44,6 +45,8 @@ pub(crate) struct RunSettings {
     pub(crate) view: View,
     /// Where bodies go.
     pub(crate) bodies: Option<PathBuf>,
+    /// What is known of earlier answers.
+    pub(crate) cache: Option<PathBuf>,
     /// What is told at the end.
     pub(crate) report: Option<ReportSettings>,
     /// Where the run keeps its journal; nowhere if `None`.
@@ -52,6 +55,10 @@ pub(crate) struct RunSettings {
     pub(crate) resume_line: Option<String>,
     /// How many failures still exit 0.
     pub(crate) allow_failures: Option<CountOrShare>,
+    /// The job it is a run of.
+    pub(crate) job: Option<String>,
+    /// The settings that were given, as JSON without secrets.
+    pub(crate) given: Option<String>,
     /// What is said.
     pub(crate) talk: TalkSettings,
 }
@@ -112,10 +119,13 @@ impl RunSettings {
             outputs: Vec::new(),
             view: View::default(),
             bodies: None,
+            cache: None,
             report: None,
             journal: None,
             resume_line: None,
             allow_failures: None,
+            job: None,
+            given: None,
             talk,
         }
     }
@@ -141,10 +151,13 @@ impl RunSettings {
             outputs,
             view,
             bodies: args.output.bodies.clone(),
+            cache: args.output.cache.clone(),
             report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
             journal,
             resume_line: None,
             allow_failures: args.failing.allow_failures,
+            job: settings.job.clone(),
+            given: Some(config_show::as_json(settings)),
             talk: talk(settings),
         })
     }

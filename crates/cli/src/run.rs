@@ -133,6 +133,7 @@ fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOption
         outputs: settings.outputs.iter().map(|spec| output(spec, &settings.view)).collect(),
         bodies: settings.bodies.clone(),
         journal: settings.journal.clone(),
+        cache: settings.cache.clone(),
         on_record: names_failures.then(|| {
             let show: Box<dyn FnMut(&gather::core::Record) + Send> =
                 Box::new(move |record| failing.failure(record));
@@ -140,6 +141,8 @@ fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOption
         }),
         on_note: Some(Box::new(move |note| noting.warn(&format!("note: {note}")))),
         descriptors: Descriptors::Raise,
+        job: settings.job.as_deref().map(Box::from),
+        settings: settings.given.as_deref().map(Box::from),
         ..RunOptions::default()
     }
 }
@@ -233,7 +236,10 @@ fn not_started(error: &RunError, settings: &RunSettings) -> CliError {
                 let message = format!("{} exists and is not empty{lacks}", place.display());
                 CliError::usage(message, "replace it with --overwrite, or name another")
             }
-            SinkErrorKind::DiskFull | SinkErrorKind::Io => not_ended(error),
+            SinkErrorKind::DiskFull
+            | SinkErrorKind::Io
+            | SinkErrorKind::Locked
+            | SinkErrorKind::Unreachable => not_ended(error),
             _ => CliError::of_library(crate::error::EXIT_USAGE, error),
         },
         RunError::Journal(journal) => match journal.kind {

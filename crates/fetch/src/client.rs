@@ -14,7 +14,8 @@ use gather_core::config::{Caps, Config, MinSpeed, Redirects};
 use gather_core::{Attempt, End, ErrorKind, Failure, HostKey, Method, Provenance, Sent, Target};
 use url::Url;
 
-use crate::body::{BodyWriter, Keep, KeepBody};
+use crate::body::{BodyWriter, Keep, KeepExchanges};
+use crate::capture::Capture;
 use crate::deadline::Deadlines;
 use crate::dial::{DialError, Dialer, LocalShortage};
 use crate::exchange::{Report, Try};
@@ -23,7 +24,7 @@ use crate::memory::MemoryBudget;
 use crate::options::{NetOptions, OptionsError};
 use crate::pool::{Pool, PoolLimits, PoolStats};
 use crate::progress::{Phase, Progress};
-use crate::request::{AcceptEncoding, HeaderOptions, RequestDefaults, Secret, Sign};
+use crate::request::{AcceptEncoding, HeaderOptions, RedactQuery, RequestDefaults, Secret, Sign};
 use crate::tls::TlsConfigs;
 use crate::wall::WallClock;
 
@@ -59,6 +60,8 @@ pub struct ClientOptions {
     pub keep: Keep,
     /// The memory for all bodies that are kept, by all clients that share it.
     pub memory: Option<Arc<MemoryBudget>>,
+    /// Keys of queries whose values are kept out of exchanges.
+    pub redact_query: RedactQuery,
     /// Asked before each request is sent.
     pub signer: Option<Arc<dyn Sign>>,
     /// Connections that may lie idle at once, all hosts together; 0 uses each once.
@@ -85,6 +88,7 @@ impl Default for ClientOptions {
             redirects,
             keep: Keep::default(),
             memory: None,
+            redact_query: RedactQuery::default(),
             signer: None,
             idle_max: 1024,
             idle_age_max: Duration::from_secs(30),
@@ -166,6 +170,7 @@ pub(crate) struct Shard {
     pub(crate) caps: Caps,
     pub(crate) redirects: Redirects,
     pub(crate) keep: Keep,
+    redact_query: RedactQuery,
     pub(crate) memory: Option<Arc<MemoryBudget>>,
     content_types: RefCell<Vec<Arc<str>>>,
 }
@@ -201,7 +206,8 @@ impl Client {
             caps: options.caps,
             redirects: options.redirects,
             keep: options.keep,
-            memory: options.memory.filter(|_| options.keep.body != KeepBody::No),
+            redact_query: options.redact_query,
+            memory: options.memory.filter(|_| options.keep.holds_bodies()),
             content_types: RefCell::default(),
         };
         Ok(Self { shard, timeout: options.timeout, wall: WallClock::new() })
@@ -234,6 +240,9 @@ impl Client {
         };
         let started_unix_us = self.wall.unix_us(started);
         let mut report = Report::new(url, state.chain.clone(), state.from, started_unix_us);
+        if self.shard.keep.exchanges == KeepExchanges::Yes {
+            report.capture = Some(Capture::new(self.shard.redact_query.clone()));
+        }
         let a_try =
             Try { shard: &self.shard, target, progress: &state.progress, watch: &watch, started };
         let ended = watch.within(pin!(a_try.follow(state.url.as_ref(), &mut report, writer))).await;

@@ -172,9 +172,9 @@ impl Engine {
         let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
         Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(config.concurrency);
-        let credentials = Credentials::of(&client);
+        let secrets = (Credentials::of(&client), client.redact_query.clone());
         let stop = Stop::default();
-        let shared = Shared::new(config, credentials, stop, fit.allowed, fit.shards, &Past::NONE);
+        let shared = Shared::new(config, secrets, stop, fit.allowed, fit.shards, &Past::NONE);
         let shared = Arc::new(shared);
         // Each target in an inbox holds a place, so none of them is ever full.
         let (inboxes, waiting): (Vec<_>, Vec<_>) =

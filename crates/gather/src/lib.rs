@@ -72,6 +72,7 @@
 pub mod check;
 pub mod digest;
 pub mod engine;
+pub mod export;
 pub mod human;
 pub mod journal;
 pub mod live;
@@ -79,10 +80,12 @@ pub mod platform;
 pub mod run;
 pub mod source;
 pub mod stop;
+pub mod stored;
 pub mod summary;
 
 mod account;
 mod asker;
+mod cache;
 mod clock;
 mod feed;
 mod finish;

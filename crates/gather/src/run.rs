@@ -2,22 +2,23 @@
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
 use gather_core::frontier::HostClock;
-use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, TlsConfigs};
-use gather_store::{BodyStore, OutputSpec, SinkError};
+use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, RedactQuery, TlsConfigs};
+use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::account::Account;
+use crate::cache::{self, Lookup};
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
-use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Start};
+use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start};
 use crate::live::Live;
 use crate::method::RunMethod;
 use crate::pending::Pending;
@@ -26,7 +27,7 @@ use crate::report::ShardReport;
 use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::{HasJournal, Past, Shared};
-use crate::source::intake::{self, IntakeConfig};
+use crate::source::intake::{self, IntakeConfig, LookUp};
 use crate::source::{self, Source, SourceError, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
@@ -69,6 +70,10 @@ pub struct RunOptions {
     pub outputs: Vec<Output>,
     /// A directory for bodies, each under the name of its SHA-256.
     pub bodies: Option<PathBuf>,
+    /// A file of validators and freshness: what an earlier run with it fetched is asked for
+    /// conditionally, or not at all while it is fresh (RFC 9111). Made if it does not exist; needs
+    /// the feature `sqlite`.
+    pub cache: Option<PathBuf>,
     /// Completes each record before it is written, on the writer's thread.
     pub judge: Option<Judge>,
     /// Is shown every record as it is written, on the writer's thread.
@@ -81,6 +86,10 @@ pub struct RunOptions {
     pub journal: Option<JournalOptions>,
     /// Event loops; chosen by concurrency and processors if `None`.
     pub shards: Option<NonZeroUsize>,
+    /// The job it is a run of: databases name a table after it.
+    pub job: Option<Box<str>>,
+    /// The settings as a JSON object without secrets: databases keep them with the run.
+    pub settings: Option<Box<str>>,
 }
 
 /// A run that has started. Dropping it stops it at once.
@@ -95,6 +104,8 @@ pub struct Run {
     writer: Option<WriterThread>,
     /// Kept so that a shard can reach another one for as long as the run goes on.
     _inboxes: Vec<mpsc::Sender<Box<Pending>>>,
+    /// What the outputs are built of is needed until the run is complete.
+    outputs: Vec<OutputSpec>,
     asked: u32,
     /// Whether there was nothing left to do.
     was_finished: bool,
@@ -109,10 +120,10 @@ impl Run {
     pub fn start(mut options: RunOptions) -> Result<Self, RunError> {
         options.source.caps = options.config.caps;
         let parts = Parts::new(&mut options)?;
-        let outputs = std::mem::take(&mut options.outputs);
+        let (outputs, label) = (std::mem::take(&mut options.outputs), label(&options));
         let begun = match options.journal.take() {
-            None => journal::plain(open_source(&options.source)?, outputs)?,
-            Some(kept) => match journal::begin(&kept, options.source.clone(), outputs)? {
+            None => journal::plain(open_source(&options.source)?, outputs, &label)?,
+            Some(kept) => match journal::begin(&kept, options.source.clone(), outputs, &label)? {
                 Start::On(begun) => *begun,
                 Start::Finished(account) => return Ok(Self::finished(parts, account)),
             },
@@ -130,7 +141,7 @@ impl Run {
         }
         let parts = Parts::new(&mut options)?;
         let outputs = std::mem::take(&mut options.outputs);
-        let begun = journal::plain(source, outputs)?;
+        let begun = journal::plain(source, outputs, &label(&options))?;
         Self::go(parts, begun, options)
     }
 
@@ -151,6 +162,7 @@ impl Run {
             shards: Vec::new(),
             writer: None,
             _inboxes: Vec::new(),
+            outputs: parts.specs,
             asked: parts.asked,
             was_finished: true,
         }
@@ -162,11 +174,12 @@ impl Run {
         let past = Past { begun, ..Past::of(&account, has_journal) };
         let shared = Arc::new(parts.shared(&past));
         let clocks = journal::clocks(&hosts, &shared.clock);
-        let Parts { fit, client, tls, bodies, asked, .. } = parts;
+        let Parts { fit, client, tls, bodies, look_up, cache, specs, asked, .. } = parts;
         let written = Arc::new(Written::new(fit.shards, account));
         let writer = Writer {
             outlets,
             bodies,
+            cache,
             judge: options.judge,
             on_record: options.on_record,
             written: Arc::clone(&written),
@@ -176,7 +189,7 @@ impl Run {
         let (batches, writer) = start_writer(writer)?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
-        let ports = intake::start(source, &intake).map_err(RunError::Thread)?;
+        let ports = intake::start(source, &intake, look_up).map_err(RunError::Thread)?;
         let (inboxes, waiting): (Vec<_>, Vec<_>) =
             (0..fit.shards).map(|_| mpsc::channel(INBOX_TARGETS_MAX)).unzip();
         let reports: Vec<_> = (0..fit.shards).map(|_| Arc::default()).collect();
@@ -206,6 +219,7 @@ impl Run {
             shards,
             writer: Some(writer),
             _inboxes: inboxes,
+            outputs: specs,
             asked,
             was_finished: false,
         })
@@ -247,6 +261,11 @@ impl Run {
         }
         let account = self.written.account();
         self.check(&account)?;
+        if self.is_complete() {
+            for output in &self.outputs {
+                gather_store::discard(output).map_err(RunError::Output)?;
+            }
+        }
         let facts: Vec<_> = self.reports.iter().map(|report| report.read()).collect();
         let summary = tell::summary(&self.shared, &account, &facts, self.asked, self.ended());
         let bodies_bytes_max = self.memory.as_ref().map_or(0, |memory| memory.used_max());
@@ -278,6 +297,11 @@ impl Run {
         }
         Ok(())
     }
+
+    /// Whether nothing is left that a resumed run could go on with.
+    fn is_complete(&self) -> bool {
+        self.stop.cause().is_none_or(Cause::cancels) || self.shared.is_done()
+    }
 }
 
 impl Drop for Run {
@@ -286,6 +310,64 @@ impl Drop for Run {
             self.stop.now();
         }
     }
+}
+
+/// Opens the cache: what looks answers up, and what keeps them.
+fn open_cache(
+    path: Option<&Path>,
+    client: &ClientOptions,
+    on_note: &mut Option<OnNote>,
+) -> Result<(Option<LookUp>, Option<cache::Keeper>), RunError> {
+    let Some(path) = path else { return Ok((None, None)) };
+    let (reader, writer) = gather_store::open_cache(path).map_err(RunError::Output)?;
+    let Some(lookup) = Lookup::new(reader, client) else {
+        if let Some(on_note) = on_note {
+            on_note(
+                "the cache is not used: its answers are for GET without a body, and requests \
+                     whose headers are known beforehand",
+            );
+        }
+        return Ok((None, None));
+    };
+    let look_up: LookUp = Box::new(move |target| lookup.look_up(target));
+    Ok((Some(look_up), Some(cache::Keeper::new(writer, client))))
+}
+
+/// Has kept of each response what outputs, bodies and cache need, and told of it what there is. An
+/// option that no request can be made with is told here, before anything is opened.
+fn prepare(
+    client: &mut ClientOptions,
+    outputs: &mut [Output],
+    bodies: Option<&Path>,
+    cache: Option<&Path>,
+) -> Result<Arc<TlsConfigs>, RunError> {
+    let tls = tls_configs(client)?;
+    let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
+    fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
+    if cache.is_some() {
+        fit::keep_for_cache(&mut client.keep);
+    }
+    add_members(outputs, cache.map(|_| Beside::Cache));
+    Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
+    Ok(tls)
+}
+
+/// The members that records have beside an archive or a cache.
+fn add_members(outputs: &mut [Output], cache: Option<Beside>) {
+    let is_archive = |output: &Output| matches!(output.spec.format, Format::Warc(_));
+    let archive = outputs.iter().any(is_archive).then_some(Beside::Archive);
+    for what in archive.into_iter().chain(cache) {
+        for Output { spec, .. } in &mut *outputs {
+            spec.fields = std::mem::take(&mut spec.fields).beside(what);
+        }
+    }
+}
+
+/// The store of bodies: they are as durable as the records that name them.
+fn open_bodies(dir: Option<&Path>, outputs: &[Output]) -> Result<Option<BodyStore>, RunError> {
+    let durable = outputs.iter().any(|output| output.spec.durability == Durability::Disk);
+    let durability = if durable { Durability::Disk } else { Durability::System };
+    dir.map(|dir| BodyStore::open(dir, durability)).transpose().map_err(RunError::Output)
 }
 
 fn tls_configs(client: &ClientOptions) -> Result<Arc<TlsConfigs>, RunError> {
@@ -300,8 +382,11 @@ struct Parts {
     fit: Fit,
     client: ClientOptions,
     tls: Arc<TlsConfigs>,
-    credentials: Credentials,
+    secrets: (Credentials, RedactQuery),
     bodies: Option<BodyStore>,
+    look_up: Option<LookUp>,
+    cache: Option<cache::Keeper>,
+    specs: Vec<OutputSpec>,
     /// The concurrency that was configured.
     asked: u32,
 }
@@ -315,26 +400,30 @@ impl Parts {
             on_note(&note);
         }
         fit::apply(&config, &fit, &mut client);
-        let tls = tls_configs(&client)?;
-        let store_bodies =
-            if options.bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
-        let specs = options.outputs.iter().map(|output| &output.spec);
-        fit::keep(&mut client.keep, specs, store_bodies);
-        // An option that no request can be made with is told before anything is opened.
-        Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
-        let credentials = Credentials::of(&client);
-        let bodies = options.bodies.as_deref().map(BodyStore::open).transpose();
-        let bodies = bodies.map_err(RunError::Output)?;
+        let (bodies, cache) = (options.bodies.as_deref(), options.cache.as_deref());
+        let tls = prepare(&mut client, &mut options.outputs, bodies, cache)?;
+        if options.journal.is_some() {
+            options.outputs.iter_mut().for_each(|o| o.spec.durability = Durability::Disk);
+        }
+        let specs = options.outputs.iter().map(|output| output.spec.clone()).collect();
+        let secrets = (Credentials::of(&client), client.redact_query.clone());
+        let bodies = open_bodies(bodies, &options.outputs)?;
+        let (look_up, cache) = open_cache(cache, &client, &mut options.on_note)?;
         let asked = config.concurrency;
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
-        Ok(Self { config, fit, client, tls, credentials, bodies, asked: asked.get() })
+        let asked = asked.get();
+        Ok(Self { config, fit, client, tls, secrets, bodies, look_up, cache, specs, asked })
     }
 
     fn shared(&self, past: &Past) -> Shared {
-        let (config, credentials) = (self.config.clone(), self.credentials);
+        let (config, secrets) = (self.config.clone(), self.secrets.clone());
         let fit = &self.fit;
-        Shared::new(config, credentials, Stop::default(), fit.allowed, fit.shards, past)
+        Shared::new(config, secrets, Stop::default(), fit.allowed, fit.shards, past)
     }
+}
+
+fn label(options: &RunOptions) -> Label {
+    Label { job: options.job.clone(), settings: options.settings.clone() }
 }
 
 /// Those of the hosts that belong to this shard.

@@ -3,11 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use gather_core::frontier::{Finishing, Lease, Signal};
-use gather_core::{Duration, ErrorKind, Failure, Outcome, Record, RecordError, Time, classify};
+use gather_core::{
+    Duration, ErrorKind, Failure, Outcome, Record, RecordError, Target, Time, classify,
+};
 
 use crate::asker::Asker;
 use crate::finish::{self, Ending};
 use crate::pending::Pending;
+use crate::redact;
 use crate::shard::Shard;
 use crate::shared::Failed;
 
@@ -36,10 +39,11 @@ impl Shard {
         }
         let ending = self.ending(&finishing);
         let (mut pending, finishing) = finishing.split();
+        let exchanges = pending.take_exchanges(Vec::new());
         let past = pending.past.take().unwrap_or_default();
         let outcome = classify::conclude(failure);
         // One that was tried tells of its last try, or of the redirects that led to a dead end.
-        let record = match past.last {
+        let mut record = match past.last {
             Some(attempt) if !past.is_between => {
                 finish::tried(pending.target, attempt, ending, outcome)
             }
@@ -49,6 +53,7 @@ impl Shard {
                 past.url.as_ref(),
             ),
         };
+        record.exchanges = exchanges;
         self.deliver(record, pending.asker, finishing);
     }
 
@@ -59,6 +64,7 @@ impl Shard {
         asker: Option<Box<Asker>>,
         finishing: Finishing<()>,
     ) {
+        redact::record(&mut record, &self.run.redact_query);
         let failed = match record.outcome {
             Outcome::Failed(_) => Failed::Yes,
             Outcome::Ok | Outcome::Skipped(_) => Failed::No,
@@ -71,10 +77,25 @@ impl Shard {
             }
             None => {
                 self.outbox.push(record);
-                self.finishing.borrow_mut().push_back(finishing);
+                self.finishing.borrow_mut().push_back(Some(finishing));
             }
         }
         self.run.count_finished(failed);
+    }
+
+    /// A target whose stored answer is fresh ends without being asked for.
+    pub(crate) fn end_fresh(&self, target: Target) {
+        let mut pending = Pending::listed(target);
+        self.feed.took(&mut pending);
+        self.push_untracked(finish::fresh(pending.target));
+        self.run.count_finished(Failed::No);
+    }
+
+    /// Sends on the record of what the frontier never saw.
+    pub(crate) fn push_untracked(&self, mut record: Record) {
+        redact::record(&mut record, &self.run.redact_query);
+        self.outbox.push(record);
+        self.finishing.borrow_mut().push_back(None);
     }
 
     /// Nobody waits for this target any more: it leaves without a record.
@@ -126,7 +147,9 @@ impl Shard {
         let committed = self.written.committed[self.index].load(Ordering::Acquire);
         while self.settled.get() < committed {
             let Some(finishing) = self.finishing.borrow_mut().pop_front() else { break };
-            self.frontier.borrow_mut().settle(finishing);
+            if let Some(finishing) = finishing {
+                self.frontier.borrow_mut().settle(finishing);
+            }
             self.settled.set(self.settled.get() + 1);
         }
     }

@@ -18,6 +18,7 @@ use gather_fetch::{Client, DialError, LocalShortage, MemoryBudget};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_local;
 
+use crate::cache;
 use crate::feed::{Fed, Feed, Idle};
 use crate::finish;
 use crate::method::RunMethod;
@@ -82,7 +83,8 @@ pub(crate) struct Shard {
     pub(crate) outbox: Outbox,
     pub(crate) written: Arc<Written>,
     /// Released and not yet committed, oldest first.
-    pub(crate) finishing: RefCell<VecDeque<Finishing<()>>>,
+    /// `None` for records of what the frontier never saw.
+    pub(crate) finishing: RefCell<VecDeque<Option<Finishing<()>>>>,
     pub(crate) settled: Cell<u64>,
     pub(crate) troubles: RefCell<Troubles>,
     /// Targets on their way to another shard, and that shard.
@@ -407,6 +409,10 @@ impl Shard {
                 let mut last: Option<(HostKey, NameNeeded)> = None;
                 for mut target in targets {
                     self.method.say_in(&mut target);
+                    if cache::is_fresh(&target) {
+                        self.end_fresh(target);
+                        continue;
+                    }
                     if self.run.was_begun(target.n) {
                         self.end_interrupted(Pending::listed(target));
                         continue;
@@ -430,7 +436,7 @@ impl Shard {
             Fed::Broken(broken) => {
                 self.run.count_inputs(broken.len());
                 for broken in broken {
-                    self.outbox.push(finish::broken(broken));
+                    self.push_untracked(finish::broken(broken));
                     self.run.count_finished(Failed::No);
                 }
             }

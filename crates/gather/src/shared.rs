@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use gather_core::config::{StopRule, UnsafeMethods};
 use gather_core::{Config, TargetNo};
+use gather_fetch::RedactQuery;
 use tokio::sync::Notify;
 
 use crate::account::Account;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) rate: Option<RateGate>,
     /// Whether every request carries something that only its server may see.
     pub(crate) credentials: Credentials,
+    /// Keys of queries whose values no record tells.
+    pub(crate) redact_query: RedactQuery,
     /// Handed to a shard, and without a record so far.
     pub(crate) unfinished: AtomicU64,
     /// Hosts with work, by shard.
@@ -65,7 +68,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         config: Config,
-        credentials: Credentials,
+        (credentials, redact_query): (Credentials, RedactQuery),
         stop: Stop,
         permits: u32,
         shards: usize,
@@ -79,6 +82,7 @@ impl Shared {
             clock: Clock::start(),
             stop,
             credentials,
+            redact_query,
             permits: Permits::new(permits, u32::try_from(shards).unwrap_or(u32::MAX)),
             rate: config.rate.map(RateGate::new),
             unfinished: AtomicU64::new(0),

@@ -26,6 +26,20 @@ pub enum Ended {
     Stopped,
 }
 
+/// What the cache of a run did, in records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CacheCounts {
+    /// Answers that their server confirmed (304).
+    pub revalidated: u64,
+    /// Answers that were fresh, so that nothing was asked.
+    pub fresh: u64,
+    /// Answers that came and are stored from now on.
+    pub stored: u64,
+    /// Bodies that are the same as before, however that was found out.
+    pub unchanged: u64,
+}
+
 /// The closing account of a run. Times are seconds.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
@@ -49,6 +63,8 @@ pub struct Summary {
     pub by_kind: BTreeMap<&'static str, u64>,
     /// Finished targets by status code.
     pub by_status: BTreeMap<u16, u64>,
+    /// What the cache did; all zero without one.
+    pub cache: CacheCounts,
     /// Wall time of the run.
     pub wall: f64,
     /// Concurrency asked for, and what the machine allowed.

@@ -44,6 +44,7 @@ pub(crate) fn summary(
         done_before: shared.done_before(),
         by_kind: account.by_kind(),
         by_status: account.by_status.clone(),
+        cache: account.cache,
         wall,
         concurrency: Concurrency { asked, allowed, mean: over_wall, peak: peak.min(allowed) },
         one_by_one,

@@ -11,6 +11,7 @@ use gather_core::{Attempt, End, Outcome, TargetNo, Time};
 use gather_fetch::LocalShortage;
 
 use crate::asker::Asker;
+use crate::cache;
 use crate::finish::{self, Ending};
 use crate::pending::Pending;
 use crate::seat::Interrupt;
@@ -143,10 +144,20 @@ impl Shard {
     }
 
     /// Classifies the attempt and sends the target where the verdict says.
-    fn conclude(&self, mut lease: Lease<Box<Pending>>, attempt: Attempt, started: Time, now: Time) {
+    fn conclude(
+        &self,
+        mut lease: Lease<Box<Pending>>,
+        mut attempt: Attempt,
+        started: Time,
+        now: Time,
+    ) {
         if let Some(plain) = self.falls_back(&lease, &attempt) {
             return self.fall_back(lease, plain, now);
         }
+        // A 304 that confirms a stored answer is judged as that answer.
+        let confirms = cache::confirmed(&lease.payload().target, &attempt).is_some();
+        let stand_in = attempt.head.as_mut().filter(|_| confirms);
+        let status = stand_in.map(|head| std::mem::replace(&mut head.status, cache::OK));
         let verdict = {
             let budget = match self.frontier.borrow().may_retry(&lease) {
                 true => Budget::Left,
@@ -161,6 +172,9 @@ impl Shard {
             };
             classify::classify(&attempt, &context, &mut self.rng.borrow_mut())
         };
+        if let (Some(head), Some(status)) = (&mut attempt.head, status) {
+            head.status = status;
+        }
         if let Signal::RateLimited { .. } = verdict.signal {
             add(&self.tally.rate_limited, 1);
         }
@@ -187,7 +201,7 @@ impl Shard {
     fn finish(
         &self,
         lease: Lease<Box<Pending>>,
-        attempt: Attempt,
+        mut attempt: Attempt,
         outcome: Outcome,
         signal: Signal,
         started: Time,
@@ -201,8 +215,10 @@ impl Shard {
         if self.closes_idle() && self.frontier.borrow().host_waiting(finishing.host()) == 0 {
             self.client.close_idle(finishing.host());
         }
-        let (pending, finishing) = finishing.split();
-        let record = finish::tried(pending.target, attempt, ending, outcome);
+        let (mut pending, finishing) = finishing.split();
+        let exchanges = pending.take_exchanges(std::mem::take(&mut attempt.exchanges));
+        let mut record = finish::tried(pending.target, attempt, ending, outcome);
+        record.exchanges = exchanges;
         self.deliver(record, pending.asker, finishing);
     }
 

@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::account::Account;
+use crate::cache;
 use crate::journal::{JournalError, Keeper};
 use crate::run::RunError;
 use crate::shared::Shared;
@@ -79,6 +80,7 @@ impl Written {
 pub(crate) struct Writer {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) bodies: Option<BodyStore>,
+    pub(crate) cache: Option<cache::Keeper>,
     pub(crate) judge: Option<Judge>,
     pub(crate) on_record: Option<OnRecord>,
     pub(crate) written: Arc<Written>,
@@ -229,7 +231,11 @@ impl Writer {
     }
 
     fn write(&mut self, mut batch: Batch) -> Result<(), SinkError> {
+        self.archive(&mut batch)?;
         for record in &mut batch.records {
+            if let Some(cache) = &mut self.cache {
+                cache.load_body(record);
+            }
             if let Some(judge) = &mut self.judge {
                 judge(record);
             }
@@ -237,7 +243,12 @@ impl Writer {
                 keeper.wrote(record.n);
             }
             self.store_body(record)?;
-            for outlet in &mut self.outlets {
+            match &mut self.cache {
+                Some(cache) => cache.keep(record),
+                None => record.ticket = None,
+            }
+            let others = self.outlets.iter_mut().filter(|outlet| !outlet.sink.keeps_bodies());
+            for outlet in others {
                 if outlet.view.as_ref().is_none_or(|shows| shows(record)) {
                     // One that its reader has closed is found out by the next commit.
                     match outlet.sink.write(record) {
@@ -258,11 +269,26 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes the batch to the outputs that keep bodies, and hands it over: before the records
+    /// that point into them are written anywhere.
+    fn archive(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+        for outlet in self.outlets.iter_mut().filter(|outlet| outlet.sink.keeps_bodies()) {
+            for record in &mut batch.records {
+                outlet.sink.write(record)?;
+                // A stored answer that nothing passed for stays where it is.
+                if let Some(archived) = outlet.sink.archived() {
+                    record.archived = Some(Box::new(archived));
+                }
+            }
+            outlet.sink.flush()?;
+        }
+        batch.records.iter_mut().for_each(|record| record.exchanges = Vec::new());
+        Ok(())
+    }
+
     fn store_body(&mut self, record: &mut Record) -> Result<(), SinkError> {
-        let (Some(bodies), Some(body)) = (&self.bodies, &record.body) else { return Ok(()) };
-        let mut file = bodies.begin()?;
-        file.write(body)?;
-        let stored = file.finish(record.content_type.as_deref())?;
+        let (Some(bodies), Some(body)) = (&mut self.bodies, &record.body) else { return Ok(()) };
+        let stored = bodies.store(body, record.content_type.as_deref())?;
         record.sha256 = Some(stored.sha256);
         record.body_path = Some(stored.path.to_string_lossy().into());
         Ok(())
@@ -288,24 +314,40 @@ impl Writer {
     }
 
     fn commit_sinks(&mut self) -> Result<Vec<(Box<str>, Position)>, SinkError> {
-        let mut fault = None;
+        // Bodies first: a record that is committed finds its body.
+        if let Some(bodies) = &mut self.bodies {
+            bodies.commit()?;
+        }
         let before = self.outlets.len();
         let mut positions: Vec<(Box<str>, Position)> = Vec::with_capacity(before);
-        self.outlets.retain_mut(|outlet| match outlet.sink.commit() {
-            Ok(position) => {
-                positions.push((outlet.sink.name().into(), position));
-                true
+        for outlet in self.outlets.iter_mut().filter(|outlet| outlet.sink.keeps_bodies()) {
+            let position = outlet.sink.commit()?;
+            positions.push((outlet.sink.name().into(), position));
+        }
+        let mut fault = None;
+        self.outlets.retain_mut(|outlet| {
+            if outlet.sink.keeps_bodies() {
+                return true;
             }
-            Err(error) if error.kind == SinkErrorKind::Closed => false,
-            Err(error) => {
-                fault.get_or_insert(error);
-                true
+            match outlet.sink.commit() {
+                Ok(position) => positions.push((outlet.sink.name().into(), position)),
+                Err(error) if error.kind == SinkErrorKind::Closed => return false,
+                Err(error) => {
+                    fault.get_or_insert(error);
+                }
             }
+            true
         });
         if before > 0 && self.outlets.is_empty() && self.bodies.is_none() {
             self.shared.stop.because(Cause::OutputClosed);
         }
-        fault.map_or(Ok(positions), Err)
+        if let Some(error) = fault {
+            return Err(error);
+        }
+        if let Some(cache) = &mut self.cache {
+            cache.commit()?;
+        }
+        Ok(positions)
     }
 }
 

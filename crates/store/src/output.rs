@@ -286,12 +286,13 @@ pub fn sync_name(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-enum FileKind {
+pub(crate) enum FileKind {
     Regular,
     Stream,
 }
 
-fn check_directory(path: &Path) -> Result<(), SinkError> {
+/// Refuses a path whose directory is missing.
+pub(crate) fn check_directory(path: &Path) -> Result<(), SinkError> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
             Err(SinkError::found(SinkErrorKind::MissingDirectory, parent))
@@ -301,7 +302,11 @@ fn check_directory(path: &Path) -> Result<(), SinkError> {
 }
 
 /// Locks the file, so that no other run writes it, and refuses one that is to be left alone.
-fn check_file(path: &Path, file: &File, existing: Existing) -> Result<FileKind, SinkError> {
+pub(crate) fn check_file(
+    path: &Path,
+    file: &File,
+    existing: Existing,
+) -> Result<FileKind, SinkError> {
     let said = |source| SinkError::io(Some(path), source, None);
     if !file.metadata().map_err(said)?.is_file() {
         return Ok(FileKind::Stream);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gather_store::journal::{
     Change, Done, HostRow, Journal, JournalError, JournalErrorKind, Memory,
 };
-use gather_store::{Durability, Existing, OutputSpec, OutputTarget, Position, RunInfo};
+use gather_store::{Existing, OutputSpec, OutputTarget, Position, RunInfo};
 
 use super::{JournalOptions, JournalStart, Keeper, spool_of, sums};
 use crate::account::Account;
@@ -37,6 +37,23 @@ impl Begun {
     }
 }
 
+/// What databases keep of a run beside its records.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Label {
+    pub(crate) job: Option<Box<str>>,
+    pub(crate) settings: Option<Box<str>>,
+}
+
+impl Label {
+    fn on(&self, info: RunInfo) -> RunInfo {
+        RunInfo { job: self.job.clone(), settings: self.settings.clone(), ..info }
+    }
+
+    fn on_new(&self) -> RunInfo {
+        self.on(RunInfo::new(clock::unix_us(), fastrand::u64(..)))
+    }
+}
+
 /// How a run with a journal begins.
 pub(crate) enum Start {
     /// It goes on, from the beginning or later.
@@ -46,9 +63,12 @@ pub(crate) enum Start {
 }
 
 /// Begins a run without a journal.
-pub(crate) fn plain(source: Box<dyn Source>, outputs: Vec<Output>) -> Result<Begun, RunError> {
-    let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
-    let outlets = open(outputs, &info)?;
+pub(crate) fn plain(
+    source: Box<dyn Source>,
+    outputs: Vec<Output>,
+    label: &Label,
+) -> Result<Begun, RunError> {
+    let outlets = open(outputs, &label.on_new())?;
     Ok(Begun::new(source, outlets, None))
 }
 
@@ -56,16 +76,14 @@ pub(crate) fn plain(source: Box<dyn Source>, outputs: Vec<Output>) -> Result<Beg
 pub(crate) fn begin(
     options: &JournalOptions,
     spec: SourceSpec,
-    mut outputs: Vec<Output>,
+    outputs: Vec<Output>,
+    label: &Label,
 ) -> Result<Start, RunError> {
-    for output in &mut outputs {
-        output.spec.durability = Durability::Disk;
-    }
     match options.start {
-        JournalStart::Anew => anew(options, spec, outputs),
+        JournalStart::Anew => anew(options, spec, outputs, label),
         JournalStart::Resume => match Journal::open(&options.path).map_err(RunError::Journal)? {
-            Some((journal, memory)) => go_on(options, spec, outputs, journal, memory),
-            None => anew(options, spec, outputs),
+            Some(kept) => go_on(options, spec, outputs, label, kept),
+            None => anew(options, spec, outputs, label),
         },
     }
 }
@@ -74,6 +92,7 @@ fn anew(
     options: &JournalOptions,
     mut spec: SourceSpec,
     outputs: Vec<Output>,
+    label: &Label,
 ) -> Result<Start, RunError> {
     refuse_unfinished(options, &outputs)?;
     if reads_stdin(&spec) {
@@ -85,7 +104,7 @@ fn anew(
     let finished = Finished::These(Arc::default());
     let source = source::open_on(&spec, Arc::default(), finished, Arc::clone(&log));
     let source = source.map_err(RunError::Source)?;
-    let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
+    let info = label.on_new();
     let names = names(&outputs);
     let outlets = open(outputs, &info)?;
     // Only now: until here nothing of an earlier run was touched.
@@ -119,8 +138,8 @@ fn go_on(
     options: &JournalOptions,
     mut spec: SourceSpec,
     mut outputs: Vec<Output>,
-    mut journal: Journal,
-    memory: Memory,
+    label: &Label,
+    (mut journal, memory): (Journal, Memory),
 ) -> Result<Start, RunError> {
     let damaged = |what: &str| {
         let kind = JournalErrorKind::Damaged { what: what.to_owned() };
@@ -160,7 +179,7 @@ fn go_on(
     if !changes.is_empty() {
         journal.replace_settings(&options.settings).map_err(RunError::Journal)?;
     }
-    let outlets = open(outputs, journal.run())?;
+    let outlets = open(outputs, &label.on(journal.run().clone()))?;
     let begun = Begun {
         account,
         hosts: memory.hosts,

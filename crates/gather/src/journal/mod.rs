@@ -10,7 +10,7 @@ mod keeper;
 mod notes;
 mod sums;
 
-pub(crate) use self::begin::{Begun, Start, begin, plain};
+pub(crate) use self::begin::{Begun, Label, Start, begin, plain};
 pub(crate) use self::hosts::clocks;
 pub(crate) use self::keeper::Keeper;
 pub(crate) use self::notes::Notes;

@@ -86,6 +86,7 @@ impl<'a> Batch<'a> {
                     parsed.scheme_from
                 };
                 Item::Target(Target {
+                    cache: None,
                     n,
                     url: parsed.url,
                     host: parsed.host,

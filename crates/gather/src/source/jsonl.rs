@@ -148,7 +148,7 @@ impl JsonRows {
 
 impl OnlyFailed {
     /// Whether a record with this outcome and kind is to be fetched again.
-    pub(super) fn matches(&self, outcome: Option<&str>, kind: Option<&str>) -> bool {
+    pub(crate) fn matches(&self, outcome: Option<&str>, kind: Option<&str>) -> bool {
         let kind = kind.and_then(ErrorKind::from_name);
         match (&self.kind, outcome, kind) {
             (Some(wanted), Some("failed" | "skipped"), Some(kind)) => {

@@ -124,7 +124,12 @@ fn run(connection: &Connection) -> Result<(RunInfo, Box<[u8]>), Refused> {
         let (program, salt): (String, Vec<u8>) = (row.get(2)?, row.get(3)?);
         let expected =
             sum(&[(*id).into(), started.into(), (*program).into(), Column::Bytes(&salt)]);
-        let run = RunInfo { id: id.into(), started_unix_us: started.cast_unsigned() };
+        let run = RunInfo {
+            id: id.into(),
+            started_unix_us: started.cast_unsigned(),
+            job: None,
+            settings: None,
+        };
         Ok(((run, salt.into()), expected))
     })?;
     found.into_iter().next().ok_or_else(|| damaged("it names no run"))
