@@ -51,6 +51,8 @@ pub(crate) struct RunSettings {
     pub(crate) report: Option<ReportSettings>,
     /// Where the run keeps its journal; nowhere if `None`.
     pub(crate) journal: Option<JournalOptions>,
+    /// How to go on with it, as it would be typed.
+    pub(crate) resume_line: Option<String>,
     /// How many failures still exit 0.
     pub(crate) allow_failures: Option<CountOrShare>,
     /// The job it is a run of.
@@ -120,6 +122,7 @@ impl RunSettings {
             cache: None,
             report: None,
             journal: None,
+            resume_line: None,
             allow_failures: None,
             job: None,
             given: None,
@@ -151,6 +154,7 @@ impl RunSettings {
             cache: args.output.cache.clone(),
             report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
             journal,
+            resume_line: None,
             allow_failures: args.failing.allow_failures,
             job: settings.job.clone(),
             given: Some(config_show::as_json(settings)),
