@@ -61,7 +61,7 @@
 //! | `brotli` | no | the coding `br` is offered and undone | not offered; a body that has it all the same fails as `limit.encodings` |
 //! | `zstd` | no | the same for `zstd` | the same |
 //! | `system-roots` | no | [`Roots::System`](fetch::Roots), the operating system's certificates | refused; Mozilla's roots are built in |
-//! | `sqlite` | no | resuming a killed run (the journal), and SQLite files as output | refused |
+//! | `sqlite` | no | resuming a killed run (the journal), the cache, and SQLite files as output | refused |
 //! | `postgres` | no | PostgreSQL as output | refused |
 //! | `parquet` | no | Parquet files as output | refused |
 //! | `xlsx` | no | Excel files as output | refused |
