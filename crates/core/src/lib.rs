@@ -15,6 +15,7 @@ mod politeness;
 pub mod record;
 pub mod retry;
 pub mod retry_after;
+pub mod robots;
 pub mod target;
 pub mod time;
 

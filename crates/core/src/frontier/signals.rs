@@ -96,6 +96,9 @@ impl<P> Frontier<P> {
             self.set_standing(index, Standing::Proven);
         }
         if revived {
+            if self.host(index).waiting() > 0 {
+                self.want_rules(index);
+            }
             let host = self.host(index).key.clone();
             self.note(HostEvent::Revived { host });
         }
