@@ -16,7 +16,7 @@ use url::{Position, Url};
 pub use self::cache::RobotsCache;
 use self::lines::{Field, Lines};
 use self::pattern::Rule;
-pub use self::reading::{Reading, TRIES_AGAIN_MAX, read};
+pub use self::reading::{Reading, TRIES_AGAIN_MAX, read, unreachable};
 use crate::time::Duration;
 
 /// How much of a file is read (RFC 9309 section 2.5 asks for at least as much). What is beyond it
@@ -139,6 +139,11 @@ impl Robots {
             }
         }
         (Access::Allowed, steps)
+    }
+
+    /// Whether it leaves everything open.
+    pub fn forbids_nothing(&self) -> bool {
+        self.rules.iter().all(|rule| rule.access == Access::Allowed)
     }
 
     /// The time between two requests that the site asks for, as written. The longest, if it says

@@ -14,7 +14,7 @@ use gather_core::config::{Caps, Config, MinSpeed, Redirects};
 use gather_core::{Attempt, End, ErrorKind, Failure, HostKey, Method, Provenance, Sent, Target};
 use url::Url;
 
-use crate::body::{BodyWriter, Keep, KeepBody};
+use crate::body::{BodyWriter, Keep};
 use crate::deadline::Deadlines;
 use crate::dial::{DialError, Dialer, LocalShortage};
 use crate::exchange::{Report, Try};
@@ -55,6 +55,8 @@ pub struct ClientOptions {
     pub caps: Caps,
     /// Which redirects are followed.
     pub redirects: Redirects,
+    /// Which of them end a try, so that somebody can look at where they lead.
+    pub hops: Hops,
     /// What is kept of a response.
     pub keep: Keep,
     /// The memory for all bodies that are kept, by all clients that share it.
@@ -83,6 +85,7 @@ impl Default for ClientOptions {
             min_speed,
             caps,
             redirects,
+            hops: Hops::ToOtherHosts,
             keep: Keep::default(),
             memory: None,
             signer: None,
@@ -129,6 +132,25 @@ impl fmt::Display for ClientError {
 
 impl std::error::Error for ClientError {}
 
+/// Which redirects end a try in [`End::Hop`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hops {
+    /// Those to another host.
+    #[default]
+    ToOtherHosts,
+    /// All of them.
+    Everywhere,
+}
+
+/// A try that is not for the target's own request: a GET of a small file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlainGet {
+    /// How much of the body is kept; the rest is read and dropped.
+    pub body_bytes_max: u64,
+    /// The longest chain of redirects; they end the try only where they lead to another host.
+    pub redirects_max: u32,
+}
+
 /// Where a target stands when one more try of it begins.
 #[derive(Debug, Default)]
 pub struct TryState {
@@ -144,6 +166,8 @@ pub struct TryState {
     /// What is left of the time for one try, after a hop; `None` is the target's or the run's
     /// whole timeout.
     pub time_left: Option<Duration>,
+    /// What is asked for in place of the run's kind of request.
+    pub plain_get: Option<PlainGet>,
     /// Where to say how far the try has come.
     pub progress: Rc<Progress>,
     /// When the try began, if the clock was just read; else it is read.
@@ -165,6 +189,7 @@ pub(crate) struct Shard {
     pub(crate) defaults: RequestDefaults,
     pub(crate) caps: Caps,
     pub(crate) redirects: Redirects,
+    pub(crate) hops: Hops,
     pub(crate) keep: Keep,
     pub(crate) memory: Option<Arc<MemoryBudget>>,
     content_types: RefCell<Vec<Arc<str>>>,
@@ -200,8 +225,9 @@ impl Client {
             defaults,
             caps: options.caps,
             redirects: options.redirects,
+            hops: options.hops,
             keep: options.keep,
-            memory: options.memory.filter(|_| options.keep.body != KeepBody::No),
+            memory: options.memory,
             content_types: RefCell::default(),
         };
         Ok(Self { shard, timeout: options.timeout, wall: WallClock::new() })
@@ -209,8 +235,8 @@ impl Client {
 
     /// Makes one try of `target`. A failed one is an attempt, too.
     ///
-    /// Redirects are followed as long as they stay on the host; one to another host ends the try
-    /// in [`End::Hop`], with the redirect itself the last of the attempt's `chain`. Dropping the
+    /// Redirects are followed as long as they stay on the host, unless [`ClientOptions::hops`] says
+    /// otherwise; one to another host ends the try in [`End::Hop`], with the redirect itself the last of the attempt's `chain`. Dropping the
     /// future gives the try up and closes its connection. Deadlines pass only while somebody
     /// calls [`Self::tick`].
     ///
@@ -234,8 +260,14 @@ impl Client {
         };
         let started_unix_us = self.wall.unix_us(started);
         let mut report = Report::new(url, state.chain.clone(), state.from, started_unix_us);
-        let a_try =
-            Try { shard: &self.shard, target, progress: &state.progress, watch: &watch, started };
+        let a_try = Try {
+            shard: &self.shard,
+            target,
+            plain_get: state.plain_get,
+            progress: &state.progress,
+            watch: &watch,
+            started,
+        };
         let ended = watch.within(pin!(a_try.follow(state.url.as_ref(), &mut report, writer))).await;
         let end = match ended {
             Ok(Ok(end)) => end,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use gather_core::attempt::{
     BodySummary, ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter,
 };
+use gather_core::config::Redirects;
 use gather_core::{
     Attempt, Duration, End, Failure, HostKey, Provenance, Sent, Target, Timings, retry_after,
 };
@@ -15,8 +16,8 @@ use http::{HeaderMap, Response};
 use hyper::body::{Body as _, Incoming};
 use url::Url;
 
-use crate::body::{BodyReader, BodyWriter, KeepHeaders};
-use crate::client::Shard;
+use crate::body::{BodyReader, BodyWriter, Keep, KeepBody, KeepHeaders};
+use crate::client::{Hops, PlainGet, Shard};
 use crate::conn::Link;
 use crate::deadline::Watch;
 use crate::decode::Decoder;
@@ -32,6 +33,7 @@ use crate::request::{Outgoing, without_userinfo};
 pub(crate) struct Try<'a> {
     pub(crate) shard: &'a Shard,
     pub(crate) target: &'a Target,
+    pub(crate) plain_get: Option<PlainGet>,
     pub(crate) progress: &'a Progress,
     pub(crate) watch: &'a Watch,
     pub(crate) started: Instant,
@@ -153,6 +155,12 @@ impl Try<'_> {
             Some(url) => HostKey::of(url).ok_or_else(|| failure::not_fetched(url.scheme()))?,
         };
         let origin = self.shard.pool.origin(&key);
+        let (mut redirects, mut hops) = (self.shard.redirects, self.shard.hops);
+        if let Some(get) = self.plain_get {
+            outgoing.becomes_get();
+            redirects = Redirects::Follow { max: get.redirects_max };
+            hops = Hops::ToOtherHosts;
+        }
         loop {
             let (held, response) = self.ask(report, &outgoing, &origin).await?;
             let status = response.status().as_u16();
@@ -161,7 +169,7 @@ impl Try<'_> {
                 response.headers(),
                 &report.url,
                 &report.chain,
-                self.shard.redirects,
+                redirects,
                 outgoing.after_redirect(status),
             )?;
             let Next::Follow(next) = next else {
@@ -176,7 +184,7 @@ impl Try<'_> {
             {
                 report.from = self.shard.dialer.leads_from(&key, connection.remote_ip);
             }
-            if HostKey::of(&next).as_ref() != Some(&key) {
+            if hops == Hops::Everywhere || HostKey::of(&next).as_ref() != Some(&key) {
                 return Ok(End::Hop(next));
             }
             report.url = Cow::Owned(*next);
@@ -311,8 +319,12 @@ impl Try<'_> {
         // The headers are let go: they point into the connection's read buffer, and while they do
         // it cannot be used again.
         let mut body = response.into_body();
-        let share = self.shard.memory.as_ref().map(Share::new);
-        let reader = BodyReader::new(&caps, self.shard.keep, decoder, share, writer);
+        let keep = match self.plain_get {
+            None => self.shard.keep,
+            Some(get) => Keep { body: KeepBody::UpTo(get.body_bytes_max), ..Keep::default() },
+        };
+        let memory = self.shard.memory.as_ref().filter(|_| keep.body != KeepBody::No);
+        let reader = BodyReader::new(&caps, keep, decoder, memory.map(Share::new), writer);
         let reader = report.body.insert(reader);
         let announced = body.size_hint().exact();
         let is_shared = matches!(held.kind, HeldKind::H2(_));

@@ -28,7 +28,7 @@ mod wall;
 pub use http;
 
 pub use body::{BodyWriter, Keep, KeepBody, KeepHeaders, KeepSha256};
-pub use client::{Client, ClientError, ClientOptions, TryState};
+pub use client::{Client, ClientError, ClientOptions, Hops, PlainGet, TryState};
 pub use dial::{Connected, DialError, DialFailure, DialTimings, Dialer, LocalShortage, Protocol};
 pub use host_headers::HostHeaders;
 pub use memory::MemoryBudget;

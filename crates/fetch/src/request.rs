@@ -173,9 +173,14 @@ impl<'a> Outgoing<'a> {
     /// Changes method and body as a redirect of this status asks.
     pub(crate) fn redirected(&mut self, status: u16) {
         if self.after_redirect(status) == MethodAfter::BecomesGet {
-            self.method = Method::GET;
-            self.body = None;
+            self.becomes_get();
         }
+    }
+
+    /// Makes it a request for nothing but an answer.
+    pub(crate) fn becomes_get(&mut self) {
+        self.method = Method::GET;
+        self.body = None;
     }
 
     /// The request for `url` over a connection of `origin`.

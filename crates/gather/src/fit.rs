@@ -6,7 +6,7 @@ use std::thread;
 
 use gather_core::Config;
 use gather_core::config::HostConcurrency;
-use gather_fetch::{ClientOptions, Keep, KeepBody, KeepHeaders, KeepSha256, MemoryBudget};
+use gather_fetch::{ClientOptions, Hops, Keep, KeepBody, KeepHeaders, KeepSha256, MemoryBudget};
 use gather_store::{Field, Format, OutputSpec};
 
 use crate::platform::{self, Descriptors};
@@ -103,6 +103,10 @@ pub(crate) fn apply(config: &Config, fit: &Fit, client: &mut ClientOptions) {
     client.min_speed = config.min_speed;
     client.caps = config.caps;
     client.redirects = config.redirects;
+    if config.robots.is_some() {
+        // Where a redirect leads is judged, too.
+        client.hops = Hops::Everywhere;
+    }
     client.memory = Some(Arc::new(MemoryBudget::new(config.caps.memory_bytes_max)));
     client.net.connect_timeout = config.connect_timeout;
     client.idle_max = client.idle_max.max(fit.allowed).min(fit.idle_max);

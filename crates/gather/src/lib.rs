@@ -87,6 +87,7 @@ mod feed;
 mod finish;
 mod fit;
 mod lend;
+mod obey;
 mod outbox;
 mod pending;
 mod permits;

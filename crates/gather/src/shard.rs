@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use gather_core::frontier::{Finishing, Frontier, Lease, NameNeeded, Next, Reading, Withdraw};
+use gather_core::robots::{Access, RobotsCache};
 use gather_core::{Config, Duration, HostKey, Time};
 use gather_fetch::{Client, DialError, LocalShortage, MemoryBudget};
 use tokio::sync::{Notify, mpsc};
@@ -75,6 +76,8 @@ pub(crate) struct Shard {
     pub(crate) rng: RefCell<fastrand::Rng>,
     pub(crate) outbox: Outbox,
     pub(crate) written: Arc<Written>,
+    /// The robots.txt of this shard's hosts.
+    pub(crate) robots: RefCell<RobotsCache>,
     /// Released and not yet committed, oldest first.
     pub(crate) finishing: RefCell<VecDeque<Finishing<()>>>,
     pub(crate) settled: Cell<u64>,
@@ -127,6 +130,7 @@ impl Shard {
             rng: RefCell::new(fastrand::Rng::with_seed(seed)),
             outbox: Outbox::new(index, batches),
             written,
+            robots: RefCell::default(),
             finishing: RefCell::default(),
             settled: Cell::new(0),
             troubles: RefCell::default(),
@@ -228,6 +232,7 @@ impl Shard {
             return;
         }
         self.look_up_names();
+        self.ask_for_rules();
         if self.still_opens() {
             return;
         }
@@ -414,7 +419,14 @@ impl Shard {
     }
 
     pub(crate) fn admit_one(&self, pending: Box<Pending>, now: Time) {
+        if pending.rules.is_some() {
+            return self.admit_rules(pending, now);
+        }
         let host = pending.host();
+        if self.may_ask(&host, &pending, now) == Access::Disallowed {
+            let finishing = self.frontier.borrow_mut().refuse(&host, pending, now);
+            return self.end_forbidden(finishing);
+        }
         let name = self.name_needed(&host);
         self.frontier.borrow_mut().admit(&host, pending, name, now);
     }

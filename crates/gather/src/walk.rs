@@ -108,6 +108,9 @@ impl Shard {
 
     /// Classifies the attempt and sends the target where the verdict says.
     fn conclude(&self, mut lease: Lease<Box<Pending>>, attempt: Attempt, started: Time, now: Time) {
+        if lease.payload().rules.is_some() {
+            return self.conclude_rules(lease, attempt, now);
+        }
         if let Some(plain) = self.falls_back(&lease, &attempt) {
             return self.fall_back(lease, plain, now);
         }

@@ -66,7 +66,7 @@ pub fn read(
 }
 
 /// What the targets of a host end with whose robots.txt cannot be had for this reason.
-fn unreachable(why: &str) -> Failure {
+pub fn unreachable(why: &str) -> Failure {
     let message = format!("robots.txt cannot be read: {why}");
     Failure::new(ErrorKind::BlockedRobotsUnreachable, message)
 }
