@@ -10,6 +10,7 @@ mod http;
 mod input;
 mod output;
 mod report;
+mod robots;
 mod talk;
 mod time;
 mod view;
@@ -25,6 +26,7 @@ pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
 pub(crate) use report::ReportArgs;
+pub(crate) use robots::RobotsArgs;
 pub(crate) use talk::{LogFormat, TalkArgs};
 pub(crate) use time::{RetryArgs, TimeArgs};
 pub(crate) use view::ViewArgs;
@@ -119,6 +121,9 @@ pub(crate) struct FetchArgs {
     /// How often.
     #[command(flatten)]
     pub(crate) retry: RetryArgs,
+    /// What sites ask of crawlers.
+    #[command(flatten)]
+    pub(crate) robots: RobotsArgs,
     /// What is sent, and over what.
     #[command(flatten)]
     pub(crate) http: HttpArgs,
