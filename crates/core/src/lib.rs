@@ -7,6 +7,7 @@ pub mod address;
 pub mod attempt;
 pub mod classify;
 pub mod config;
+pub mod crawl;
 pub mod field;
 pub mod frontier;
 pub mod health;
