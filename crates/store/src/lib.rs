@@ -15,6 +15,7 @@ mod parquet;
 mod postgres;
 #[cfg(test)]
 mod samples;
+mod seen;
 mod sink;
 mod sqlite;
 mod text;
@@ -25,6 +26,7 @@ pub use bodies::{BodyFile, BodyStore, Stored};
 pub use error::{SinkError, SinkErrorKind};
 pub use fields::{Field, Fields, FieldsError};
 pub use jsonl::Encoder;
+pub use seen::{Met, Seen, SeenLimits};
 pub use sink::{
     CsvBom, DatabaseUrl, Durability, Existing, Format, OutputSpec, OutputTarget, Position, RunInfo,
     Sink, open, open_all,

@@ -138,7 +138,7 @@ impl Discovery {
     }
 
     /// The next page to be fetched; each is handed out once.
-    pub fn next(&mut self) -> Option<Found> {
+    pub fn next_page(&mut self) -> Option<Found> {
         if self.handed >= self.limits.pages_max || self.bytes >= self.limits.bytes_max {
             self.dropped += self.waiting.len() as u64;
             self.waiting.clear();
@@ -292,7 +292,7 @@ mod tests {
         let (mut in_flight, mut fetched) = (Vec::new(), Vec::new());
         loop {
             while in_flight.len() < 8 || rng.bool() {
-                let Some(found) = discovery.next() else { break };
+                let Some(found) = discovery.next_page() else { break };
                 let number: usize = found.url[9..].parse().expect("our own URL");
                 fetched.push(number);
                 in_flight.push((found.page, number));
@@ -354,9 +354,9 @@ mod tests {
         let mut discovery = Discovery::new(Limits { bytes_max: 10, ..Limits::default() });
         discovery.start("http://a/1");
         discovery.start("http://a/2");
-        assert!(discovery.next().is_some());
+        assert!(discovery.next_page().is_some());
         discovery.count_bytes(10);
-        assert!(discovery.next().is_none());
+        assert!(discovery.next_page().is_none());
         assert_eq!(discovery.dropped(), 1);
     }
 
@@ -366,16 +366,17 @@ mod tests {
         let link = |url| Link { url, cost: LinkCost::One };
         discovery.start("s");
         discovery.start("t");
-        let (s, t) = (discovery.next().expect("s").page, discovery.next().expect("t").page);
+        let (s, t) =
+            (discovery.next_page().expect("s").page, discovery.next_page().expect("t").page);
         discovery.expand(s, [link("a")]);
-        let a = discovery.next().expect("a");
+        let a = discovery.next_page().expect("a");
         discovery.expand(a.page, [link("b")]);
-        let b = discovery.next().expect("b");
+        let b = discovery.next_page().expect("b");
         // `c` is three links away, until `t` turns out to link to `b`.
         discovery.expand(b.page, [link("c")]);
-        assert_eq!(discovery.next(), None);
+        assert_eq!(discovery.next_page(), None);
         discovery.expand(t, [link("b")]);
-        let c = discovery.next().expect("c");
+        let c = discovery.next_page().expect("c");
         assert_eq!((&*c.url, c.depth, c.parent), ("c", 2, Some(b.page)));
         assert_eq!((discovery.depth(b.page), discovery.parent(b.page)), (1, Some(t)));
     }
