@@ -61,6 +61,7 @@
 //! | `brotli` | no | the coding `br` is offered and undone | not offered; a body that has it all the same fails as `limit.encodings` |
 //! | `zstd` | no | the same for `zstd` | the same |
 //! | `system-roots` | no | [`Roots::System`](fetch::Roots), the operating system's certificates | refused; Mozilla's roots are built in |
+//! | `crawl` | no | `gather::crawl`, which follows links | it is not there |
 //! | `sqlite` | no | resuming a killed run (the journal), and SQLite files as output | refused |
 //! | `postgres` | no | PostgreSQL as output | refused |
 //! | `parquet` | no | Parquet files as output | refused |
@@ -70,6 +71,8 @@
 //! most of the web.
 
 pub mod check;
+#[cfg(feature = "crawl")]
+pub mod crawl;
 pub mod digest;
 pub mod engine;
 pub mod human;
@@ -107,6 +110,8 @@ mod walk;
 mod writer;
 
 pub use gather_core as core;
+#[cfg(feature = "crawl")]
+pub use gather_extract as extract;
 pub use gather_fetch as fetch;
 pub use gather_store as store;
 

@@ -167,11 +167,13 @@ impl Shard {
 
     /// Lets the targets of a host go that may, and ends the others.
     fn obey(&self, host: &HostKey, robots: &Robots, now: Time) {
-        let is_forbidden =
-            |pending: &Box<Pending>| robots.access(pending.next_url()) == Access::Disallowed;
         let forbidden = match robots.forbids_nothing() {
             true => Vec::new(),
-            false => self.frontier.borrow_mut().take_waiting_of(host, is_forbidden, now),
+            false => self.frontier.borrow_mut().take_waiting_of(
+                host,
+                |pending| robots.access(pending.next_url()) == Access::Disallowed,
+                now,
+            ),
         };
         self.frontier.borrow_mut().rules_known(host, robots.crawl_delay(), now);
         forbidden.into_iter().for_each(|finishing| self.end_forbidden(finishing));
@@ -185,8 +187,11 @@ impl Shard {
 
     /// A host whose https was a guess speaks none: what waits for its robots.txt goes on as http.
     fn start_guesses_over(&self, host: &HostKey, failed: ErrorKind, now: Time) {
-        let is_guess = |pending: &Box<Pending>| self.plain_http(pending, failed).is_some();
-        let guesses = self.frontier.borrow_mut().take_waiting_of(host, is_guess, now);
+        let guesses = self.frontier.borrow_mut().take_waiting_of(
+            host,
+            |pending| self.plain_http(pending, failed).is_some(),
+            now,
+        );
         for mut finishing in guesses {
             self.feed.took(finishing.payload_mut());
             if let Some(plain) = self.plain_http(finishing.payload(), failed) {

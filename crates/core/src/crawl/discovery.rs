@@ -109,7 +109,7 @@ impl Discovery {
 
     /// A start URL, canonical.
     pub fn start(&mut self, url: &str) {
-        let page = self.page(url);
+        let page = self.number_of(url);
         self.reach(page, 0, u32::MAX);
     }
 
@@ -118,7 +118,7 @@ impl Discovery {
     pub fn expand<'a>(&mut self, page: PageNo, links: impl IntoIterator<Item = Link<'a>>) {
         let from = page.0 as usize;
         for link in links {
-            let to = self.page(link.url);
+            let to = self.number_of(link.url);
             let depth = match link.cost {
                 LinkCost::One => self.pages[from].depth.saturating_add(1),
                 LinkCost::Nothing => self.pages[from].depth,
@@ -166,6 +166,22 @@ impl Discovery {
         (parent != u32::MAX).then_some(PageNo(parent))
     }
 
+    /// The canonical URL of a page.
+    pub fn url(&self, page: PageNo) -> &Arc<str> {
+        &self.pages[page.0 as usize].url
+    }
+
+    /// The page of this number, if there is one.
+    pub fn page_at(&self, number: u64) -> Option<PageNo> {
+        let index = u32::try_from(number).ok()?;
+        ((index as usize) < self.pages.len()).then_some(PageNo(index))
+    }
+
+    /// Pages to be handed out.
+    pub fn waiting(&self) -> u64 {
+        self.waiting.len() as u64
+    }
+
     /// Pages handed out.
     pub fn handed(&self) -> u32 {
         self.handed
@@ -177,7 +193,7 @@ impl Discovery {
     }
 
     /// The number of a URL's page, made if it is new.
-    fn page(&mut self, url: &str) -> u32 {
+    fn number_of(&mut self, url: &str) -> u32 {
         if let Some(&known) = self.by_url.get(url) {
             return known;
         }
