@@ -99,7 +99,7 @@ mod tests {
         let what = format!("{end:?} {status}, {left} left");
         let text: &'static [u8] = b"user-agent: *\ndisallow: /x\n";
         let attempt = Attempt {
-            url: Url::parse("http://a.example/robots.txt").expect("a URL"),
+            url: None,
             end,
             head: (status > 0).then(|| Head { status, ..Head::default() }),
             body: BodySummary { bytes: Some(text.into()), ..BodySummary::default() },

@@ -15,6 +15,7 @@ use gather_core::{
     Attempt, Config, Duration, End, ErrorKind, Failure, Frontier, HostKey, Method, Outcome, Scheme,
     Sent, Time, Timings,
 };
+use url::Url;
 
 use crate::server::{Reply, Server};
 
@@ -416,7 +417,8 @@ impl Run {
         let answered = matches!(&attempt.head, Some(head) if head.status == 200);
         let elsewhere = self.world.sites[site].robots_at.filter(|&to| answered && to != site);
         if let Some(to) = elsewhere.filter(|_| lease.host() == &self.keys[site]) {
-            attempt.end = End::Hop(Box::new(attempt.url.clone()));
+            let url = Url::parse(self.keys[to].as_str()).expect("a host key begins a URL");
+            attempt.end = End::Hop(Box::new(url));
             let signal = signal(&attempt);
             let name = self.name_needed(to);
             return self.frontier.hop(lease, signal, &self.keys[to], name, self.now);
