@@ -31,6 +31,9 @@ _gather() {
             gather,demo)
                 cmd="gather__subcmd__demo"
                 ;;
+            gather,export)
+                cmd="gather__subcmd__export"
+                ;;
             gather,fetch)
                 cmd="gather__subcmd__fetch"
                 ;;
@@ -46,6 +49,9 @@ _gather() {
             gather,run)
                 cmd="gather__subcmd__run"
                 ;;
+            gather,verify)
+                cmd="gather__subcmd__verify"
+                ;;
             gather__subcmd__config,show)
                 cmd="gather__subcmd__config__subcmd__show"
                 ;;
@@ -56,7 +62,7 @@ _gather() {
 
     case "${cmd}" in
         gather)
-            opts="-h -V --help --version fetch check run plan compare demo init config completions man"
+            opts="-h -V --help --version fetch check run plan compare export verify demo init config completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -70,7 +76,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__check)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --expect --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --expect --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -164,14 +170,6 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --method)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -329,7 +327,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -340,11 +338,19 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -361,6 +367,10 @@ _gather() {
                     return 0
                     ;;
                 --agg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -396,7 +406,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__compare)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -486,14 +496,6 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --method)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -651,7 +653,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -662,11 +664,19 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -683,6 +693,10 @@ _gather() {
                     return 0
                     ;;
                 --agg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -746,7 +760,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__config__subcmd__show)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --job --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --job --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -840,14 +854,6 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --method)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1005,7 +1011,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -1016,11 +1022,19 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1037,6 +1051,10 @@ _gather() {
                     return 0
                     ;;
                 --agg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1097,8 +1115,86 @@ _gather() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gather__subcmd__export)
+            opts="-o -q -h --run --strict --mc --match-code --fc --filter-code --mr --match-regex --only --limit --sort --output --format --csv-bom --template --fields --overwrite --quiet --log-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --match-code)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mc)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter-code)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fc)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --match-regex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -W "n" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
+                    return 0
+                    ;;
+                --template)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gather__subcmd__fetch)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1188,14 +1284,6 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --method)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1353,7 +1441,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -1364,11 +1452,19 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1385,6 +1481,10 @@ _gather() {
                     return 0
                     ;;
                 --agg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1448,7 +1548,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__plan)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1535,14 +1635,6 @@ _gather() {
                     return 0
                     ;;
                 --max-retry-after)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1703,7 +1795,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -1714,11 +1806,19 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1735,6 +1835,10 @@ _gather() {
                     return 0
                     ;;
                 --agg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1770,7 +1874,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__run)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1857,14 +1961,6 @@ _gather() {
                     return 0
                     ;;
                 --max-retry-after)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2025,7 +2121,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -2036,11 +2132,19 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2057,6 +2161,10 @@ _gather() {
                     return 0
                     ;;
                 --agg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2082,6 +2190,68 @@ _gather() {
                     ;;
                 --print-job)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gather__subcmd__verify)
+            opts="-i -O -h --input --url --url-field --limit --only --redact-query --run --journal --bodies --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --input)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url-field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --redact-query)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bodies)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -O)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 *)

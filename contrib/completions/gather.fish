@@ -31,6 +31,8 @@ complete -c gather -n "__fish_gather_needs_command" -f -a "check" -d 'Check once
 complete -c gather -n "__fish_gather_needs_command" -f -a "run" -d 'Run a job of gather.toml once; flags given here win'
 complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a run would do, without a single request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
+complete -c gather -n "__fish_gather_needs_command" -f -a "export" -d 'Write results in another form, chosen and sorted'
+complete -c gather -n "__fish_gather_needs_command" -f -a "verify" -d 'Prove that outputs hold one whole, right record for each input'
 complete -c gather -n "__fish_gather_needs_command" -f -a "demo" -d 'Fetch a small site that runs on this machine: works offline, shows everything'
 complete -c gather -n "__fish_gather_needs_command" -f -a "init" -d 'Write a commented gather.toml to start from'
 complete -c gather -n "__fish_gather_needs_command" -f -a "config" -d 'Show the settings in force and where each comes from'
@@ -85,21 +87,25 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l allow-failures -
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand fetch" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand fetch" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l format -d 'A format: jsonl, csv, text, sqlite, parquet, xlsx, warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand fetch" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand fetch" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -118,7 +124,10 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l http2 -d 'HTTP/2
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand fetch" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l no-progress -d 'No live progress on a terminal'
@@ -173,21 +182,25 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l allow-failures -
 complete -c gather -n "__fish_gather_using_subcommand check" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand check" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand check" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand check" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l format -d 'A format: jsonl, csv, text, sqlite, parquet, xlsx, warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand check" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand check" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -206,7 +219,10 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l http2 -d 'HTTP/2
 complete -c gather -n "__fish_gather_using_subcommand check" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand check" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand check" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand check" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand check" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
+complete -c gather -n "__fish_gather_using_subcommand check" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand check" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand check" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand check" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand check" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand check" -l no-progress -d 'No live progress on a terminal'
@@ -260,21 +276,25 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l allow-failures -d 
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand run" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand run" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand run" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l format -d 'A format: jsonl, csv, text, sqlite, parquet, xlsx, warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand run" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand run" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -293,7 +313,10 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l http2 -d 'HTTP/2 o
 complete -c gather -n "__fish_gather_using_subcommand run" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand run" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand run" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand run" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand run" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
+complete -c gather -n "__fish_gather_using_subcommand run" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand run" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand run" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand run" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand run" -l no-progress -d 'No live progress on a terminal'
@@ -347,21 +370,25 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l allow-failures -d
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand plan" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand plan" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand plan" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l format -d 'A format: jsonl, csv, text, sqlite, parquet, xlsx, warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand plan" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand plan" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -380,7 +407,10 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l http2 -d 'HTTP/2 
 complete -c gather -n "__fish_gather_using_subcommand plan" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand plan" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l no-progress -d 'No live progress on a terminal'
@@ -434,21 +464,25 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l allow-failures
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand compare" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand compare" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand compare" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l format -d 'A format: jsonl, csv, text, sqlite, parquet, xlsx, warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand compare" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand compare" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -467,11 +501,51 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l http2 -d 'HTTP
 complete -c gather -n "__fish_gather_using_subcommand compare" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand compare" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l no-progress -d 'No live progress on a terminal'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand export" -l run -d 'Of a database, the run to read [default: the one that began last]' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l match-code -l mc -d 'Take these statuses only' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l filter-code -l fc -d 'Leave out these statuses' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l match-regex -l mr -d 'Take records only whose body matches; whose JSON does, where no body is held' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l only -d 'Take what failed: failed or failed:KIND' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l limit -d 'Write the first N records only' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l sort -d 'Write records in the order of their number: n' -r -f -a "n\t'Their number'"
+complete -c gather -n "__fish_gather_using_subcommand export" -s o -l output -d 'Write to FILE, its form by extension: jsonl, csv, txt, db, parquet, xlsx, or postgres://…; - is stdout (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l format -d 'jsonl, csv, text, sqlite, postgres, parquet or xlsx' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'
+sqlite\t'A SQLite database'
+postgres\t'A PostgreSQL database'
+parquet\t'Apache Parquet'
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand export" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l fields -d 'Members of a record: a list, or the usual ones and more with +title [default: all it holds]' -r
+complete -c gather -n "__fish_gather_using_subcommand export" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand export" -l strict -d 'End at the first row that is no record'
+complete -c gather -n "__fish_gather_using_subcommand export" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand export" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand export" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand export" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand verify" -s i -l input -d 'What the run was given with -i, in the same order: lists, CSV, JSONL, also .gz (repeatable)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand verify" -l url -d 'URLs the run was given as arguments, without templates (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l url-field -d 'The column or member of the input that holds the URL, as the run had it' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l limit -d 'The run\'s own --limit' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l only -d 'The run\'s own --only' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l redact-query -d 'The run\'s own --redact-query (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l run -d 'Which run of a database, by its name [default: the journal\'s, or the newest]' -r
+complete -c gather -n "__fish_gather_using_subcommand verify" -l journal -d 'The run\'s journal [default: OUTPUT.journal, if there is one]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand verify" -s O -l bodies -d 'Where the bodies are, if they were moved' -r -F
+complete -c gather -n "__fish_gather_using_subcommand verify" -l format -d 'How the findings are written: text or json' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c gather -n "__fish_gather_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_using_subcommand demo" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand demo" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -534,21 +608,25 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-regex -l mr -d 'Show targets only whose body matches' -r
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Write records to FILE, its format by extension; - is stdout, {date} today (repeatable)' -r
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'jsonl, csv or text [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'A format: jsonl, csv, text, sqlite, parquet, xlsx, warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header'
 text\t'One line a target, for people'
 sqlite\t'A SQLite database'
 postgres\t'A PostgreSQL database'
 parquet\t'Apache Parquet'
-xlsx\t'A spreadsheet'"
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s O -l bodies -d 'Store each body in a file of its own under DIR' -r -F
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"
@@ -567,7 +645,10 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l no-progress -d 'No live progress on a terminal'

@@ -16,6 +16,8 @@ pub(crate) struct Need {
 enum There {
     Program(&'static str),
     File(&'static str),
+    /// A folder with something in it.
+    Folder(&'static str),
 }
 
 /// nginx's module for delays.
@@ -26,6 +28,9 @@ pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Program("nginx"), package: "nginx" },
     Need { there: There::File(NGINX_ECHO), package: "libnginx-mod-http-echo" },
     Need { there: There::Program("ip"), package: "iproute2" },
+    // Its programs are in a folder of their version, and in nobody's path.
+    Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },
+    Need { there: There::Program("sqlite3"), package: "sqlite3" },
 ];
 
 /// Whether a test may make a network of its own.
@@ -75,10 +80,46 @@ pub(crate) fn install(needs: &[Need]) -> Vec<&'static str> {
     missing(needs)
 }
 
+/// Packages of Python that tests check our files with, with their versions.
+const PYTHON: &[&str] =
+    &["duckdb==2.0.1", "openpyxl==3.1.5", "polars==2.1.0", "pyarrow==26.0.1", "warcio==1.8.1"];
+
+/// Where they are: tests look here, too.
+const PYTHON_DIR: &str = "target/test-python";
+
+/// Installs the packages of Python that are missing into an environment of their own; returns those
+/// still missing.
+pub(crate) fn install_python() -> Vec<&'static str> {
+    let root = repo::root();
+    let dir = root.join(PYTHON_DIR);
+    let stamp = dir.join("installed");
+    let wanted = PYTHON.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Vec::new();
+    }
+    eprintln!("installing {} for Python", PYTHON.join(" "));
+    let installed = repo::output(Command::new("python3").args(["-m", "venv"]).arg(&dir))
+        .and_then(|_| {
+            let mut pip = Command::new(dir.join("bin/python"));
+            repo::output(pip.args(["-m", "pip", "install", "--quiet"]).args(PYTHON))
+        })
+        .and_then(|_| Ok(std::fs::write(&stamp, &wanted)?));
+    match installed {
+        Ok(()) => Vec::new(),
+        Err(error) => {
+            eprintln!("could not install {} for Python: {error:#}", PYTHON.join(" "));
+            PYTHON.to_vec()
+        }
+    }
+}
+
 fn missing(needs: &[Need]) -> Vec<&'static str> {
     let is_there = |need: &Need| match need.there {
         There::Program(name) => repo::find_program(name).is_some(),
         There::File(path) => Path::new(path).is_file(),
+        There::Folder(path) => {
+            Path::new(path).read_dir().is_ok_and(|mut entries| entries.next().is_some())
+        }
     };
     needs.iter().filter(|need| !is_there(need)).map(|need| need.package).collect()
 }

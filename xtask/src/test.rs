@@ -17,7 +17,8 @@ pub(crate) struct Args {
 
 /// Runs the tests; the exit code is the worst of the runners'.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let missing = needs::install(needs::TESTS);
+    let mut missing = needs::install(needs::TESTS);
+    missing.extend(needs::install_python());
     let docs = doc_tests(&args.runner)?;
     let networks = needs::networks();
     // Last, so that the closing lines are those of the runner with nearly all tests.

@@ -5,14 +5,17 @@
 
 mod addresses;
 mod concurrency;
+mod export;
 mod failing;
 mod http;
 mod input;
 mod output;
 mod report;
+mod resume;
 mod robots;
 mod talk;
 mod time;
+mod verify;
 mod view;
 
 use std::path::PathBuf;
@@ -21,14 +24,17 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use addresses::{AddressArgs, AddressesArg};
 pub(crate) use concurrency::ConcurrencyArgs;
+pub(crate) use export::{ExportArgs, SortArg};
 pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
 pub(crate) use report::ReportArgs;
+pub(crate) use resume::ResumeArgs;
 pub(crate) use robots::RobotsArgs;
 pub(crate) use talk::{LogFormat, TalkArgs};
 pub(crate) use time::{RetryArgs, TimeArgs};
+pub(crate) use verify::{FindingsArg, VerifyArgs};
 pub(crate) use view::ViewArgs;
 
 /// Fetch many URLs: fast, polite, every input accounted for.
@@ -75,6 +81,24 @@ is what our own side could not check. Standard output shows a table on a termina
 text, else records with `health` and `health_reason`.
 Exit codes: 0 none is down or unknown · 2 some are · 1, 3, 4 as of fetch";
 
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  gather export results.jsonl -o results.xlsx
+  gather export results.jsonl.gz -o results.parquet --sort n
+  gather export results.parquet -o failed.csv --only failed:timeout --fields url,error
+  gather export monday.jsonl tuesday.jsonl -o week.parquet
+
+It reads a run's outputs while the run goes on. Without -o, JSON lines go to standard output.
+Exit codes: 0 all read · 2 rows that are no records were left out · 1, 3 as of fetch";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  gather verify results.jsonl -i urls.txt
+  gather verify results.jsonl results.csv results.db -i urls.txt -O pages
+  gather verify results.jsonl --format json | jq '.checks[] | select(.faults > 0)'
+
+Exit codes: 0 nothing is wrong · 1 something is, and it is named · 3 usage";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -93,6 +117,12 @@ pub(crate) enum Command {
     /// Fetch the first targets one by one, then concurrently, and set both side by side
     #[command(disable_help_flag = true)]
     Compare(FetchArgs),
+    /// Write results in another form, chosen and sorted
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(Box<ExportArgs>),
+    /// Prove that outputs hold one whole, right record for each input
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// Fetch a small site that runs on this machine: works offline, shows everything
     Demo(DemoArgs),
     /// Write a commented gather.toml to start from
@@ -145,6 +175,9 @@ pub(crate) struct FetchArgs {
     /// What is told at the end.
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+    /// How it goes on after it was stopped.
+    #[command(flatten)]
+    pub(crate) resume: ResumeArgs,
     /// What is said on the way.
     #[command(flatten)]
     pub(crate) talk: TalkArgs,

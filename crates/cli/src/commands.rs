@@ -2,13 +2,15 @@
 
 mod check;
 mod compare;
-mod config_show;
+pub(crate) mod config_show;
 mod demo;
 mod docs;
+mod export;
 mod fetch;
 mod init;
 mod plan;
 mod print_job;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -60,6 +62,12 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
             let settings = Settings::load(typed(&["compare"], None), &matches)?;
             ended(compare::compare(&settings)?)
         }
+        Command::Export(args) => export::export(args),
+        Command::Verify(args) => {
+            let (code, text) = verify::verify(args)?;
+            print(&text)?;
+            Ok(ExitCode::from(code))
+        }
         Command::Demo(args) => ended(demo::demo(args)?),
         Command::Init(args) => init::init(&args.path),
         Command::Config(args) => match &args.command {
@@ -82,7 +90,7 @@ fn fetch(args: &FetchArgs, typed: Typed<'_>, matches: &ArgMatches) -> Result<Exi
     let settings = Settings::load(typed, matches)?;
     let notes: Vec<String> =
         settings.notes.iter().cloned().chain(usage::note_on(typed.argv)).collect();
-    fetch::fetch(&settings, &notes)
+    fetch::fetch(&settings, typed.argv, &notes)
 }
 
 /// Prints what a command found out, and passes its code on.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod again;
 mod args;
 mod commands;
 mod config_file;

@@ -13,6 +13,8 @@ pub(crate) fn exit_code(
 ) -> u8 {
     match (summary.ended, signal) {
         (Ended::Stopped, Some(signal)) => signal,
+        // What came of it was told by the run that finished.
+        (Ended::FinishedBefore, _) => 0,
         (Ended::FailFast | Ended::MaxFailures | Ended::Deadline, _) => EXIT_STOPPED,
         _ => {
             let bad = summary.failed + summary.skipped;
@@ -39,6 +41,7 @@ mod tests {
             (Ended::Finished, [7, 3, 0], count(2), None, 2),
             (Ended::Finished, [9, 1, 0], share(0.1), None, 0),
             (Ended::Finished, [8, 2, 0], share(0.1), None, 2),
+            (Ended::FinishedBefore, [9, 1, 0], None, None, 0),
             (Ended::FailFast, [1, 1, 8], None, None, 4),
             (Ended::MaxFailures, [1, 1, 8], count(10), None, 4),
             (Ended::Deadline, [1, 0, 0], None, None, 4),

@@ -1,6 +1,7 @@
 //! Settings -> what a run is started with: contradictions are refused here, and nowhere later.
 
 mod input;
+mod journal;
 mod output;
 mod request;
 
@@ -9,6 +10,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gather::JournalOptions;
 use gather::core::Config;
 use gather::core::config::{
     Caps, HostConfig, Redirects, RetryConfig, RobotsConfig, StopRule, UnsafeMethods,
@@ -19,9 +21,11 @@ use gather::fetch::ClientOptions;
 use gather::source::SourceSpec;
 use gather::store::OutputSpec;
 
-pub(crate) use output::View;
+pub(crate) use journal::is_fixed;
+pub(crate) use output::{View, outputs_of};
 
 use crate::args::{FetchArgs, LogFormat};
+use crate::commands::config_show;
 use crate::error::CliError;
 use crate::reference;
 use crate::report_file::ReportSettings;
@@ -43,10 +47,18 @@ pub(crate) struct RunSettings {
     pub(crate) view: View,
     /// Where bodies go.
     pub(crate) bodies: Option<PathBuf>,
+    /// What is known of earlier answers.
+    pub(crate) cache: Option<PathBuf>,
     /// What is told at the end.
     pub(crate) report: Option<ReportSettings>,
+    /// Where the run keeps its journal; nowhere if `None`.
+    pub(crate) journal: Option<JournalOptions>,
     /// How many failures still exit 0.
     pub(crate) allow_failures: Option<CountOrShare>,
+    /// The job it is a run of.
+    pub(crate) job: Option<String>,
+    /// The settings that were given, as JSON without secrets.
+    pub(crate) given: Option<String>,
     /// What is said.
     pub(crate) talk: TalkSettings,
 }
@@ -107,8 +119,12 @@ impl RunSettings {
             outputs: Vec::new(),
             view: View::default(),
             bodies: None,
+            cache: None,
             report: None,
+            journal: None,
             allow_failures: None,
+            job: None,
+            given: None,
             talk,
         }
     }
@@ -126,6 +142,7 @@ impl RunSettings {
         let source = input::source(&args.input, config.caps)?;
         let keep = output::keep(&outputs, &view);
         let request::Requests { client, by_row } = request::requests(settings, &config, keep)?;
+        let journal = journal::journal(settings, &outputs, &client, by_row.as_deref())?;
         Ok(Self {
             config,
             source: SourceSpec { default_request: by_row, ..source },
@@ -133,8 +150,12 @@ impl RunSettings {
             outputs,
             view,
             bodies: args.output.bodies.clone(),
+            cache: args.output.cache.clone(),
             report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
+            journal,
             allow_failures: args.failing.allow_failures,
+            job: settings.job.clone(),
+            given: Some(config_show::as_json(settings)),
             talk: talk(settings),
         })
     }
@@ -168,8 +189,13 @@ fn talk(settings: &Settings) -> TalkSettings {
     TalkSettings { overwrite: overwrite(settings), ..talk_of(&settings.args.talk) }
 }
 
+/// Whether summary and report may be replaced. Those of a run that goes on are of the whole run.
 fn overwrite(settings: &Settings) -> Overwrite {
-    if settings.args.output.overwrite { Overwrite::Yes } else { Overwrite::No }
+    let resume = &settings.args.resume;
+    match settings.args.output.overwrite || resume.resume || resume.resume_changed {
+        true => Overwrite::Yes,
+        false => Overwrite::No,
+    }
 }
 
 /// The heading of a report where none is given.
@@ -188,6 +214,11 @@ const CONTRADICTIONS: &[(&str, &str, &str)] = &[
     ("head", "method", "-I is -X HEAD; keep one"),
     ("insecure", "cacert", "with -k no certificate is looked at; keep one"),
     ("quiet", "stats-interval", "-q says nothing but errors; keep one"),
+    ("resume", "overwrite", "go on with what is there, or replace it; keep one"),
+    ("resume-changed", "overwrite", "go on with what is there, or replace it; keep one"),
+    ("resume", "no-journal", "only a journal knows where to go on; keep one"),
+    ("resume-changed", "no-journal", "only a journal knows where to go on; keep one"),
+    ("journal", "no-journal", "keep one"),
 ];
 
 fn refuse_contradictions(settings: &Settings) -> Result<(), CliError> {

@@ -4,13 +4,14 @@ use std::io::IsTerminal;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
+use gather::journal::{JournalErrorKind, JournalStart};
 use gather::live::{Live, Snapshot};
 use gather::store::{Format, OutputSpec, OutputTarget, SinkErrorKind};
 use gather::{Descriptors, Judge, OnRecord, Output, Run, RunError, RunOptions, Summary};
 
 use crate::error::CliError;
 use crate::report_file::ReportFile;
-use crate::resolve::{Progress, RunSettings, View};
+use crate::resolve::{self, Progress, RunSettings, View};
 use crate::signals::Signals;
 use crate::talk::Talk;
 
@@ -93,7 +94,7 @@ fn finish(
     signals: &Signals,
     options: RunOptions,
 ) -> Result<Summary, CliError> {
-    let run = Run::start(options).map_err(|error| not_started(&error))?;
+    let run = Run::start(options).map_err(|error| not_started(&error, settings))?;
     signals.attach(run.stop());
     let watch = Watch::start(run.live(), talk, settings.talk.stats_interval);
     let ended = run.wait();
@@ -126,6 +127,8 @@ fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOption
         source: settings.source.clone(),
         outputs: settings.outputs.iter().map(|spec| output(spec, &settings.view)).collect(),
         bodies: settings.bodies.clone(),
+        journal: settings.journal.clone(),
+        cache: settings.cache.clone(),
         on_record: names_failures.then(|| {
             let show: Box<dyn FnMut(&gather::core::Record) + Send> =
                 Box::new(move |record| failing.failure(record));
@@ -133,6 +136,8 @@ fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOption
         }),
         on_note: Some(Box::new(move |note| noting.warn(&format!("note: {note}")))),
         descriptors: Descriptors::Raise,
+        job: settings.job.as_deref().map(Box::from),
+        settings: settings.given.as_deref().map(Box::from),
         ..RunOptions::default()
     }
 }
@@ -210,7 +215,7 @@ fn silence(now: &Snapshot) -> String {
 }
 
 /// Nothing was fetched and nothing written: what was asked for cannot be.
-fn not_started(error: &RunError) -> CliError {
+fn not_started(error: &RunError, settings: &RunSettings) -> CliError {
     match error {
         RunError::Source(source) if source.is_usage() => {
             CliError::usage(source.to_string(), source.hint().unwrap_or_default())
@@ -218,12 +223,37 @@ fn not_started(error: &RunError) -> CliError {
         RunError::Output(sink) => match sink.kind {
             SinkErrorKind::Exists => {
                 let place = sink.path.as_deref().unwrap_or("standard output".as_ref());
-                let message = format!("{} exists and is not empty", place.display());
+                let start = settings.journal.as_ref().map(|journal| journal.start);
+                let lacks = match start {
+                    Some(JournalStart::Resume) => ", and has no journal to go on with",
+                    Some(JournalStart::Anew) | None => "",
+                };
+                let message = format!("{} exists and is not empty{lacks}", place.display());
                 CliError::usage(message, "replace it with --overwrite, or name another")
             }
-            SinkErrorKind::DiskFull | SinkErrorKind::Io => not_ended(error),
+            SinkErrorKind::DiskFull
+            | SinkErrorKind::Io
+            | SinkErrorKind::Locked
+            | SinkErrorKind::Unreachable => not_ended(error),
             _ => CliError::of_library(crate::error::EXIT_USAGE, error),
         },
+        RunError::Journal(journal) => match journal.kind {
+            JournalErrorKind::DiskFull
+            | JournalErrorKind::Io { .. }
+            | JournalErrorKind::Damaged { .. } => not_ended(error),
+            _ => CliError::of_library(crate::error::EXIT_USAGE, error),
+        },
+        RunError::Changed(changes) => {
+            let is_form = changes.iter().any(|change| resolve::is_fixed(&change.name));
+            let hint = match is_form {
+                true => "the records that are there have the old form: give the settings of then",
+                false => {
+                    "give the settings of then, or get what is left with the new ones: \
+                          --resume-changed"
+                }
+            };
+            CliError::usage(error.to_string(), hint)
+        }
         RunError::Client(_) => CliError::of_library(crate::error::EXIT_USAGE, error),
         _ => not_ended(error),
     }

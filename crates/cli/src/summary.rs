@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use gather::summary::{Ended, HostTrouble, Summary};
+use gather::summary::{CacheCounts, Ended, HostTrouble, Summary};
 
 use crate::human;
 
@@ -21,7 +21,7 @@ pub(crate) fn text(summary: &Summary) -> String {
 /// The first line: how it ended, and the counts.
 fn headline(summary: &Summary) -> String {
     let how = match summary.ended {
-        Ended::Finished => "finished",
+        Ended::Finished | Ended::FinishedBefore => "finished",
         Ended::FailFast => "stopped at the first failure",
         Ended::MaxFailures => "stopped: too many failures",
         Ended::Deadline => "stopped by the deadline",
@@ -33,8 +33,12 @@ fn headline(summary: &Summary) -> String {
         0 => String::new(),
         pending => format!(", {} without a record", human::count(pending)),
     };
+    let before = match summary.done_before {
+        0 => String::new(),
+        before => format!(" ({} of them before)", human::count(before)),
+    };
     format!(
-        "{how}: {} in {}: {} ok, {} failed, {} skipped{pending}",
+        "{how}: {}{before} in {}: {} ok, {} failed, {} skipped{pending}",
         human::counted(summary.inputs, "target"),
         human::seconds(summary.wall),
         human::count(summary.ok),
@@ -48,11 +52,22 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
         ("failures", listed(summary.by_kind.iter().map(|(kind, count)| (*kind, *count)))),
         ("statuses", listed(summary.by_status.iter().map(|(status, count)| (*status, *count)))),
     ];
+    items.extend(cache(summary));
     items.extend(pace(summary));
     items.extend(traffic(summary));
     items.extend(summary.hosts.iter().take(HOSTS_MAX).map(|host| ("", trouble(host))));
     items.extend(machine(summary));
     items
+}
+
+/// What the cache did, where there is one.
+fn cache(summary: &Summary) -> Option<(&'static str, String)> {
+    let CacheCounts { revalidated, fresh, stored, unchanged, .. } = summary.cache;
+    let said = format!(
+        "{revalidated} confirmed by their servers, {fresh} fresh and not asked for, {stored} \
+         stored; {unchanged} unchanged"
+    );
+    (summary.cache != CacheCounts::default()).then_some(("cache", said))
 }
 
 /// How much ran at once, and how long targets took.

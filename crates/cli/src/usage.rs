@@ -22,16 +22,14 @@ more: gather --help, gather fetch --help";
 
 /// Commands that a later version will have.
 const LATER_COMMANDS: &[&str] =
-    &["crawl", "watch", "extract", "report", "export", "changes", "verify", "notify", "silence"];
+    &["crawl", "watch", "extract", "report", "changes", "notify", "silence"];
 
 /// Flags that a later version will have; as keys of a job, too.
-pub(crate) const LATER_KEYS: &[&str] = &[
-    "dedup", "resume", "journal", "extract", "each", "rows", "rules", "every", "notify", "expect",
-    "target",
-];
+pub(crate) const LATER_KEYS: &[&str] =
+    &["dedup", "extract", "each", "rows", "rules", "every", "notify", "expect", "target"];
 
 /// Formats that a later version will write.
-pub(crate) const LATER_FORMATS: &[&str] = &["html", "warc", "warc.gz"];
+pub(crate) const LATER_FORMATS: &[&str] = &["html"];
 
 /// Flags of other tools, and ours for the same.
 const FOREIGN: &[(&str, &str)] = &[

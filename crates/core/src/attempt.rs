@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use url::Url;
 
+use crate::exchange::Exchange;
 use crate::kind::ErrorKind;
 use crate::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct Attempt {
     pub connection: Option<ConnectionInfo>,
     /// Whether the server may have seen the request: decides if a POST may be repeated.
     pub sent: Sent,
+    /// The redirects of this try and its last response as they came, if the run asked to keep them.
+    pub exchanges: Vec<Exchange>,
 }
 
 impl Attempt {
@@ -37,6 +40,7 @@ impl Attempt {
     #[must_use]
     pub fn without_body(mut self) -> Self {
         (self.body.bytes, self.body.hold) = (None, None);
+        self.exchanges = Vec::new();
         self
     }
 }

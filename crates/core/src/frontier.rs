@@ -5,6 +5,7 @@
 //! be asked, blocked by its own limit, or waiting for its name. A decision costs O(log hosts).
 
 mod choose;
+mod clocks;
 mod host;
 mod lease;
 mod look;
@@ -19,8 +20,9 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use fastrand::Rng;
 
 use self::choose::Ready;
+pub use self::clocks::HostClock;
 use self::host::{Delayed, Host, Name, Rules, Standing};
-use self::lease::Job;
+use self::lease::{Clocks, Job};
 pub use self::lease::{
     CloseCause, Counts, Finishing, HostEvent, HostTrust, Lease, LeaseId, NameNeeded, Next, Reading,
     Role, Signal, Spends, Withdraw,
@@ -28,6 +30,7 @@ pub use self::lease::{
 pub use self::look::HostWork;
 use crate::attempt::Failure;
 use crate::config::{Config, HostConcurrency, HostConfig, RetryConfig};
+pub use crate::politeness::GateClock;
 use crate::retry;
 use crate::target::{HostKey, HostMap};
 use crate::time::{Duration, Time};
@@ -85,6 +88,12 @@ pub struct Frontier<P> {
     counts: Counts,
     events: VecDeque<HostEvent>,
     events_dropped: u64,
+
+    clocks: Clocks,
+    /// Hosts whose clocks have changed and were not told of.
+    touched: Vec<u32>,
+    /// What is owed to hosts that have not come in yet.
+    restored: HashMap<HostKey, HostClock>,
 }
 
 /// Who has a permit.
@@ -160,6 +169,9 @@ impl<P> Frontier<P> {
             counts: Counts::default(),
             events: VecDeque::new(),
             events_dropped: 0,
+            clocks: Clocks::Ignored,
+            touched: Vec::new(),
+            restored: HashMap::new(),
         }
     }
 
@@ -462,6 +474,9 @@ impl<P> Frontier<P> {
         if self.trust == HostTrust::Given {
             host.standing = Standing::Proven;
         }
+        if !self.restored.is_empty() {
+            self.restore(&mut host);
+        }
         let index = match self.vacant.pop() {
             Some(index) => index,
             None => {
@@ -510,6 +525,7 @@ impl<P> Frontier<P> {
         if reopens {
             self.note(HostEvent::Reopened { host: key.clone() });
         }
+        self.touch_slow(index, spacing);
         self.place(index, now);
         Lease { job, host: key, index, id, leased_at: now, role }
     }

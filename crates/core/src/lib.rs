@@ -5,9 +5,11 @@
 
 pub mod address;
 pub mod attempt;
+pub mod cache;
 pub mod classify;
 pub mod config;
 pub mod crawl;
+pub mod exchange;
 pub mod field;
 pub mod frontier;
 pub mod health;
@@ -24,10 +26,11 @@ pub use address::{AddressPolicy, Provenance};
 pub use attempt::{Attempt, End, Failure, Sent, Timings};
 pub use classify::{Step, Verdict, classify};
 pub use config::Config;
+pub use exchange::Exchange;
 pub use field::{FieldValue, FieldValues};
 pub use frontier::Frontier;
 pub use health::{Finding, Health};
 pub use kind::ErrorKind;
-pub use record::{Outcome, Record, RecordError};
+pub use record::{Held, Outcome, Record, RecordError};
 pub use target::{HostKey, Method, RequestSpec, Scheme, Target, TargetNo};
 pub use time::{Duration, Time};

@@ -66,6 +66,25 @@ pub(crate) struct Gate {
     sent_count: u32,
 }
 
+/// What a gate knows that outlives its run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateClock {
+    /// Requests a second that the host bears; zero until learned.
+    pub rate: f64,
+    /// Refusals since the last good answer.
+    pub refusals: u32,
+    /// How long the rate is kept before more is tried, and until when.
+    pub hold: Duration,
+    /// Until when it is kept.
+    pub hold_until: Time,
+    /// Good answers before the first refusal, and the seconds they took, if that was its burst.
+    pub burst: Option<(f64, f64)>,
+    /// Requests a second right after it is opened again, while no rate is learned.
+    pub ramp_per_second: f64,
+    /// Seconds in which they double.
+    pub doubling_s: f64,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Nothing is sent.
@@ -99,6 +118,34 @@ impl Gate {
             doubling_s: RAMP_DOUBLING_S,
             sent: VecDeque::new(),
             sent_count: 0,
+        }
+    }
+
+    /// What outlives this run.
+    pub(crate) fn clock(&self) -> GateClock {
+        GateClock {
+            rate: self.rate,
+            refusals: self.refusals,
+            hold: self.hold,
+            hold_until: self.hold_until,
+            burst: self.burst,
+            ramp_per_second: self.ramp_per_second,
+            doubling_s: self.doubling_s,
+        }
+    }
+
+    /// The gate that an earlier run knew. It is opened by one request, like any other.
+    pub(crate) fn restored(clock: GateClock) -> Self {
+        Self {
+            phase: Phase::Closed,
+            rate: clock.rate,
+            refusals: clock.refusals,
+            hold: clock.hold,
+            hold_until: clock.hold_until,
+            burst: clock.burst,
+            ramp_per_second: clock.ramp_per_second,
+            doubling_s: clock.doubling_s,
+            ..Self::new(0, Duration::ZERO)
         }
     }
 

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::attempt::{ChainLink, Failure, Headers, Hold, HttpVersion, Timings, TlsInfo};
+use crate::cache::{CacheUse, Ticket};
+use crate::exchange::Exchange;
 use crate::field::FieldValues;
 use crate::health::Finding;
 use crate::kind::ErrorKind;
@@ -107,14 +109,48 @@ pub struct Record {
     pub sha256: Option<[u8; 32]>,
     /// Where the body was stored, where it was.
     pub body_path: Option<Box<str>>,
+    /// Where in an archive the last response is, where one is written.
+    pub archived: Option<Box<Archived>>,
     /// Whether what is kept of the body is only its beginning.
     pub truncated: bool,
+    /// What the cache of the run did for it.
+    pub cache: Option<CacheUse>,
+    /// Whether the body is the same as that of the stored answer.
+    pub unchanged: bool,
+    /// Its place in the cache. Taken out before a record is given away.
+    pub ticket: Option<Arc<Ticket>>,
     /// Kept headers, where asked for.
     pub headers: Option<Box<Headers>>,
     /// The decoded body, where asked for. Never part of a record unless `--fields` names it.
     pub body: Option<bytes::Bytes>,
-    /// What `body` takes of the run's memory for bodies. Taken out before a record is given away.
+    /// What passed over the wire, redirects first, where an archive asks for it. Taken out before
+    /// a record is given away.
+    pub exchanges: Vec<Exchange>,
+    /// What `body` and `exchanges` take of the run's memory for bodies. Taken out before a record is given away.
     pub hold: Option<Hold>,
+    /// Of a record that was read back from a result: what stood there. `None` for one that is new.
+    pub held: Option<Box<Held>>,
+}
+
+/// What a result said of a record, where that is more or less than a new record has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The known members that stood there, a bit for each, numbered by who reads and writes them.
+    pub members: u64,
+    /// Names and values of other members, as JSON without line ends: unknown ones, and those that
+    /// were computed from what is no longer there.
+    pub others: Vec<(Box<str>, Box<str>)>,
+}
+
+/// A place in an archive: one record of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// The file as it was named.
+    pub file: Arc<str>,
+    /// Where the record begins, in bytes.
+    pub offset: u64,
+    /// How long it is there, compressed where the file is.
+    pub length: u64,
 }
 
 impl Record {
@@ -144,10 +180,16 @@ impl Record {
             tags: None,
             sha256: None,
             body_path: None,
+            archived: None,
             truncated: false,
+            cache: None,
+            unchanged: false,
+            ticket: None,
             headers: None,
             body: None,
+            exchanges: Vec::new(),
             hold: None,
+            held: None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use url::Url;
 
+use crate::cache::Ticket;
 use crate::time::Duration;
 
 /// The ordinal of an input within its run, from 0. It names the target in every record.
@@ -204,6 +205,8 @@ pub struct Target {
     pub tags: Option<Box<Tags>>,
     /// Where it came from; kept when there are several inputs.
     pub place: Option<Box<Place>>,
+    /// What the cache of the run has for it, where it has one.
+    pub cache: Option<Arc<Ticket>>,
 }
 
 /// Names and values that go from the input to the record, in the input's order.
@@ -222,6 +225,7 @@ impl Target {
             request: None,
             tags: None,
             place: None,
+            cache: None,
         })
     }
 

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use gather_core::attempt::BodySummary;
 use gather_core::config::Caps;
+use gather_core::exchange::Coding;
 use gather_core::{ErrorKind, Failure};
 use sha2::{Digest as _, Sha256};
 
@@ -18,6 +19,8 @@ pub struct Keep {
     pub headers: KeepHeaders,
     /// The SHA-256 of its decoded body.
     pub sha256: KeepSha256,
+    /// The requests and responses as they pass over the wire.
+    pub exchanges: KeepExchanges,
 }
 
 /// How much of a decoded body is kept in memory.
@@ -52,6 +55,23 @@ pub enum KeepSha256 {
     Yes,
 }
 
+/// Whether requests and responses are kept as they pass over the wire, for an archive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeepExchanges {
+    /// No.
+    #[default]
+    No,
+    /// Those of the last try, with its redirects.
+    Yes,
+}
+
+impl Keep {
+    /// Whether bodies, or beginnings of them, stay in memory.
+    pub fn holds_bodies(&self) -> bool {
+        self.body != KeepBody::No || self.exchanges == KeepExchanges::Yes
+    }
+}
+
 /// Takes a decoded body as it comes, of the last response only.
 pub trait BodyWriter {
     /// The next bytes. An error of the writer's own is its to keep, and to ask for at the end.
@@ -67,12 +87,20 @@ pub(crate) struct BodyReader<'a> {
     content: Content<'a>,
 }
 
+/// A body as received, where it was kept.
+#[derive(Default)]
+pub(crate) struct WireBody {
+    pub(crate) bytes: Bytes,
+    pub(crate) coding: Coding,
+}
+
 /// The decoded side.
 struct Content<'a> {
     decoded_bytes: u64,
     decoded_bytes_max: u64,
     keep: KeepBody,
     kept: Kept,
+    wire: Wire,
     /// The memory for what is kept, where it is limited.
     share: Option<Share>,
     truncated: bool,
@@ -89,6 +117,32 @@ enum Kept {
     Many(BytesMut),
 }
 
+/// The body before its content coding is undone.
+enum Wire {
+    /// Nobody asks for it.
+    Unkept,
+    /// It is what `kept` is.
+    AsKept,
+    Kept(Kept),
+}
+
+impl Wire {
+    fn of(keep: Keep, decoder: Option<&Decoder>) -> Self {
+        match (keep.exchanges, keep.body, decoder) {
+            (KeepExchanges::No, ..) => Self::Unkept,
+            (KeepExchanges::Yes, KeepBody::All, None) => Self::AsKept,
+            (KeepExchanges::Yes, ..) => Self::Kept(Kept::Nothing),
+        }
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Self::Unkept | Self::AsKept => 0,
+            Self::Kept(kept) => kept.len(),
+        }
+    }
+}
+
 impl<'a> BodyReader<'a> {
     pub(crate) fn new(
         caps: &Caps,
@@ -102,7 +156,8 @@ impl<'a> BodyReader<'a> {
             decoded_bytes_max: caps.decoded_bytes_max,
             keep: keep.body,
             kept: Kept::Nothing,
-            share: share.filter(|_| keep.body != KeepBody::No),
+            wire: Wire::of(keep, decoder.as_ref()),
+            share: share.filter(|_| keep.holds_bodies()),
             truncated: false,
             sha256: (keep.sha256 == KeepSha256::Yes).then(Sha256::new),
             writer,
@@ -129,9 +184,17 @@ impl<'a> BodyReader<'a> {
         let share = self.content.share.as_mut()?;
         let all = announced.filter(|_| self.decoder.is_none());
         let wanted = all.unwrap_or(self.content.kept.len() + ROOM_BYTES.max(self.chunk_bytes_max));
-        let bytes = match self.content.keep {
+        let decoded = match self.content.keep {
             KeepBody::UpTo(bytes_max) => wanted.min(bytes_max),
-            KeepBody::No | KeepBody::All => wanted,
+            KeepBody::All => wanted,
+            KeepBody::No => 0,
+        };
+        let bytes = match &self.content.wire {
+            Wire::Unkept | Wire::AsKept => decoded,
+            Wire::Kept(kept) => {
+                let more = kept.len() + ROOM_BYTES.max(self.chunk_bytes_max);
+                decoded + announced.unwrap_or(more)
+            }
         };
         match share.try_grow(bytes) {
             Grown::Yes => None,
@@ -145,6 +208,9 @@ impl<'a> BodyReader<'a> {
         self.chunk_bytes_max = self.chunk_bytes_max.max(chunk.len() as u64);
         if self.wire_bytes > self.wire_bytes_max {
             return Err(self.too_large());
+        }
+        if let Wire::Kept(wire) = &mut self.content.wire {
+            wire.append_owned(&chunk);
         }
         match &mut self.decoder {
             None => self.content.push_owned(chunk),
@@ -161,16 +227,28 @@ impl<'a> BodyReader<'a> {
     }
 
     /// What came; also of a body that broke off, whose hash nobody needs.
-    pub(crate) fn summary(self) -> BodySummary {
-        let Content { decoded_bytes, keep, kept, share, truncated, sha256, .. } = self.content;
-        BodySummary {
+    pub(crate) fn summary(self) -> (BodySummary, WireBody) {
+        let Content { decoded_bytes, keep, kept, wire, share, truncated, sha256, .. } =
+            self.content;
+        let held = kept.len() + wire.len();
+        let bytes = (keep != KeepBody::No).then(|| kept.into_bytes());
+        let wire = WireBody {
+            bytes: match wire {
+                Wire::Unkept => Bytes::new(),
+                Wire::AsKept => bytes.clone().unwrap_or_default(),
+                Wire::Kept(kept) => kept.into_bytes(),
+            },
+            coding: if self.decoder.is_some() { Coding::Encoded } else { Coding::None },
+        };
+        let summary = BodySummary {
             wire_bytes: self.wire_bytes,
             decoded_bytes,
-            hold: share.filter(|_| kept.len() > 0).map(|share| share.keep(kept.len())),
-            bytes: (keep != KeepBody::No).then(|| kept.into_bytes()),
+            hold: share.filter(|_| held > 0).map(|share| share.keep(held)),
+            bytes,
             sha256: sha256.map(|hash| hash.finalize().into()),
             truncated,
-        }
+        };
+        (summary, wire)
     }
 
     fn too_large(&self) -> Failure {
@@ -201,7 +279,7 @@ impl Content<'_> {
     /// What came is held, even if it was more than there was room for.
     fn hold(&mut self) {
         if let Some(share) = &mut self.share {
-            share.grow_anyway(self.kept.len());
+            share.grow_anyway(self.kept.len() + self.wire.len());
         }
     }
 
@@ -254,6 +332,14 @@ impl Kept {
             Self::Nothing => 0,
             Self::One(one) => one.len() as u64,
             Self::Many(many) => many.len() as u64,
+        }
+    }
+
+    /// Appends without a copy, if it is the first piece.
+    fn append_owned(&mut self, chunk: &Bytes) {
+        match self {
+            Self::Nothing if !chunk.is_empty() => *self = Self::One(chunk.clone()),
+            _ => self.append(chunk),
         }
     }
 

@@ -14,7 +14,8 @@ use gather_core::config::{Caps, Config, MinSpeed, Redirects};
 use gather_core::{Attempt, End, ErrorKind, Failure, HostKey, Method, Provenance, Sent, Target};
 use url::Url;
 
-use crate::body::{BodyWriter, Keep};
+use crate::body::{BodyWriter, Keep, KeepExchanges};
+use crate::capture::Capture;
 use crate::deadline::Deadlines;
 use crate::dial::{DialError, Dialer, LocalShortage};
 use crate::exchange::{Report, Try};
@@ -23,7 +24,7 @@ use crate::memory::MemoryBudget;
 use crate::options::{NetOptions, OptionsError};
 use crate::pool::{Pool, PoolLimits, PoolStats};
 use crate::progress::{Phase, Progress};
-use crate::request::{AcceptEncoding, HeaderOptions, RequestDefaults, Secret, Sign};
+use crate::request::{AcceptEncoding, HeaderOptions, RedactQuery, RequestDefaults, Secret, Sign};
 use crate::tls::TlsConfigs;
 use crate::wall::WallClock;
 
@@ -61,6 +62,8 @@ pub struct ClientOptions {
     pub keep: Keep,
     /// The memory for all bodies that are kept, by all clients that share it.
     pub memory: Option<Arc<MemoryBudget>>,
+    /// Keys of queries whose values are kept out of exchanges.
+    pub redact_query: RedactQuery,
     /// Asked before each request is sent.
     pub signer: Option<Arc<dyn Sign>>,
     /// Connections that may lie idle at once, all hosts together; 0 uses each once.
@@ -88,6 +91,7 @@ impl Default for ClientOptions {
             hops: Hops::ToOtherHosts,
             keep: Keep::default(),
             memory: None,
+            redact_query: RedactQuery::default(),
             signer: None,
             idle_max: 1024,
             idle_age_max: Duration::from_secs(30),
@@ -191,6 +195,7 @@ pub(crate) struct Shard {
     pub(crate) redirects: Redirects,
     pub(crate) hops: Hops,
     pub(crate) keep: Keep,
+    redact_query: RedactQuery,
     pub(crate) memory: Option<Arc<MemoryBudget>>,
     content_types: RefCell<Vec<Arc<str>>>,
 }
@@ -227,6 +232,7 @@ impl Client {
             redirects: options.redirects,
             hops: options.hops,
             keep: options.keep,
+            redact_query: options.redact_query,
             memory: options.memory,
             content_types: RefCell::default(),
         };
@@ -236,9 +242,9 @@ impl Client {
     /// Makes one try of `target`. A failed one is an attempt, too.
     ///
     /// Redirects are followed as long as they stay on the host, unless [`ClientOptions::hops`] says
-    /// otherwise; one to another host ends the try in [`End::Hop`], with the redirect itself the last of the attempt's `chain`. Dropping the
-    /// future gives the try up and closes its connection. Deadlines pass only while somebody
-    /// calls [`Self::tick`].
+    /// otherwise; one to another host ends the try in [`End::Hop`], with the redirect itself the
+    /// last of the attempt's `chain`. Dropping the future gives the try up and closes its
+    /// connection. Deadlines pass only while somebody calls [`Self::tick`].
     ///
     /// `writer` gets the decoded body of the answer as it comes.
     ///
@@ -260,6 +266,10 @@ impl Client {
         };
         let started_unix_us = self.wall.unix_us(started);
         let mut report = Report::new(url, state.chain.clone(), state.from, started_unix_us);
+        // What is asked for besides the targets is no part of what the run keeps.
+        if self.shard.keep.exchanges == KeepExchanges::Yes && state.plain_get.is_none() {
+            report.capture = Some(Capture::new(self.shard.redact_query.clone()));
+        }
         let a_try = Try {
             shard: &self.shard,
             target,

@@ -1,6 +1,6 @@
 //! One connection that stands: HTTP/1.1 driven by the try that uses it, HTTP/2 by a task.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -41,6 +41,8 @@ pub(crate) struct Link {
     pub(crate) read: Cell<u64>,
     /// Bytes written to it so far.
     pub(crate) written: Cell<u64>,
+    /// What is read while the head of a response is waited for, where it is to be archived.
+    pub(crate) tap: RefCell<Option<Vec<u8>>>,
 }
 
 /// A stream that counts in its link what passes.
@@ -142,7 +144,12 @@ impl AsyncRead for Counted {
         let this = self.get_mut();
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
-        add(&this.link.read, buf.filled().len() - before);
+        let came = &buf.filled()[before..];
+        add(&this.link.read, came.len());
+        // Bounded by what hyper accepts as a head, and one read.
+        if let Some(tapped) = this.link.tap.borrow_mut().as_mut() {
+            tapped.extend_from_slice(came);
+        }
         read
     }
 }

@@ -19,10 +19,10 @@ pub(crate) const OFFERED: &str = match (cfg!(feature = "brotli"), cfg!(feature =
 };
 
 /// Where decoded bytes go; an error ends the decoding.
-pub(crate) type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), Failure> + 'a;
+type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), Failure> + 'a;
 
-/// Undoes the codings of one body.
-pub(crate) struct Decoder {
+/// Undoes the codings of one body, piece by piece.
+pub struct Decoder {
     /// In the order of decoding: the last applied coding first.
     stages: Vec<Stage>,
     is_fed: bool,
@@ -59,7 +59,7 @@ impl Decoder {
     ///
     /// # Errors
     /// `limit.encodings` if there are more than `encodings_max` codings or one is not known.
-    pub(crate) fn of(headers: &HeaderMap, encodings_max: u32) -> Result<Option<Self>, Failure> {
+    pub fn of(headers: &HeaderMap, encodings_max: u32) -> Result<Option<Self>, Failure> {
         let refused = |message: String| Failure::new(ErrorKind::LimitEncodings, message);
         let mut stages = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
@@ -89,7 +89,11 @@ impl Decoder {
     ///
     /// # Errors
     /// `protocol.framing` if it is garbage; the error of `sink`.
-    pub(crate) fn push(&mut self, input: &[u8], sink: &mut Sink<'_>) -> Result<(), Failure> {
+    pub fn push(
+        &mut self,
+        input: &[u8],
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         self.is_fed |= !input.is_empty();
         push(&mut self.stages, input, sink)
     }
@@ -99,7 +103,7 @@ impl Decoder {
     ///
     /// # Errors
     /// `protocol.truncated`.
-    pub(crate) fn end(&self) -> Result<(), Failure> {
+    pub fn end(&self) -> Result<(), Failure> {
         match self.stages.iter().find(|stage| self.is_fed && !stage.codec.is_complete()) {
             None => Ok(()),
             Some(Stage { name, .. }) => {

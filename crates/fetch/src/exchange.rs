@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
 
-use gather_core::attempt::{
-    BodySummary, ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter,
-};
+use bytes::BytesMut;
+use gather_core::attempt::{ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter};
 use gather_core::config::Redirects;
+use gather_core::exchange::Cut;
 use gather_core::{
     Attempt, Duration, End, Failure, HostKey, Provenance, Sent, Target, Timings, retry_after,
 };
@@ -17,6 +17,7 @@ use hyper::body::{Body as _, Incoming};
 use url::Url;
 
 use crate::body::{BodyReader, BodyWriter, Keep, KeepBody, KeepHeaders};
+use crate::capture::Capture;
 use crate::client::{Hops, PlainGet, Shard};
 use crate::conn::Link;
 use crate::deadline::Watch;
@@ -51,6 +52,8 @@ pub(crate) struct Report<'u, 'w> {
     /// The connection of the last request, and what had passed over it before.
     pub(crate) last: Option<Passed>,
     was_sent: bool,
+    /// What passes over the wire, where it is to be kept.
+    pub(crate) capture: Option<Box<Capture>>,
     /// Where `url` came from.
     from: Provenance,
 }
@@ -94,6 +97,7 @@ impl<'u> Report<'u, '_> {
             connection: None,
             last: None,
             was_sent: false,
+            capture: None,
             from,
         }
     }
@@ -124,6 +128,10 @@ impl<'u> Report<'u, '_> {
 
     pub(crate) fn attempt(self, end: End) -> Attempt {
         let sent = self.sent();
+        let (body, wire) = self.body.map_or_else(Default::default, BodyReader::summary);
+        let exchanges = self
+            .capture
+            .map_or_else(Vec::new, |capture| capture.exchanges(wire.bytes, wire.coding, &end));
         Attempt {
             url: match self.url {
                 Cow::Borrowed(_) => None,
@@ -131,11 +139,12 @@ impl<'u> Report<'u, '_> {
             },
             end,
             head: self.head,
-            body: self.body.map_or_else(BodySummary::default, BodyReader::summary),
+            body,
             timings: self.timings,
             chain: self.chain,
             connection: self.connection,
             sent,
+            exchanges,
         }
     }
 }
@@ -176,7 +185,7 @@ impl Try<'_> {
                 self.read(report, &origin, held, response, writer.take()).await?;
                 return Ok(End::Complete);
             };
-            self.drain(&origin, held, response.into_body()).await;
+            self.drain(report, &origin, held, response.into_body()).await;
             report.chain.push(ChainLink { url: report.url.as_str().into(), status });
             outgoing.redirected(status);
             if let Some(connection) = &report.connection
@@ -208,6 +217,15 @@ impl Try<'_> {
                 HeldKind::H2(_) => (Protocol::Http2, true),
             };
             let request = outgoing.request(&report.url, origin, &link, protocol)?;
+            if let Some(capture) = &mut report.capture {
+                let now =
+                    Duration::from_micros(report.timings.started_unix_us) + self.started.elapsed();
+                let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+                capture.request(&request, outgoing.body.as_ref(), &report.url, &link, now);
+                if protocol == Protocol::Http1 {
+                    link.tap.replace(Some(Vec::new()));
+                }
+            }
             self.progress.enter(Phase::FirstByte);
             report.was_sent = report.sent() == Sent::Maybe;
             let passed = report.last.insert(Passed::until_now(&link));
@@ -218,6 +236,9 @@ impl Try<'_> {
             let error = match sent {
                 Ok(response) => {
                     self.begin_head(report, &response)?;
+                    if let (Some(capture), Some(head)) = (&mut report.capture, &report.head) {
+                        capture.response(&response, head.version, link.tap.take().as_deref());
+                    }
                     return Ok((held, response));
                 }
                 Err(error) => error,
@@ -323,7 +344,7 @@ impl Try<'_> {
             None => self.shard.keep,
             Some(get) => Keep { body: KeepBody::UpTo(get.body_bytes_max), ..Keep::default() },
         };
-        let memory = self.shard.memory.as_ref().filter(|_| keep.body != KeepBody::No);
+        let memory = self.shard.memory.as_ref().filter(|_| keep.holds_bodies());
         let reader = BodyReader::new(&caps, keep, decoder, memory.map(Share::new), writer);
         let reader = report.body.insert(reader);
         let announced = body.size_hint().exact();
@@ -353,27 +374,43 @@ impl Try<'_> {
     }
 
     /// Reads a redirect's body if that is cheaper than a new connection, else closes it.
-    async fn drain(&self, origin: &Origin, mut held: Held, mut body: Incoming) {
-        let mut left = DRAIN_BYTES_MAX;
-        if body.size_hint().exact().is_some_and(|bytes| bytes > left) {
-            return;
+    async fn drain(
+        &self,
+        report: &mut Report<'_, '_>,
+        origin: &Origin,
+        mut held: Held,
+        body: Incoming,
+    ) {
+        let mut kept = report.capture.as_ref().map(|_| BytesMut::new());
+        let drained = drain(&mut held, body, &mut kept).await;
+        if let (Some(capture), Some(kept)) = (&mut report.capture, kept) {
+            capture.redirected(kept.freeze(), drained.err());
         }
-        while !body.is_end_stream() {
-            match held.next_frame(&mut body).await {
-                None => break,
-                Some(Err(_)) => return,
-                Some(Ok(frame)) => {
-                    let bytes = frame.into_data().map_or(0, |chunk| chunk.len() as u64);
-                    match left.checked_sub(bytes) {
-                        Some(rest) => left = rest,
-                        None => return,
-                    }
-                }
-            }
+        if drained.is_ok() {
+            self.shard.pool.give_back(origin, held, self.shard.deadlines.now());
         }
-        drop(body);
-        self.shard.pool.give_back(origin, held, self.shard.deadlines.now());
     }
+}
+
+/// Reads a short body to its end, into `kept` if it is asked for; else says why it was left.
+async fn drain(
+    held: &mut Held,
+    mut body: Incoming,
+    kept: &mut Option<BytesMut>,
+) -> Result<(), Cut> {
+    let mut left = DRAIN_BYTES_MAX;
+    if body.size_hint().exact().is_some_and(|bytes| bytes > left) {
+        return Err(Cut::Length);
+    }
+    while !body.is_end_stream() {
+        let Some(frame) = held.next_frame(&mut body).await else { break };
+        let Ok(chunk) = frame.map_err(|_| Cut::Disconnect)?.into_data() else { continue };
+        left = left.checked_sub(chunk.len() as u64).ok_or(Cut::Length)?;
+        if let Some(kept) = kept {
+            kept.extend_from_slice(&chunk);
+        }
+    }
+    Ok(())
 }
 
 /// A longer body of a redirect costs more than a new connection.

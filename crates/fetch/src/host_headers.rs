@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use gather_core::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::client::ClientError;
@@ -45,6 +46,25 @@ impl HostHeaders {
 }
 
 impl Sign for HostHeaders {
+    fn fingerprint(&self) -> Option<u64> {
+        let mut all: Vec<_> = self
+            .0
+            .iter()
+            .flat_map(|(host, headers)| {
+                headers.iter().map(move |(name, value)| (host, name.as_str(), value.as_bytes()))
+            })
+            .collect();
+        all.sort_unstable();
+        let mut hash = Sha256::new();
+        for (host, name, value) in all {
+            for part in [host.as_bytes(), name.as_bytes(), value] {
+                hash.update((part.len() as u64).to_le_bytes());
+                hash.update(part);
+            }
+        }
+        hash.finalize().first_chunk().map(|first| u64::from_le_bytes(*first))
+    }
+
     fn sign(
         &self,
         _method: &Method,

@@ -2,6 +2,7 @@
 
 pub mod body;
 mod cache;
+mod capture;
 pub mod client;
 mod conn;
 mod deadline;
@@ -27,8 +28,9 @@ mod wall;
 /// The crate whose `HeaderMap` a [`Sign`] changes.
 pub use http;
 
-pub use body::{BodyWriter, Keep, KeepBody, KeepHeaders, KeepSha256};
+pub use body::{BodyWriter, Keep, KeepBody, KeepExchanges, KeepHeaders, KeepSha256};
 pub use client::{Client, ClientError, ClientOptions, Hops, PlainGet, TryState};
+pub use decode::Decoder;
 pub use dial::{Connected, DialError, DialFailure, DialTimings, Dialer, LocalShortage, Protocol};
 pub use host_headers::HostHeaders;
 pub use memory::MemoryBudget;
@@ -39,6 +41,6 @@ pub use options::{
 pub use pool::PoolStats;
 pub use progress::{Phase, Progress};
 pub use proxy::{NoProxy, Proxies, Proxy, ProxyHeader, ProxyKind};
-pub use request::{AcceptEncoding, Secret, Sign};
+pub use request::{AcceptEncoding, RedactQuery, Secret, Sign};
 pub use stream::Stream;
 pub use tls::TlsConfigs;

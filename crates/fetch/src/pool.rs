@@ -368,6 +368,7 @@ impl Pool {
             forward_proxy,
             read: Cell::default(),
             written: Cell::default(),
+            tap: RefCell::default(),
         });
         let io = Counted { stream, link };
         self.counters.opened.set(self.counters.opened.get() + 1);

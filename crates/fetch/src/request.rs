@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use gather_core::attempt::ChainLink;
+use gather_core::cache::Stored;
 use gather_core::{ErrorKind, Failure, HostKey, Method, Target};
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, USER_AGENT,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, PROXY_AUTHORIZATION, USER_AGENT,
 };
 use http::{HeaderMap, Request, Uri};
 use url::{Position, Url};
@@ -47,6 +48,12 @@ impl fmt::Debug for Secret {
 ///
 /// It is asked only for requests to the origin of the target's own URL.
 pub trait Sign: Send + Sync {
+    /// What it adds, as a number that differs whenever that may differ; `None` where it cannot be
+    /// said beforehand. Answers are only taken from a cache where it can.
+    fn fingerprint(&self) -> Option<u64> {
+        None
+    }
+
     /// May add to `headers`, or replace some. An error fails the try as `input.invalid`, with
     /// its text as the message.
     fn sign(
@@ -56,6 +63,107 @@ pub trait Sign: Send + Sync {
         headers: &mut HeaderMap,
         body: &[u8],
     ) -> Result<(), String>;
+}
+
+/// The keys of queries whose values are secrets (`--redact-query`): they are replaced with `***`
+/// wherever a URL is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedactQuery(Arc<[Box<str>]>);
+
+impl RedactQuery {
+    /// These keys, whatever their case.
+    pub fn new<S: Into<Box<str>>>(keys: impl IntoIterator<Item = S>) -> Self {
+        Self(keys.into_iter().map(Into::into).collect())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The URL with the values of the keys replaced.
+    pub fn url<'u>(&self, url: &'u Url) -> Cow<'u, Url> {
+        match url.query().and_then(|query| self.query(query)) {
+            None => Cow::Borrowed(url),
+            Some(query) => {
+                let mut url = url.clone();
+                url.set_query(Some(&query));
+                Cow::Owned(url)
+            }
+        }
+    }
+
+    /// The query (what follows `?`) with the values replaced; `None` if there is none of them.
+    pub fn query(&self, query: &str) -> Option<String> {
+        let is_secret = |pair: &&str| {
+            let (key, _) = pair.split_once('=').unwrap_or((pair, ""));
+            let key = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
+            self.0.iter().any(|known| known.eq_ignore_ascii_case(&key))
+        };
+        if self.0.is_empty() || !query.split('&').any(|pair| is_secret(&pair)) {
+            return None;
+        }
+        let pairs: Vec<Cow<'_, str>> = query
+            .split('&')
+            .map(|pair| match pair.split_once('=') {
+                Some((key, _)) if is_secret(&pair) => format!("{key}={REDACTED}").into(),
+                _ => pair.into(),
+            })
+            .collect();
+        Some(pairs.join("&"))
+    }
+}
+
+/// What stands where a secret stood.
+const REDACTED: &str = "***";
+
+/// Headers that tell nothing about who asks; any other may be a key.
+const HARMLESS: [&str; 16] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "if-modified-since",
+    "if-none-match",
+    "pragma",
+    "range",
+    "te",
+    "upgrade-insecure-requests",
+    "user-agent",
+    "via",
+];
+
+/// The head of a request to `url` as it is sent over HTTP/1.1 (and in that form for HTTP/2), but
+/// for headers that were given to us and may be a secret: their values are replaced.
+pub(crate) fn archived_head(request: &Request<RequestBody>, url: &Url) -> Bytes {
+    let mut head = BytesMut::new();
+    let is_absolute = request.uri().scheme().is_some() && request.headers().contains_key(HOST);
+    let target = match is_absolute {
+        true => &url[..Position::AfterQuery],
+        false => &url[Position::BeforePath..Position::AfterQuery],
+    };
+    head.extend_from_slice(format!("{} {target} HTTP/1.1\r\n", request.method()).as_bytes());
+    if !request.headers().contains_key(HOST) {
+        let authority = &url[Position::BeforeHost..Position::AfterPort];
+        header_line(&mut head, "host", authority.as_bytes());
+    }
+    for (name, value) in request.headers() {
+        let is_secret = value.is_sensitive() && !HARMLESS.contains(&name.as_str());
+        let value = if is_secret { REDACTED.as_bytes() } else { value.as_bytes() };
+        header_line(&mut head, name.as_str(), value);
+    }
+    head.extend_from_slice(b"\r\n");
+    head.freeze()
+}
+
+pub(crate) fn header_line(head: &mut BytesMut, name: &str, value: &[u8]) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        head.extend_from_slice(part);
+    }
 }
 
 /// Which codings are offered in `Accept-Encoding`. Whatever comes is decoded all the same.
@@ -134,7 +242,9 @@ pub(crate) struct Outgoing<'a> {
     target: &'a Target,
     defaults: &'a RequestDefaults,
     pub(crate) method: Method,
-    body: Option<Bytes>,
+    pub(crate) body: Option<Bytes>,
+    /// What the answer is compared with, as long as no redirect was followed.
+    stored: Option<&'a Stored>,
     /// `Authorization` from the target's URL.
     userinfo: Option<HeaderValue>,
 }
@@ -152,6 +262,7 @@ impl<'a> Outgoing<'a> {
             defaults,
             method: method.unwrap_or_else(|| defaults.method.clone()),
             body: spec.and_then(|spec| spec.body.clone()).or_else(|| defaults.body.clone()),
+            stored: target.cache.as_ref().and_then(|ticket| ticket.stored.as_ref()),
             userinfo: userinfo(&target.url),
         };
         for link in chain {
@@ -172,6 +283,7 @@ impl<'a> Outgoing<'a> {
 
     /// Changes method and body as a redirect of this status asks.
     pub(crate) fn redirected(&mut self, status: u16) {
+        self.stored = None;
         if self.after_redirect(status) == MethodAfter::BecomesGet {
             self.becomes_get();
         }
@@ -259,12 +371,33 @@ impl<'a> Outgoing<'a> {
         if let Some(spec) = self.target.request.as_deref() {
             override_headers(headers, &spec.headers).map_err(|name| invalid(&name))?;
         }
+        if let Some(stored) = self.stored {
+            add_conditions(stored, headers);
+        }
         if let Some(signer) = &self.defaults.signer {
             let body = self.body.as_deref().unwrap_or_default();
+            let before = headers.clone();
             let signed = signer.sign(&self.method, url, headers, body);
             signed.map_err(|error| Failure::new(ErrorKind::InputInvalid, error))?;
+            for (name, value) in headers.iter_mut() {
+                if !before.get_all(name).iter().any(|known| known == value) {
+                    value.set_sensitive(true);
+                }
+            }
         }
         Ok(())
+    }
+}
+
+/// Asks for an answer only if it is another one (RFC 9111 section 4.3.1). What the caller asked for
+/// stands.
+fn add_conditions(stored: &Stored, headers: &mut HeaderMap) {
+    let conditions = [(IF_NONE_MATCH, &stored.etag), (IF_MODIFIED_SINCE, &stored.last_modified)];
+    for (name, validator) in conditions {
+        if let Some(value) = validator.as_deref().and_then(|text| HeaderValue::from_str(text).ok())
+        {
+            headers.entry(name).or_insert(value);
+        }
     }
 }
 

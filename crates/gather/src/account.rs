@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use gather_core::cache::CacheUse;
 use gather_core::{ErrorKind, Outcome, Record};
 use hdrhistogram::Histogram;
 
-use crate::summary::Percentiles;
+use crate::summary::{CacheCounts, Percentiles};
 
 /// Longest time the distribution tells apart, in microseconds: an hour.
 const LONGEST_US: u64 = 3_600_000_000;
@@ -19,6 +20,7 @@ pub(crate) struct Account {
     pub(crate) by_kind: BTreeMap<ErrorKind, u64>,
     pub(crate) by_status: BTreeMap<u16, u64>,
     pub(crate) body_bytes: u64,
+    pub(crate) cache: CacheCounts,
     time_total_us: Histogram<u64>,
 }
 
@@ -33,6 +35,7 @@ impl Account {
             by_kind: BTreeMap::new(),
             by_status: BTreeMap::new(),
             body_bytes: 0,
+            cache: CacheCounts::default(),
             time_total_us,
         }
     }
@@ -51,9 +54,29 @@ impl Account {
             *self.by_status.entry(record.status_code).or_default() += 1;
         }
         self.body_bytes += record.body_bytes;
+        match record.cache {
+            Some(CacheUse::Revalidated) => self.cache.revalidated += 1,
+            Some(CacheUse::Fresh) => self.cache.fresh += 1,
+            Some(CacheUse::Stored) => self.cache.stored += 1,
+            None => {}
+        }
+        self.cache.unchanged += u64::from(record.unchanged);
         if record.attempts > 0 {
             let us = u64::try_from(record.timings.total.as_micros()).unwrap_or(LONGEST_US);
             self.time_total_us.saturating_record(us.max(1));
+        }
+    }
+
+    /// The distribution of `time_total`: microseconds, and how often.
+    pub(crate) fn times_us(&self) -> Vec<(u64, u64)> {
+        let recorded = self.time_total_us.iter_recorded();
+        recorded.map(|at| (at.value_iterated_to(), at.count_at_value())).collect()
+    }
+
+    /// Adds a distribution as [`times_us`](Self::times_us) tells it.
+    pub(crate) fn add_times_us(&mut self, times: &[(u64, u64)]) {
+        for (us, count) in times {
+            self.time_total_us.saturating_record_n(*us, *count);
         }
     }
 

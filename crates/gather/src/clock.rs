@@ -15,11 +15,27 @@ pub(crate) fn unix_us() -> u64 {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
+    start_unix_us: u64,
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { start: Instant::now() }
+        Self::start_at(unix_us())
+    }
+
+    /// Starts now, which is this moment of the calendar.
+    pub(crate) fn start_at(start_unix_us: u64) -> Self {
+        Self { start: Instant::now(), start_unix_us }
+    }
+
+    /// A moment of the run in the calendar. What changes the system's clock meanwhile is not seen.
+    pub(crate) fn unix_us_of(&self, at: Time) -> u64 {
+        self.start_unix_us.saturating_add(at.as_nanos() / 1_000)
+    }
+
+    /// A moment of the calendar in the run; its start, if it was before that.
+    pub(crate) fn time_of(&self, unix_us: u64) -> Time {
+        Time::from_nanos(unix_us.saturating_sub(self.start_unix_us).saturating_mul(1_000))
     }
 
     pub(crate) fn now(&self) -> Time {

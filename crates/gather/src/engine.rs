@@ -73,6 +73,7 @@ pub use self::into_target::{IntoTarget, InvalidTarget};
 pub use self::outcomes::{FetchAll, FromIter, Outcomes};
 
 use self::entrance::Entrance;
+use crate::account::Account;
 use crate::feed::Feed;
 use crate::fit::{self, Fit};
 use crate::pending::Pending;
@@ -80,7 +81,7 @@ use crate::platform::Descriptors;
 use crate::reroute::Credentials;
 use crate::run::{RunError, start_shard};
 use crate::shard::ShardParts;
-use crate::shared::Shared;
+use crate::shared::{Past, Shared};
 use crate::stop::Stop;
 use crate::writer::Written;
 
@@ -171,9 +172,9 @@ impl Engine {
         let tls = Arc::new(tls.map_err(|error| RunError::Client(ClientError::Net(error)))?);
         Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(config.concurrency);
-        let credentials = Credentials::of(&client);
+        let secrets = (Credentials::of(&client), client.redact_query.clone());
         let stop = Stop::default();
-        let shared = Shared::new(config, credentials, stop, fit.allowed, fit.shards);
+        let shared = Shared::new(config, secrets, stop, fit.allowed, fit.shards, &Past::NONE);
         let shared = Arc::new(shared);
         // Each target in an inbox holds a place, so none of them is ever full.
         let (inboxes, waiting): (Vec<_>, Vec<_>) =
@@ -184,7 +185,7 @@ impl Engine {
             threads: Mutex::default(),
             _inboxes: inboxes,
         }));
-        let written = Arc::new(Written::new(fit.shards));
+        let written = Arc::new(Written::new(fit.shards, Account::new()));
         for (index, inbox) in waiting.into_iter().enumerate() {
             // No target of a list comes in here, so nothing goes to a writer.
             let (batches, _) = mpsc::channel(1);
@@ -196,6 +197,7 @@ impl Engine {
                 written: Arc::clone(&written),
                 report: Arc::default(),
                 memory: client.memory.clone(),
+                clocks: Vec::new(),
                 neighbours: engine.0.entrance.inboxes().to_vec(),
             };
             let thread = start_shard(parts, client.clone(), Arc::clone(&tls))?;

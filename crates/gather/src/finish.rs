@@ -1,10 +1,12 @@
 //! The end of a target's way: its record, from what is known of it.
 
 use gather_core::attempt::{ChainLink, Head};
+use gather_core::cache::CacheUse;
 use gather_core::{Attempt, Duration, End, Failure, Outcome, Record, RecordError, Target};
 
 use url::Url;
 
+use crate::cache;
 use crate::redact;
 use crate::source::Broken;
 
@@ -19,6 +21,7 @@ pub(crate) struct Ending {
 
 /// The record of a target whose last try was `attempt`.
 pub(crate) fn tried(target: Target, attempt: Attempt, ending: Ending, outcome: Outcome) -> Record {
+    let stored = cache::confirmed(&target, &attempt).cloned();
     let mut record = untried(target, ending, outcome);
     let head = attempt.head.unwrap_or_default();
     let Head { status, version, content_type, headers, .. } = head;
@@ -41,6 +44,20 @@ pub(crate) fn tried(target: Target, attempt: Attempt, ending: Ending, outcome: O
         && record.url != url.as_str()
     {
         record.final_url = Some(url.into_owned().into());
+    }
+    if let Some(stored) = stored {
+        cache::fill_in(&mut record, &stored, CacheUse::Revalidated);
+    }
+    record
+}
+
+/// The record of a target whose stored answer is fresh: nothing is asked.
+pub(crate) fn fresh(target: Target) -> Record {
+    let ticket = target.cache.clone();
+    let ending = Ending { attempts: 0, queued: Duration::ZERO };
+    let mut record = untried(target, ending, Outcome::Ok);
+    if let Some(stored) = ticket.as_ref().and_then(|ticket| ticket.stored.as_ref()) {
+        cache::fill_in(&mut record, stored, CacheUse::Fresh);
     }
     record
 }
@@ -65,6 +82,7 @@ pub(crate) fn untried(target: Target, ending: Ending, outcome: Outcome) -> Recor
         attempts: ending.attempts,
         time_queue: ending.queued,
         tags: target.tags,
+        ticket: target.cache,
         ..Record::new(target.n.0, outcome)
     }
 }

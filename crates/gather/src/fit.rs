@@ -6,7 +6,9 @@ use std::thread;
 
 use gather_core::Config;
 use gather_core::config::HostConcurrency;
-use gather_fetch::{ClientOptions, Hops, Keep, KeepBody, KeepHeaders, KeepSha256, MemoryBudget};
+use gather_fetch::{
+    ClientOptions, Hops, Keep, KeepBody, KeepExchanges, KeepHeaders, KeepSha256, MemoryBudget,
+};
 use gather_store::{Field, Format, OutputSpec};
 
 use crate::platform::{self, Descriptors};
@@ -121,6 +123,10 @@ pub(crate) fn keep<'a>(
 ) {
     let mut needs = [bodies == StoreBodies::Yes, false, false];
     for output in outputs {
+        if let Format::Warc(_) = output.format {
+            keep.exchanges = KeepExchanges::Yes;
+            continue;
+        }
         let its = match &output.format {
             Format::Text(template) => [
                 template.members().any(Field::needs_body),
@@ -142,9 +148,14 @@ pub(crate) fn keep<'a>(
         keep.headers = KeepHeaders::All;
     }
     // The body store hashes what it stores.
-    if sha256 && bodies == StoreBodies::No {
+    if keep.exchanges == KeepExchanges::Yes || (sha256 && bodies == StoreBodies::No) {
         keep.sha256 = KeepSha256::Yes;
     }
+}
+
+/// What the cache needs to know of each response.
+pub(crate) fn keep_for_cache(keep: &mut Keep) {
+    (keep.headers, keep.sha256) = (KeepHeaders::All, KeepSha256::Yes);
 }
 
 /// Whether bodies go to a directory.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use gather_core::attempt::ChainLink;
-use gather_core::{Attempt, Duration, Provenance, Target, Time};
+use gather_core::{Attempt, Duration, Exchange, Provenance, Target, Time};
 use gather_fetch::{Progress, TryState};
 use url::Url;
 
@@ -38,6 +38,8 @@ pub(crate) struct Past {
     pub(crate) url: Option<Url>,
     /// The redirects so far.
     pub(crate) chain: Vec<ChainLink>,
+    /// The redirects as they came, where they are to be archived.
+    pub(crate) exchanges: Vec<Exchange>,
     /// Where that URL came from.
     pub(crate) from: Provenance,
     /// What is left of the time for one try after a redirect.
@@ -83,6 +85,14 @@ impl Pending {
             Some(past) => (leases + past.leases_elsewhere).saturating_sub(past.hops),
             None => leases,
         }
+    }
+
+    /// The exchanges of its redirects at other hosts, before those of its last try.
+    pub(crate) fn take_exchanges(&mut self, last: Vec<Exchange>) -> Vec<Exchange> {
+        let Some(past) = &mut self.past else { return last };
+        let mut all = std::mem::take(&mut past.exchanges);
+        all.extend(last);
+        all
     }
 
     /// The same for a target that waits: the try that a redirect divided has begun, too.

@@ -1,7 +1,9 @@
-//! What must not leave the process: credentials in URLs.
+//! What must not leave the process: credentials in URLs, and values that the run calls secret.
 
 use std::borrow::Cow;
 
+use gather_core::Record;
+use gather_fetch::RedactQuery;
 use url::Url;
 
 /// What stands where a secret stood.
@@ -27,6 +29,35 @@ pub(crate) fn input(text: &str) -> Cow<'_, str> {
         Some(at) => Cow::Owned(format!("{}{REDACTED}{}", &text[..start], &text[start + at..])),
         None => Cow::Borrowed(text),
     }
+}
+
+/// Replaces the values of these keys of queries, in every URL of a record.
+pub(crate) fn record(record: &mut Record, keys: &RedactQuery) {
+    if keys.is_empty() {
+        return;
+    }
+    let urls = [Some(&mut record.url), record.final_url.as_mut()];
+    urls.into_iter().flatten().for_each(|url| text(url, keys));
+    let links = record.chain.iter_mut().map(|link| &mut link.url);
+    for text in links.chain(record.input.as_mut()) {
+        if let Some(redacted) = query_of(text, keys) {
+            *text = redacted.into();
+        }
+    }
+}
+
+/// The same for the text of one URL.
+pub(crate) fn text(url: &mut String, keys: &RedactQuery) {
+    if let Some(redacted) = query_of(url, keys) {
+        *url = redacted;
+    }
+}
+
+/// The text of a URL with its query redacted; `None` if there is nothing to redact.
+fn query_of(text: &str, keys: &RedactQuery) -> Option<String> {
+    let (before, rest) = text.split_once('?')?;
+    let (query, fragment) = rest.split_at(rest.find('#').unwrap_or(rest.len()));
+    Some(format!("{before}?{}{fragment}", keys.query(query)?))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use gather_core::frontier::HostWork;
 
 use crate::live::{HostLive, InFlight};
+use crate::redact;
 use crate::shard::Shard;
 use crate::stall::{Heartbeat, Stall};
 use crate::tally::Troubles;
@@ -114,7 +115,13 @@ impl Shard {
         let pool = self.client.stats();
         let tally = &self.tally;
         let oldest = match self.run.wants_names() {
-            true => self.seats.oldest(self.run.clock.now(), OLDEST_MAX),
+            true => {
+                let mut oldest = self.seats.oldest(self.run.clock.now(), OLDEST_MAX);
+                oldest
+                    .iter_mut()
+                    .for_each(|one| redact::text(&mut one.url, &self.run.redact_query));
+                oldest
+            }
             false => Vec::new(),
         };
         self.report.publish(ShardFacts {

@@ -1,5 +1,6 @@
 //! Targets that change their host on the way: redirects, and bare hosts that speak only http.
 
+use gather_core::exchange;
 use gather_core::frontier::{Finishing, Lease, Signal};
 use gather_core::robots::Access;
 use gather_core::target::SchemeFrom;
@@ -33,6 +34,9 @@ impl Shard {
         past.is_between = true;
         past.url = Some(*url);
         past.chain = attempt.chain;
+        for exchange in attempt.exchanges {
+            exchange::add_redirect(&mut past.exchanges, exchange);
+        }
         past.from = from;
         past.time_left = Some(left);
         self.send_to(lease, &host, signal, now);
@@ -203,6 +207,8 @@ impl Pending {
     pub(crate) fn becomes(&mut self, url: Url) -> HostKey {
         let host = HostKey::of(&url).expect("only the scheme was changed, to http");
         self.target.host = host.clone();
+        // What is stored is the answer of another URL.
+        self.target.cache = None;
         self.target.url = url;
         self.target.scheme_from = SchemeFrom::Input;
         host

@@ -2,40 +2,43 @@
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
-use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, TlsConfigs};
-use gather_store::{BodyStore, OutputSpec, RunInfo, SinkError};
+use gather_core::frontier::HostClock;
+use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, RedactQuery, TlsConfigs};
+use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::account::Account;
-use crate::clock;
+use crate::cache::{self, Lookup};
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
+use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start};
 use crate::live::Live;
+use crate::method::RunMethod;
 use crate::pending::Pending;
 use crate::platform::Descriptors;
 use crate::report::ShardReport;
 use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
-use crate::shared::Shared;
-use crate::source::intake::{self, IntakeConfig};
+use crate::shared::{HasJournal, Past, Shared};
+use crate::source::intake::{self, IntakeConfig, LookUp};
 use crate::source::{self, Source, SourceError, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
-use crate::writer::{BATCHES_MAX, Batch, Outlet, Writer, Written};
+use crate::writer::{BATCHES_MAX, Batch, Kept, WriteError, Writer, Written};
 pub use crate::writer::{Judge, OnRecord, View};
 
 /// Targets on their way from other shards to one shard.
 pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
 
-type WriterThread = JoinHandle<Result<(), SinkError>>;
+type WriterThread = JoinHandle<Result<(), WriteError>>;
 
 /// Is told what the operator should know.
 pub type OnNote = Box<dyn FnMut(&str) + Send>;
@@ -67,6 +70,10 @@ pub struct RunOptions {
     pub outputs: Vec<Output>,
     /// A directory for bodies, each under the name of its SHA-256.
     pub bodies: Option<PathBuf>,
+    /// A file of validators and freshness: what an earlier run with it fetched is asked for
+    /// conditionally, or not at all while it is fresh (RFC 9111). Made if it does not exist; needs
+    /// the feature `sqlite`.
+    pub cache: Option<PathBuf>,
     /// Completes each record before it is written, on the writer's thread.
     pub judge: Option<Judge>,
     /// Is shown every record as it is written, on the writer's thread.
@@ -75,8 +82,14 @@ pub struct RunOptions {
     pub on_note: Option<OnNote>,
     /// Whether the descriptor limit of the process may be raised.
     pub descriptors: Descriptors,
+    /// Where the run keeps its journal, so that it can go on after it was killed; nowhere if `None`.
+    pub journal: Option<JournalOptions>,
     /// Event loops; chosen by concurrency and processors if `None`.
     pub shards: Option<NonZeroUsize>,
+    /// The job it is a run of: databases name a table after it.
+    pub job: Option<Box<str>>,
+    /// The settings as a JSON object without secrets: databases keep them with the run.
+    pub settings: Option<Box<str>>,
 }
 
 /// A run that has started. Dropping it stops it at once.
@@ -91,7 +104,11 @@ pub struct Run {
     writer: Option<WriterThread>,
     /// Kept so that a shard can reach another one for as long as the run goes on.
     _inboxes: Vec<mpsc::Sender<Box<Pending>>>,
+    /// What the outputs are built of is needed until the run is complete.
+    outputs: Vec<OutputSpec>,
     asked: u32,
+    /// Whether there was nothing left to do.
+    was_finished: bool,
 }
 
 impl Run {
@@ -102,53 +119,77 @@ impl Run {
     /// fetched and nothing overwritten then.
     pub fn start(mut options: RunOptions) -> Result<Self, RunError> {
         options.source.caps = options.config.caps;
-        let source = source::open(&options.source).map_err(RunError::Source)?;
-        Self::start_from(source, options)
+        let parts = Parts::new(&mut options)?;
+        let (outputs, label) = (std::mem::take(&mut options.outputs), label(&options));
+        let begun = match options.journal.take() {
+            None => journal::plain(open_source(&options.source)?, outputs, &label)?,
+            Some(kept) => match journal::begin(&kept, options.source.clone(), outputs, &label)? {
+                Start::On(begun) => *begun,
+                Start::Finished(account) => return Ok(Self::finished(parts, account)),
+            },
+        };
+        Self::go(parts, begun, options)
     }
 
     /// As [`Self::start`], with a source of the caller's own; `options.source` is not looked at.
     ///
     /// # Errors
-    /// As [`Self::start`].
-    pub fn start_from(source: Box<dyn Source>, options: RunOptions) -> Result<Self, RunError> {
-        let RunOptions {
-            mut config,
-            mut client,
-            outputs,
-            bodies,
-            judge,
-            on_record,
-            mut on_note,
-            ..
-        } = options;
-        let fit = Fit::new(&config, options.descriptors, options.shards);
-        fit.note().into_iter().zip(on_note.as_mut()).for_each(|(note, tell)| tell(&note));
-        fit::apply(&config, &fit, &mut client);
-        let tls = tls_configs(&client)?;
-        let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
-        fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
-        // An option that no request can be made with is told before anything is opened.
-        Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
-        let credentials = Credentials::of(&client);
-        let bodies =
-            bodies.map(|dir| BodyStore::open(&dir)).transpose().map_err(RunError::Output)?;
-        let outlets = open_outlets(outputs)?;
-        let (stop, asked) = (Stop::default(), config.concurrency);
-        config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
-        let shared = Shared::new(config, credentials, stop.clone(), fit.allowed, fit.shards);
+    /// As [`Self::start`]; and with a journal, since such a source cannot be read again.
+    pub fn start_from(source: Box<dyn Source>, mut options: RunOptions) -> Result<Self, RunError> {
+        if options.journal.is_some() {
+            return Err(RunError::NotRepeatable);
+        }
+        let parts = Parts::new(&mut options)?;
+        let outputs = std::mem::take(&mut options.outputs);
+        let begun = journal::plain(source, outputs, &label(&options))?;
+        Self::go(parts, begun, options)
+    }
+
+    /// A run that was finished before.
+    fn finished(parts: Parts, account: Account) -> Self {
+        let past = Past::of(&account, HasJournal::No);
+        let shared = parts.shared(&past);
+        let written = Arc::new(Written::new(0, account));
+        (0..parts.fit.shards).for_each(|_| shared.count_fed());
         let shared = Arc::new(shared);
-        let written = Arc::new(Written::new(fit.shards));
-        let (batches, writer) = start_writer(Writer {
+        Self {
+            stop: shared.stop.clone(),
+            live: Live::new(Arc::clone(&shared), Arc::clone(&written), Vec::new()),
+            shared,
+            written,
+            memory: None,
+            reports: Vec::new(),
+            shards: Vec::new(),
+            writer: None,
+            _inboxes: Vec::new(),
+            outputs: parts.specs,
+            asked: parts.asked,
+            was_finished: true,
+        }
+    }
+
+    fn go(parts: Parts, begun: Begun, options: RunOptions) -> Result<Self, RunError> {
+        let Begun { source, outlets, keeper, account, hosts, begun } = begun;
+        let has_journal = if keeper.is_some() { HasJournal::Yes } else { HasJournal::No };
+        let past = Past { begun, ..Past::of(&account, has_journal) };
+        let shared = Arc::new(parts.shared(&past));
+        let clocks = journal::clocks(&hosts, &shared.clock);
+        let Parts { fit, client, tls, bodies, look_up, cache, specs, asked, .. } = parts;
+        let written = Arc::new(Written::new(fit.shards, account));
+        let writer = Writer {
             outlets,
             bodies,
-            judge,
-            on_record,
+            cache,
+            judge: options.judge,
+            on_record: options.on_record,
             written: Arc::clone(&written),
-            stop: stop.clone(),
-        })?;
+            shared: Arc::clone(&shared),
+            journal: keeper.map(kept).transpose()?,
+        };
+        let (batches, writer) = start_writer(writer)?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
-        let ports = intake::start(source, &intake).map_err(RunError::Thread)?;
+        let ports = intake::start(source, &intake, look_up).map_err(RunError::Thread)?;
         let (inboxes, waiting): (Vec<_>, Vec<_>) =
             (0..fit.shards).map(|_| mpsc::channel(INBOX_TARGETS_MAX)).unzip();
         let reports: Vec<_> = (0..fit.shards).map(|_| Arc::default()).collect();
@@ -163,12 +204,13 @@ impl Run {
                 written: Arc::clone(&written),
                 report: Arc::clone(&reports[index]),
                 neighbours: inboxes.iter().map(mpsc::Sender::downgrade).collect(),
+                clocks: clocks_of(&clocks, index, fit.shards),
             };
             shards.push(start_shard(parts, client.clone(), Arc::clone(&tls))?);
         }
         let live = Live::new(Arc::clone(&shared), Arc::clone(&written), reports.clone());
         Ok(Self {
-            stop,
+            stop: shared.stop.clone(),
             live,
             shared,
             written,
@@ -177,7 +219,9 @@ impl Run {
             shards,
             writer: Some(writer),
             _inboxes: inboxes,
-            asked: asked.get(),
+            outputs: specs,
+            asked,
+            was_finished: false,
         })
     }
 
@@ -211,12 +255,17 @@ impl Run {
         for shard in shards {
             shard.map_err(|_| RunError::Panic)?.map_err(RunError::Client)?;
         }
-        writer.map_err(|_| RunError::Panic)?.map_err(RunError::Output)?;
+        writer.map_err(|_| RunError::Panic)??;
         if let Some(error) = self.shared.take_source_error() {
             return Err(RunError::Source(error));
         }
         let account = self.written.account();
         self.check(&account)?;
+        if self.is_complete() {
+            for output in &self.outputs {
+                gather_store::discard(output).map_err(RunError::Output)?;
+            }
+        }
         let facts: Vec<_> = self.reports.iter().map(|report| report.read()).collect();
         let summary = tell::summary(&self.shared, &account, &facts, self.asked, self.ended());
         let bodies_bytes_max = self.memory.as_ref().map_or(0, |memory| memory.used_max());
@@ -225,6 +274,7 @@ impl Run {
 
     fn ended(&self) -> Ended {
         match self.stop.cause() {
+            _ if self.was_finished => Ended::FinishedBefore,
             None => Ended::Finished,
             // The stop came too late to leave anything undone.
             Some(Cause::Drain | Cause::Deadline | Cause::Now) if self.shared.is_done() => {
@@ -247,6 +297,11 @@ impl Run {
         }
         Ok(())
     }
+
+    /// Whether nothing is left that a resumed run could go on with.
+    fn is_complete(&self) -> bool {
+        self.stop.cause().is_none_or(Cause::cancels) || self.shared.is_done()
+    }
 }
 
 impl Drop for Run {
@@ -257,24 +312,138 @@ impl Drop for Run {
     }
 }
 
+/// Opens the cache: what looks answers up, and what keeps them.
+fn open_cache(
+    path: Option<&Path>,
+    client: &ClientOptions,
+    on_note: &mut Option<OnNote>,
+) -> Result<(Option<LookUp>, Option<cache::Keeper>), RunError> {
+    let Some(path) = path else { return Ok((None, None)) };
+    let (reader, writer) = gather_store::open_cache(path).map_err(RunError::Output)?;
+    let Some(lookup) = Lookup::new(reader, client) else {
+        if let Some(on_note) = on_note {
+            on_note(
+                "the cache is not used: its answers are for GET without a body, and requests \
+                     whose headers are known beforehand",
+            );
+        }
+        return Ok((None, None));
+    };
+    let look_up: LookUp = Box::new(move |target| lookup.look_up(target));
+    Ok((Some(look_up), Some(cache::Keeper::new(writer, client))))
+}
+
+/// Has kept of each response what outputs, bodies and cache need, and told of it what there is. An
+/// option that no request can be made with is told here, before anything is opened.
+fn prepare(
+    client: &mut ClientOptions,
+    outputs: &mut [Output],
+    bodies: Option<&Path>,
+    cache: Option<&Path>,
+) -> Result<Arc<TlsConfigs>, RunError> {
+    let tls = tls_configs(client)?;
+    let store_bodies = if bodies.is_some() { StoreBodies::Yes } else { StoreBodies::No };
+    fit::keep(&mut client.keep, outputs.iter().map(|output| &output.spec), store_bodies);
+    if cache.is_some() {
+        fit::keep_for_cache(&mut client.keep);
+    }
+    add_members(outputs, cache.map(|_| Beside::Cache));
+    Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
+    Ok(tls)
+}
+
+/// The members that records have beside an archive or a cache.
+fn add_members(outputs: &mut [Output], cache: Option<Beside>) {
+    let is_archive = |output: &Output| matches!(output.spec.format, Format::Warc(_));
+    let archive = outputs.iter().any(is_archive).then_some(Beside::Archive);
+    for what in archive.into_iter().chain(cache) {
+        for Output { spec, .. } in &mut *outputs {
+            spec.fields = std::mem::take(&mut spec.fields).beside(what);
+        }
+    }
+}
+
+/// The store of bodies: they are as durable as the records that name them.
+fn open_bodies(dir: Option<&Path>, outputs: &[Output]) -> Result<Option<BodyStore>, RunError> {
+    let durable = outputs.iter().any(|output| output.spec.durability == Durability::Disk);
+    let durability = if durable { Durability::Disk } else { Durability::System };
+    dir.map(|dir| BodyStore::open(dir, durability)).transpose().map_err(RunError::Output)
+}
+
 fn tls_configs(client: &ClientOptions) -> Result<Arc<TlsConfigs>, RunError> {
     TlsConfigs::new(&client.net.tls, client.net.http)
         .map(Arc::new)
         .map_err(|error| RunError::Client(ClientError::Net(error)))
 }
 
-fn open_outlets(outputs: Vec<Output>) -> Result<Vec<Outlet>, RunError> {
-    let info = RunInfo::new(clock::unix_us(), fastrand::u64(..));
-    let (specs, views): (Vec<_>, Vec<_>) =
-        outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
-    let sinks = gather_store::open_all(&specs, &info).map_err(RunError::Output)?;
-    Ok(sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view }).collect())
+/// What a run is made of before anything is opened.
+struct Parts {
+    config: Config,
+    fit: Fit,
+    client: ClientOptions,
+    tls: Arc<TlsConfigs>,
+    secrets: (Credentials, RedactQuery),
+    bodies: Option<BodyStore>,
+    look_up: Option<LookUp>,
+    cache: Option<cache::Keeper>,
+    specs: Vec<OutputSpec>,
+    /// The concurrency that was configured.
+    asked: u32,
+}
+
+impl Parts {
+    fn new(options: &mut RunOptions) -> Result<Self, RunError> {
+        let mut config = options.config.clone();
+        let mut client = options.client.clone();
+        let fit = Fit::new(&config, options.descriptors, options.shards);
+        if let (Some(note), Some(on_note)) = (fit.note(), &mut options.on_note) {
+            on_note(&note);
+        }
+        fit::apply(&config, &fit, &mut client);
+        let (bodies, cache) = (options.bodies.as_deref(), options.cache.as_deref());
+        let tls = prepare(&mut client, &mut options.outputs, bodies, cache)?;
+        if options.journal.is_some() {
+            options.outputs.iter_mut().for_each(|o| o.spec.durability = Durability::Disk);
+        }
+        let specs = options.outputs.iter().map(|output| output.spec.clone()).collect();
+        let secrets = (Credentials::of(&client), client.redact_query.clone());
+        let bodies = open_bodies(bodies, &options.outputs)?;
+        let (look_up, cache) = open_cache(cache, &client, &mut options.on_note)?;
+        let asked = config.concurrency;
+        config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
+        let asked = asked.get();
+        Ok(Self { config, fit, client, tls, secrets, bodies, look_up, cache, specs, asked })
+    }
+
+    fn shared(&self, past: &Past) -> Shared {
+        let (config, secrets) = (self.config.clone(), self.secrets.clone());
+        let fit = &self.fit;
+        Shared::new(config, secrets, Stop::default(), fit.allowed, fit.shards, past)
+    }
+}
+
+fn label(options: &RunOptions) -> Label {
+    Label { job: options.job.clone(), settings: options.settings.clone() }
+}
+
+/// Those of the hosts that belong to this shard.
+fn clocks_of(clocks: &[HostClock], shard: usize, shards: usize) -> Vec<HostClock> {
+    clocks.iter().filter(|clock| intake::shard_of(&clock.host, shards) == shard).cloned().collect()
+}
+
+fn open_source(spec: &SourceSpec) -> Result<Box<dyn Source>, RunError> {
+    source::open(spec).map_err(RunError::Source)
+}
+
+fn kept(keeper: Keeper) -> Result<Kept, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    Ok(Kept { keeper, runtime: runtime.map_err(RunError::Thread)? })
 }
 
 fn start_writer(writer: Writer) -> Result<(mpsc::Sender<Batch>, WriterThread), RunError> {
     let (batches, received) = mpsc::channel(BATCHES_MAX);
     let thread = spawn("gather-writer", move || {
-        let _stop = StopOnPanic(writer.stop.clone());
+        let _stop = StopOnPanic(writer.shared.stop.clone());
         writer.run(received)
     })?;
     Ok((batches, thread))
@@ -293,6 +462,7 @@ pub(crate) fn start_shard(
         .map_err(RunError::Thread)?;
     spawn("gather-shard", move || {
         let _stop = StopOnPanic(parts.run.stop.clone());
+        let method = RunMethod::of(&client);
         let client = match Client::new(client, tls) {
             Ok(client) => client,
             Err(error) => {
@@ -300,7 +470,7 @@ pub(crate) fn start_shard(
                 return Err(error);
             }
         };
-        let shard = Rc::new(Shard::new(parts, client));
+        let shard = Rc::new(Shard::new(parts, client, method));
         LocalSet::new().block_on(&runtime, shard.run());
         Ok(())
     })
@@ -325,6 +495,12 @@ pub enum RunError {
     Client(ClientError),
     /// A thread or its event loop cannot be started.
     Thread(std::io::Error),
+    /// The journal cannot be used.
+    Journal(JournalError),
+    /// Settings that decide what the records say are not those that the run began with.
+    Changed(Vec<Change>),
+    /// A source of the caller's own cannot be read again, so that such a run has no journal.
+    NotRepeatable,
     /// A defect: inputs and records do not match.
     Unbalanced {
         /// Inputs that came in.
@@ -343,6 +519,18 @@ impl fmt::Display for RunError {
             Self::Output(error) => error.fmt(f),
             Self::Client(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "a thread cannot be started: {error}"),
+            Self::Journal(error) => error.fmt(f),
+            Self::Changed(changes) => {
+                f.write_str("the run that would go on began with other settings: ")?;
+                for (at, change) in changes.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { "; " };
+                    write!(f, "{comma}{change}")?;
+                }
+                Ok(())
+            }
+            Self::NotRepeatable => {
+                f.write_str("a run over a source of one's own cannot have a journal")
+            }
             Self::Unbalanced { inputs, records } => write!(
                 f,
                 "{inputs} inputs came in and {records} records were written: a defect of gather, \
@@ -362,7 +550,8 @@ impl std::error::Error for RunError {
             Self::Output(error) => Some(error),
             Self::Client(error) => Some(error),
             Self::Thread(error) => Some(error),
-            Self::Unbalanced { .. } | Self::Panic => None,
+            Self::Journal(error) => Some(error),
+            Self::Changed(_) | Self::NotRepeatable | Self::Unbalanced { .. } | Self::Panic => None,
         }
     }
 }

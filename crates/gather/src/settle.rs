@@ -3,11 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use gather_core::frontier::{Finishing, Lease, Signal};
-use gather_core::{Failure, Outcome, Record, Time, classify};
+use gather_core::{
+    Duration, ErrorKind, Failure, Outcome, Record, RecordError, Target, Time, classify,
+};
 
 use crate::asker::Asker;
-use crate::finish;
+use crate::finish::{self, Ending};
 use crate::pending::Pending;
+use crate::redact;
 use crate::shard::Shard;
 use crate::shared::Failed;
 
@@ -40,10 +43,11 @@ impl Shard {
         }
         let ending = self.ending(&finishing);
         let (mut pending, finishing) = finishing.split();
+        let exchanges = pending.take_exchanges(Vec::new());
         let past = pending.past.take().unwrap_or_default();
         let outcome = classify::conclude(failure);
         // One that was tried tells of its last try, or of the redirects that led to a dead end.
-        let record = match past.last {
+        let mut record = match past.last {
             Some(attempt) if !past.is_between => {
                 finish::tried(pending.target, attempt, ending, outcome)
             }
@@ -53,6 +57,7 @@ impl Shard {
                 past.url.as_ref(),
             ),
         };
+        record.exchanges = exchanges;
         self.deliver(record, pending.asker, finishing);
     }
 
@@ -63,6 +68,7 @@ impl Shard {
         asker: Option<Box<Asker>>,
         finishing: Finishing<()>,
     ) {
+        redact::record(&mut record, &self.run.redact_query);
         let failed = match record.outcome {
             Outcome::Failed(_) => Failed::Yes,
             Outcome::Ok | Outcome::Skipped(_) => Failed::No,
@@ -75,10 +81,25 @@ impl Shard {
             }
             None => {
                 self.outbox.push(record);
-                self.finishing.borrow_mut().push_back(finishing);
+                self.finishing.borrow_mut().push_back(Some(finishing));
             }
         }
         self.run.count_finished(failed);
+    }
+
+    /// A target whose stored answer is fresh ends without being asked for.
+    pub(crate) fn end_fresh(&self, target: Target) {
+        let mut pending = Pending::listed(target);
+        self.feed.took(&mut pending);
+        self.push_untracked(finish::fresh(pending.target));
+        self.run.count_finished(Failed::No);
+    }
+
+    /// Sends on the record of what the frontier never saw.
+    pub(crate) fn push_untracked(&self, mut record: Record) {
+        redact::record(&mut record, &self.run.redact_query);
+        self.outbox.push(record);
+        self.finishing.borrow_mut().push_back(None);
     }
 
     /// Nobody waits for this target any more: it leaves without a record.
@@ -103,12 +124,36 @@ impl Shard {
         self.run.count_forgotten();
     }
 
+    /// The request of this target may have been sent by a run that was then killed, and may not be
+    /// sent again.
+    pub(crate) fn end_interrupted(&self, mut pending: Box<Pending>) {
+        self.feed.took(&mut pending);
+        let message = "it was under way when the run was killed, and may have had its effect";
+        let failure = Failure::new(ErrorKind::Interrupted, message);
+        let outcome = Outcome::Failed(RecordError::new(failure, true));
+        let ending = Ending { attempts: 1, queued: Duration::ZERO };
+        self.outbox.push(finish::untried(pending.target, ending, outcome));
+        self.run.count_finished(Failed::Yes);
+    }
+
+    /// Tells the journal which clocks of hosts have changed.
+    pub(crate) fn tell_clocks(&self) {
+        let Some(notes) = &self.run.notes else { return };
+        let changed = self.frontier.borrow_mut().changed_clocks();
+        if !changed.is_empty() {
+            notes.clocks(changed);
+            self.run.commit_wanted.notify_one();
+        }
+    }
+
     /// Settles the targets whose records the writer has committed.
     pub(crate) fn settle_committed(&self) {
         let committed = self.written.committed[self.index].load(Ordering::Acquire);
         while self.settled.get() < committed {
             let Some(finishing) = self.finishing.borrow_mut().pop_front() else { break };
-            self.frontier.borrow_mut().settle(finishing);
+            if let Some(finishing) = finishing {
+                self.frontier.borrow_mut().settle(finishing);
+            }
             self.settled.set(self.settled.get() + 1);
         }
     }

@@ -10,15 +10,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use gather_core::frontier::{Finishing, Frontier, Lease, NameNeeded, Next, Reading, Withdraw};
+use gather_core::frontier::{
+    Finishing, Frontier, HostClock, Lease, NameNeeded, Next, Reading, Withdraw,
+};
 use gather_core::robots::{Access, RobotsCache};
 use gather_core::{Config, Duration, HostKey, Time};
 use gather_fetch::{Client, DialError, LocalShortage, MemoryBudget};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_local;
 
+use crate::cache;
 use crate::feed::{Fed, Feed, Idle};
 use crate::finish;
+use crate::method::RunMethod;
 use crate::outbox::Outbox;
 use crate::pending::Pending;
 use crate::report::{Brake, Brakes, ShardReport};
@@ -61,6 +65,8 @@ pub(crate) struct ShardParts {
     pub(crate) report: Arc<ShardReport>,
     /// The inboxes of all shards, this one's included.
     pub(crate) neighbours: Vec<mpsc::WeakSender<Box<Pending>>>,
+    /// What politeness owes to its hosts.
+    pub(crate) clocks: Vec<HostClock>,
 }
 
 pub(crate) struct Shard {
@@ -68,6 +74,7 @@ pub(crate) struct Shard {
     pub(crate) run: Arc<Shared>,
     pub(crate) frontier: RefCell<Frontier<Box<Pending>>>,
     pub(crate) client: Client,
+    method: RunMethod,
     /// The memory for bodies, which all shards share.
     memory: Option<Arc<MemoryBudget>>,
     pub(crate) feed: Feed,
@@ -79,7 +86,8 @@ pub(crate) struct Shard {
     /// The robots.txt of this shard's hosts.
     pub(crate) robots: RefCell<RobotsCache>,
     /// Released and not yet committed, oldest first.
-    pub(crate) finishing: RefCell<VecDeque<Finishing<()>>>,
+    /// `None` for records of what the frontier never saw.
+    pub(crate) finishing: RefCell<VecDeque<Option<Finishing<()>>>>,
     pub(crate) settled: Cell<u64>,
     pub(crate) troubles: RefCell<Troubles>,
     /// Targets on their way to another shard, and that shard.
@@ -107,8 +115,9 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// To be made on the thread that runs it.
-    pub(crate) fn new(parts: ShardParts, client: Client) -> Self {
-        let ShardParts { index, run, feed, memory, batches, written, report, neighbours } = parts;
+    pub(crate) fn new(parts: ShardParts, client: Client, method: RunMethod) -> Self {
+        let ShardParts { index, run, feed, memory, batches, written, report, neighbours, clocks } =
+            parts;
         // The global rate has a gate of its own, which the shards share.
         let mut frontier: Frontier<Box<Pending>> =
             Frontier::new(&Config { rate: None, ..run.config.clone() });
@@ -116,6 +125,10 @@ impl Shard {
             true => Withdraw::Allowed,
             false => Withdraw::Never,
         });
+        if run.notes.is_some() {
+            frontier.keep_clocks();
+            frontier.restore_clocks(clocks);
+        }
         let held = run.permits.take(run.permits.fair_share());
         frontier.set_permits(held);
         let seed = run.config.seed.wrapping_add(index as u64);
@@ -123,6 +136,7 @@ impl Shard {
             index,
             frontier: RefCell::new(frontier),
             client,
+            method,
             memory,
             feed,
             seats: Seats::default(),
@@ -203,6 +217,7 @@ impl Shard {
         if !beats {
             heartbeat.resume();
         }
+        self.tell_clocks();
         while !self.outbox.is_empty() {
             self.outbox.send().await;
         }
@@ -274,6 +289,11 @@ impl Shard {
     pub(crate) fn next_lease(&self) -> Option<Lease<Box<Pending>>> {
         let leaving_full = self.leaving.borrow().len() >= LEAVING_TARGETS_MAX;
         if self.outbox.is_behind() || leaving_full || self.run.stop.cause().is_some() {
+            return None;
+        }
+        if self.run.awaits_commit() {
+            self.outbox.flush();
+            self.brakes.note(Brake::Output);
             return None;
         }
         let now = self.run.clock.now();
@@ -392,7 +412,16 @@ impl Shard {
                 self.run.count_inputs(targets.len());
                 // Most often one host after the other, or one alone.
                 let mut last: Option<(HostKey, NameNeeded)> = None;
-                for target in targets {
+                for mut target in targets {
+                    self.method.say_in(&mut target);
+                    if cache::is_fresh(&target) {
+                        self.end_fresh(target);
+                        continue;
+                    }
+                    if self.run.was_begun(target.n) {
+                        self.end_interrupted(Pending::listed(target));
+                        continue;
+                    }
                     let name = match &last {
                         Some((host, name)) if *host == target.host => *name,
                         _ => {
@@ -405,11 +434,14 @@ impl Shard {
                     self.frontier.borrow_mut().admit(&host, Pending::listed(target), name, now);
                 }
             }
-            Fed::Asked(pending) => self.admit_one(pending, now),
+            Fed::Asked(mut pending) => {
+                self.method.say_in(&mut pending.target);
+                self.admit_one(pending, now);
+            }
             Fed::Broken(broken) => {
                 self.run.count_inputs(broken.len());
                 for broken in broken {
-                    self.outbox.push(finish::broken(broken));
+                    self.push_untracked(finish::broken(broken));
                     self.run.count_finished(Failed::No);
                 }
             }
@@ -487,6 +519,7 @@ impl Shard {
         self.client.tick(std::time::Instant::now());
         self.outbox.flush();
         self.settle_committed();
+        self.tell_clocks();
         self.send_leaving();
         let elsewhere = self.run.hosts_elsewhere(self.index);
         self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);

@@ -1,19 +1,26 @@
 //! What the shards of one run share: counters and signals, never a target.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use gather_core::Config;
-use gather_core::config::StopRule;
+use gather_core::config::{StopRule, UnsafeMethods};
+use gather_core::{Config, TargetNo};
+use gather_fetch::RedactQuery;
 use tokio::sync::Notify;
 
+use crate::account::Account;
 use crate::clock::Clock;
+use crate::journal::Notes;
 use crate::permits::Permits;
 use crate::rate::RateGate;
 use crate::reroute::Credentials;
 use crate::source::SourceError;
 use crate::stop::{Cause, Stop};
 
+/// Targets that may be finished and not committed, beside as many as may be in flight: those
+/// that are finish, too.
+const UNCOMMITTED_MAX: u64 = 1_000;
 /// Finished targets before a share of failures is judged.
 const SHARE_SAMPLE_MIN: u64 = 20;
 
@@ -25,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) rate: Option<RateGate>,
     /// Whether every request carries something that only its server may see.
     pub(crate) credentials: Credentials,
+    /// Keys of queries whose values no record tells.
+    pub(crate) redact_query: RedactQuery,
     /// Handed to a shard, and without a record so far.
     pub(crate) unfinished: AtomicU64,
     /// Hosts with work, by shard.
@@ -35,6 +44,20 @@ pub(crate) struct Shared {
     feeding: AtomicUsize,
     finished: AtomicU64,
     failed: AtomicU64,
+    /// Of the finished ones, those whose records are committed.
+    committed: AtomicU64,
+    /// How many may be finished and not committed before nothing more is started; a kill loses
+    /// them.
+    uncommitted_max: u64,
+    /// Whether somebody waits for a commit, and the bell for whoever makes it.
+    wants_commit: AtomicBool,
+    pub(crate) commit_wanted: Notify,
+    /// What the journal is told beside records; none without a journal.
+    pub(crate) notes: Option<Notes>,
+    /// Inputs of a run that goes on whose request may not be repeated and may have been sent.
+    begun: BTreeSet<u64>,
+    /// Inputs that had their records before the run went on.
+    done_before: u64,
     /// Targets whose askers stopped waiting.
     abandoned: AtomicU64,
     wants_names: AtomicBool,
@@ -45,25 +68,41 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         config: Config,
-        credentials: Credentials,
+        (credentials, redact_query): (Credentials, RedactQuery),
         stop: Stop,
         permits: u32,
         shards: usize,
+        past: &Past,
     ) -> Self {
+        let uncommitted_max = match past.journal {
+            HasJournal::Yes => u64::from(permits) + UNCOMMITTED_MAX,
+            HasJournal::No => u64::MAX,
+        };
         Self {
             clock: Clock::start(),
             stop,
             credentials,
+            redact_query,
             permits: Permits::new(permits, u32::try_from(shards).unwrap_or(u32::MAX)),
             rate: config.rate.map(RateGate::new),
             unfinished: AtomicU64::new(0),
+            committed: AtomicU64::new(past.records),
+            uncommitted_max,
+            wants_commit: AtomicBool::new(false),
+            commit_wanted: Notify::new(),
+            notes: (past.journal == HasJournal::Yes).then(Notes::default),
+            begun: match config.retry.unsafe_methods {
+                UnsafeMethods::OnlyUnsent => past.begun.clone(),
+                UnsafeMethods::Repeat => BTreeSet::new(),
+            },
+            done_before: past.records,
             hosts: (0..shards).map(|_| AtomicU32::new(0)).collect(),
-            inputs: AtomicU64::new(0),
+            inputs: AtomicU64::new(past.records),
             feeding: AtomicUsize::new(shards),
             wants_names: AtomicBool::new(false),
             source_error: Mutex::new(None),
-            finished: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
+            finished: AtomicU64::new(past.records),
+            failed: AtomicU64::new(past.failed),
             abandoned: AtomicU64::new(0),
             wakes: (0..shards).map(|_| Notify::new()).collect(),
             config,
@@ -181,10 +220,95 @@ impl Shared {
         }
     }
 
+    /// Inputs that had their records before the run went on.
+    pub(crate) fn done_before(&self) -> u64 {
+        self.done_before
+    }
+
+    /// Whether so much is finished and not committed that nothing more may be started. If so, all
+    /// are woken by the next commit.
+    pub(crate) fn awaits_commit(&self) -> bool {
+        let is_over = || {
+            let finished = self.finished.load(Ordering::Acquire);
+            finished.saturating_sub(self.committed.load(Ordering::Acquire)) >= self.uncommitted_max
+        };
+        if self.uncommitted_max == u64::MAX || !is_over() {
+            return false;
+        }
+        self.wants_commit.store(true, Ordering::SeqCst);
+        // The commit may have come in between, and seen nobody waiting.
+        let awaits = is_over();
+        if awaits {
+            self.commit_wanted.notify_one();
+        }
+        awaits
+    }
+
+    /// Has the writer commit at once.
+    pub(crate) fn want_commit(&self) {
+        self.wants_commit.store(true, Ordering::SeqCst);
+        self.commit_wanted.notify_one();
+    }
+
+    /// Whether the request of this input may have been sent by a run that was then killed, and may
+    /// not be sent again.
+    pub(crate) fn was_begun(&self, n: TargetNo) -> bool {
+        self.begun.contains(&n.0)
+    }
+
+    /// Whether somebody waits for a commit.
+    pub(crate) fn wants_commit(&self) -> bool {
+        self.wants_commit.load(Ordering::SeqCst)
+    }
+
+    /// So many records of this run are committed by now.
+    pub(crate) fn count_committed(&self, records: u64) {
+        self.committed.store(self.done_before + records, Ordering::SeqCst);
+        if self.wants_commit.swap(false, Ordering::SeqCst) {
+            self.wake_all();
+        }
+    }
+
+    /// Whether every input has its record, and there are no more.
+    pub(crate) fn has_finished(&self) -> bool {
+        let has_failed = matches!(self.stop.cause(), Some(Cause::OutputClosed | Cause::Fault));
+        let read = self.source_error.lock().unwrap_or_else(PoisonError::into_inner).is_none();
+        read && !has_failed && self.is_done()
+    }
+
     /// Whether nothing is left to do, in any shard.
     pub(crate) fn is_done(&self) -> bool {
         self.is_fed() && self.unfinished.load(Ordering::Acquire) == 0
     }
+}
+
+/// What a run that goes on has behind it.
+#[derive(Clone, Debug)]
+pub(crate) struct Past {
+    pub(crate) records: u64,
+    pub(crate) failed: u64,
+    pub(crate) journal: HasJournal,
+    /// Inputs whose request may not be repeated and may have been sent.
+    pub(crate) begun: BTreeSet<u64>,
+}
+
+/// Whether what a kill loses has to be bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HasJournal {
+    Yes,
+    No,
+}
+
+impl Past {
+    /// A run with these records behind it.
+    pub(crate) fn of(account: &Account, journal: HasJournal) -> Self {
+        let (records, failed) = (account.records(), account.failed);
+        Self { records, failed, journal, begun: BTreeSet::new() }
+    }
+
+    /// A run that begins, and is not gone on with.
+    pub(crate) const NONE: Self =
+        Self { records: 0, failed: 0, journal: HasJournal::No, begun: BTreeSet::new() };
 }
 
 /// Whether a finished target counts as a failure.

@@ -12,6 +12,8 @@ pub enum Ended {
     /// Every input has its record.
     #[default]
     Finished,
+    /// It was finished before, and there was nothing left to go on with.
+    FinishedBefore,
     /// `fail_fast`: the rest was cancelled, each with its record.
     FailFast,
     /// `max_failures`: the rest was cancelled, each with its record.
@@ -22,6 +24,20 @@ pub enum Ended {
     OutputClosed,
     /// Stopped from outside; what was not finished is pending and has no record.
     Stopped,
+}
+
+/// What the cache of a run did, in records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CacheCounts {
+    /// Answers that their server confirmed (304).
+    pub revalidated: u64,
+    /// Answers that were fresh, so that nothing was asked.
+    pub fresh: u64,
+    /// Answers that came and are stored from now on.
+    pub stored: u64,
+    /// Bodies that are the same as before, however that was found out.
+    pub unchanged: u64,
 }
 
 /// The closing account of a run. Times are seconds.
@@ -38,12 +54,17 @@ pub struct Summary {
     pub failed: u64,
     /// Targets never tried, or given up on purpose.
     pub skipped: u64,
+    /// Of the inputs, those that had their record before this run went on. They are part of all
+    /// sums over records; pace, traffic and machine are those of this part of the run.
+    pub done_before: u64,
     /// Inputs read but left without a record by a deadline or a signal.
     pub pending: u64,
     /// Failed and skipped targets by error kind.
     pub by_kind: BTreeMap<&'static str, u64>,
     /// Finished targets by status code.
     pub by_status: BTreeMap<u16, u64>,
+    /// What the cache did; all zero without one.
+    pub cache: CacheCounts,
     /// Wall time of the run.
     pub wall: f64,
     /// Concurrency asked for, and what the machine allowed.

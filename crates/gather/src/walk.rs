@@ -5,11 +5,13 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use gather_core::classify::{self, Budget, Context, Step};
+use gather_core::config::UnsafeMethods;
 use gather_core::frontier::{Lease, Signal, Spends};
-use gather_core::{Attempt, End, Outcome, Time};
+use gather_core::{Attempt, End, Outcome, TargetNo, Time};
 use gather_fetch::LocalShortage;
 
 use crate::asker::Asker;
+use crate::cache;
 use crate::finish::{self, Ending};
 use crate::pending::Pending;
 use crate::seat::Interrupt;
@@ -46,7 +48,13 @@ impl Shard {
         let mut next = Some(first);
         let mut started = self.run.clock.now();
         while let Some(mut lease) = next {
-            if self.begin(&mut lease) == Begun::No {
+            let mut begun = Begun::Yes;
+            if self.must_announce(lease.payload()) {
+                begun = self.announce(lease.payload().target.n).await;
+                started = self.run.clock.now();
+            }
+            if begun == Begun::No || self.begin(&mut lease) == Begun::No {
+                self.take_back(lease.payload());
                 self.stop_lease(lease, started);
             } else {
                 // Watched from outside the lease, which the try borrows.
@@ -67,6 +75,34 @@ impl Shard {
             started = next.as_ref().map_or(Time::ZERO, Lease::leased_at);
         }
         self.seats.leave(seat);
+    }
+
+    /// Whether the journal must know of a request before it is sent: it may not be repeated.
+    fn must_announce(&self, pending: &Pending) -> bool {
+        self.run.notes.is_some()
+            && self.run.config.retry.unsafe_methods == UnsafeMethods::OnlyUnsent
+            && !pending.target.method().is_idempotent()
+    }
+
+    /// Has the journal know of a request before it is sent, together with those of other slots.
+    async fn announce(&self, n: TargetNo) -> Begun {
+        let Some(notes) = &self.run.notes else { return Begun::Yes };
+        let written = notes.begin(n.0);
+        self.run.want_commit();
+        match written.await {
+            Ok(()) => Begun::Yes,
+            // The journal cannot be written, and the run ends.
+            Err(_) => Begun::No,
+        }
+    }
+
+    /// It was not sent, or it was refused: it may be sent again.
+    fn take_back(&self, pending: &Pending) {
+        if self.must_announce(pending)
+            && let Some(notes) = &self.run.notes
+        {
+            notes.over(pending.target.n.0);
+        }
     }
 
     /// Counts a try that begins, unless the run was stopped: no new requests then.
@@ -94,6 +130,7 @@ impl Shard {
         match tried {
             Ok(Ok(attempt)) => self.conclude(lease, attempt, started, now),
             Ok(Err(shortage)) => {
+                self.take_back(lease.payload());
                 self.frontier.borrow_mut().put_back(lease, now);
                 self.bear_shortage(shortage);
             }
@@ -107,13 +144,23 @@ impl Shard {
     }
 
     /// Classifies the attempt and sends the target where the verdict says.
-    fn conclude(&self, mut lease: Lease<Box<Pending>>, attempt: Attempt, started: Time, now: Time) {
+    fn conclude(
+        &self,
+        mut lease: Lease<Box<Pending>>,
+        mut attempt: Attempt,
+        started: Time,
+        now: Time,
+    ) {
         if lease.payload().rules.is_some() {
             return self.conclude_rules(lease, attempt, now);
         }
         if let Some(plain) = self.falls_back(&lease, &attempt) {
             return self.fall_back(lease, plain, now);
         }
+        // A 304 that confirms a stored answer is judged as that answer.
+        let confirms = cache::confirmed(&lease.payload().target, &attempt).is_some();
+        let stand_in = attempt.head.as_mut().filter(|_| confirms);
+        let status = stand_in.map(|head| std::mem::replace(&mut head.status, cache::OK));
         let verdict = {
             let budget = match self.frontier.borrow().may_retry(&lease) {
                 true => Budget::Left,
@@ -128,6 +175,9 @@ impl Shard {
             };
             classify::classify(&attempt, &context, &mut self.rng.borrow_mut())
         };
+        if let (Some(head), Some(status)) = (&mut attempt.head, status) {
+            head.status = status;
+        }
         if let Signal::RateLimited { .. } = verdict.signal {
             add(&self.tally.rate_limited, 1);
         }
@@ -140,6 +190,7 @@ impl Shard {
                 if let End::Failed(failure) = &attempt.end {
                     lease.remember(failure.clone());
                 }
+                self.take_back(lease.payload());
                 let past = lease.payload_mut().past.get_or_insert_default();
                 // The next try has its whole time again.
                 (past.is_between, past.time_left) = (false, None);
@@ -153,7 +204,7 @@ impl Shard {
     fn finish(
         &self,
         lease: Lease<Box<Pending>>,
-        attempt: Attempt,
+        mut attempt: Attempt,
         outcome: Outcome,
         signal: Signal,
         started: Time,
@@ -167,8 +218,10 @@ impl Shard {
         if self.closes_idle() && self.frontier.borrow().host_waiting(finishing.host()) == 0 {
             self.client.close_idle(finishing.host());
         }
-        let (pending, finishing) = finishing.split();
-        let record = finish::tried(pending.target, attempt, ending, outcome);
+        let (mut pending, finishing) = finishing.split();
+        let exchanges = pending.take_exchanges(std::mem::take(&mut attempt.exchanges));
+        let mut record = finish::tried(pending.target, attempt, ending, outcome);
+        record.exchanges = exchanges;
         self.deliver(record, pending.asker, finishing);
     }
 

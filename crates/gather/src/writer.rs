@@ -7,11 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gather_core::Record;
-use gather_store::{BodyStore, Sink, SinkError, SinkErrorKind};
+use gather_store::{BodyStore, Position, Sink, SinkError, SinkErrorKind};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::account::Account;
-use crate::stop::{Cause, Stop};
+use crate::cache;
+use crate::journal::{JournalError, Keeper};
+use crate::run::RunError;
+use crate::shared::Shared;
+use crate::stop::Cause;
 
 /// Batches under way to the writer; more make the shards pause.
 pub(crate) const BATCHES_MAX: usize = 8;
@@ -19,6 +24,9 @@ pub(crate) const BATCHES_MAX: usize = 8;
 pub(crate) const BATCH_RECORDS: usize = 256;
 /// Records between two commits, at most.
 const COMMIT_RECORDS: usize = 1_000;
+/// The same where a commit waits for the disk: while one half of what may be uncommitted is being
+/// made durable, the other half can be written.
+const COMMIT_RECORDS_DURABLY: usize = 500;
 /// Time between two commits, at most, while records keep coming.
 const COMMIT_EVERY: Duration = Duration::from_millis(250);
 
@@ -50,11 +58,17 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    pub(crate) fn new(shards: usize) -> Self {
+    /// `account` is that of the records which are there already.
+    pub(crate) fn new(shards: usize, account: Account) -> Self {
         Self {
-            account: Mutex::new(Account::new()),
+            account: Mutex::new(account),
             committed: (0..shards).map(|_| AtomicU64::new(0)).collect(),
         }
+    }
+
+    /// Records committed, in all.
+    pub(crate) fn committed(&self) -> u64 {
+        self.committed.iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     /// A copy of the sums so far.
@@ -66,63 +80,175 @@ impl Written {
 pub(crate) struct Writer {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) bodies: Option<BodyStore>,
+    pub(crate) cache: Option<cache::Keeper>,
     pub(crate) judge: Option<Judge>,
     pub(crate) on_record: Option<OnRecord>,
     pub(crate) written: Arc<Written>,
-    pub(crate) stop: Stop,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) journal: Option<Kept>,
+}
+
+/// The journal of a run, and a clock to commit by.
+pub(crate) struct Kept {
+    pub(crate) keeper: Keeper,
+    /// Only waits: for a batch, or until a commit is due.
+    pub(crate) runtime: Runtime,
+}
+
+/// Why records could not be written.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    Sink(SinkError),
+    Journal(JournalError),
+}
+
+impl From<SinkError> for WriteError {
+    fn from(error: SinkError) -> Self {
+        Self::Sink(error)
+    }
+}
+
+impl From<JournalError> for WriteError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl From<WriteError> for RunError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Sink(error) => Self::Output(error),
+            WriteError::Journal(error) => Self::Journal(error),
+        }
+    }
+}
+
+/// What the writer does next.
+enum Turn {
+    Write(Batch),
+    Commit,
+    Leave,
 }
 
 impl Writer {
     /// Writes until every shard has gone, then commits and closes the sinks.
     ///
     /// # Errors
-    /// The first fault of a sink that was not closed by its reader. The run is told to stop, and
-    /// batches are still taken, so that no shard waits for ever.
-    pub(crate) fn run(mut self, mut batches: mpsc::Receiver<Batch>) -> Result<(), SinkError> {
+    /// The first fault of the journal, or of a sink that was not closed by its reader. The run is
+    /// told to stop, and batches are still taken, so that no shard waits for ever.
+    pub(crate) fn run(mut self, mut batches: mpsc::Receiver<Batch>) -> Result<(), WriteError> {
         let outcome = self.write_all(&mut batches);
         if outcome.is_err() {
-            self.stop.because(Cause::Fault);
+            self.shared.stop.because(Cause::Fault);
             while batches.blocking_recv().is_some() {}
         }
         let mut closed = outcome;
+        let mut positions = Vec::new();
         for outlet in self.outlets.drain(..) {
+            let name = outlet.sink.name().into();
             closed = closed.and(match outlet.sink.finish() {
-                Err(error) if error.kind != SinkErrorKind::Closed => Err(error),
-                Ok(_) | Err(_) => Ok(()),
+                Ok(position) => {
+                    positions.push((name, position));
+                    Ok(())
+                }
+                Err(error) if error.kind != SinkErrorKind::Closed => Err(error.into()),
+                Err(_) => Ok(()),
             });
         }
-        closed
+        closed?;
+        let Some(Kept { mut keeper, .. }) = self.journal else { return Ok(()) };
+        let account = self.written.account();
+        match self.shared.has_finished() {
+            true => keeper.finish(&positions, &account, &self.shared)?,
+            false => keeper.commit(&positions, &account, &self.shared)?,
+        }
+        Ok(())
     }
 
-    fn write_all(&mut self, batches: &mut mpsc::Receiver<Batch>) -> Result<(), SinkError> {
+    fn write_all(&mut self, batches: &mut mpsc::Receiver<Batch>) -> Result<(), WriteError> {
         let mut uncommitted = Uncommitted::new(self.written.committed.len());
         loop {
-            let batch = match batches.try_recv() {
-                Ok(batch) => batch,
-                Err(_) => {
-                    // Nothing is under way: what was written may as well be seen now.
-                    self.commit(&mut uncommitted)?;
-                    match batches.blocking_recv() {
-                        Some(batch) => batch,
-                        None => return self.commit(&mut uncommitted),
+            match self.next(batches, &uncommitted) {
+                Turn::Write(batch) => {
+                    uncommitted.add(&batch);
+                    self.write(batch)?;
+                    let is_wanted = self.shared.wants_commit() && batches.is_empty();
+                    if is_wanted || uncommitted.is_due(self.commit_records()) {
+                        self.commit(&mut uncommitted)?;
                     }
                 }
-            };
-            uncommitted.add(&batch);
-            self.write(batch)?;
-            if uncommitted.is_due() {
-                self.commit(&mut uncommitted)?;
+                Turn::Commit => self.commit(&mut uncommitted)?,
+                Turn::Leave => return self.commit(&mut uncommitted),
             }
         }
+    }
+
+    /// Waits for the next batch, but not longer than what was written may wait.
+    fn next(&self, batches: &mut mpsc::Receiver<Batch>, uncommitted: &Uncommitted) -> Turn {
+        match (batches.try_recv(), &self.journal) {
+            (Ok(batch), _) => Turn::Write(batch),
+            (Err(_), Some(Kept { runtime, .. })) => {
+                runtime.block_on(self.next_or_due(batches, uncommitted))
+            }
+            // Nothing is under way: what was written may as well be seen now.
+            (Err(_), None) if uncommitted.records > 0 => Turn::Commit,
+            (Err(_), None) => batches.blocking_recv().map_or(Turn::Leave, Turn::Write),
+        }
+    }
+
+    /// The next batch, or a commit: since records have waited long enough, or somebody waits for
+    /// it; for the clocks of hosts it is made soon.
+    async fn next_or_due(
+        &self,
+        batches: &mut mpsc::Receiver<Batch>,
+        uncommitted: &Uncommitted,
+    ) -> Turn {
+        let mut due = (uncommitted.records > 0).then(|| uncommitted.since + COMMIT_EVERY);
+        loop {
+            let is_due = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                batch = batches.recv() => return batch.map_or(Turn::Leave, Turn::Write),
+                () = self.shared.commit_wanted.notified() => {
+                    if self.shared.wants_commit() {
+                        return Turn::Commit;
+                    }
+                    let soon = uncommitted.committed_at + COMMIT_EVERY;
+                    due = Some(due.map_or(soon, |due| due.min(soon)));
+                }
+                () = is_due => return Turn::Commit,
+            }
+        }
+    }
+
+    fn commit_records(&self) -> usize {
+        if self.journal.is_some() { COMMIT_RECORDS_DURABLY } else { COMMIT_RECORDS }
     }
 
     fn write(&mut self, mut batch: Batch) -> Result<(), SinkError> {
+        self.archive(&mut batch)?;
         for record in &mut batch.records {
+            if let Some(cache) = &mut self.cache {
+                cache.load_body(record);
+            }
             if let Some(judge) = &mut self.judge {
                 judge(record);
             }
+            if let Some(Kept { keeper, .. }) = &mut self.journal {
+                keeper.wrote(record.n);
+            }
             self.store_body(record)?;
-            for outlet in &mut self.outlets {
+            match &mut self.cache {
+                Some(cache) => cache.keep(record),
+                None => record.ticket = None,
+            }
+            let others = self.outlets.iter_mut().filter(|outlet| !outlet.sink.keeps_bodies());
+            for outlet in others {
                 if outlet.view.as_ref().is_none_or(|shows| shows(record)) {
                     // One that its reader has closed is found out by the next commit.
                     match outlet.sink.write(record) {
@@ -143,39 +269,85 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes the batch to the outputs that keep bodies, and hands it over: before the records
+    /// that point into them are written anywhere.
+    fn archive(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+        for outlet in self.outlets.iter_mut().filter(|outlet| outlet.sink.keeps_bodies()) {
+            for record in &mut batch.records {
+                outlet.sink.write(record)?;
+                // A stored answer that nothing passed for stays where it is.
+                if let Some(archived) = outlet.sink.archived() {
+                    record.archived = Some(Box::new(archived));
+                }
+            }
+            outlet.sink.flush()?;
+        }
+        batch.records.iter_mut().for_each(|record| record.exchanges = Vec::new());
+        Ok(())
+    }
+
     fn store_body(&mut self, record: &mut Record) -> Result<(), SinkError> {
-        let (Some(bodies), Some(body)) = (&self.bodies, &record.body) else { return Ok(()) };
-        let mut file = bodies.begin()?;
-        file.write(body)?;
-        let stored = file.finish(record.content_type.as_deref())?;
+        let (Some(bodies), Some(body)) = (&mut self.bodies, &record.body) else { return Ok(()) };
+        let stored = bodies.store(body, record.content_type.as_deref())?;
         record.sha256 = Some(stored.sha256);
         record.body_path = Some(stored.path.to_string_lossy().into());
         Ok(())
     }
 
-    /// Flushes every sink. One that its reader has closed (`| head`) is no fault: it gets nothing
-    /// more, and when none is left the run ends.
-    fn commit(&mut self, uncommitted: &mut Uncommitted) -> Result<(), SinkError> {
-        let mut fault = None;
+    /// Flushes every sink, and then says so in the journal: never the other way round. A sink that
+    /// its reader has closed (`| head`) is no fault: it gets nothing more, and when none is left the
+    /// run ends.
+    fn commit(&mut self, uncommitted: &mut Uncommitted) -> Result<(), WriteError> {
+        let has_records = uncommitted.records > 0;
+        let positions = match has_records || self.journal.is_none() {
+            true => self.commit_sinks()?,
+            false => Vec::new(),
+        };
+        if let Some(Kept { keeper, .. }) = &mut self.journal
+            && (has_records || keeper.has_notes(&self.shared))
+        {
+            keeper.commit(&positions, &self.written.account(), &self.shared)?;
+        }
+        uncommitted.settle(&self.written);
+        self.shared.count_committed(self.written.committed());
+        Ok(())
+    }
+
+    fn commit_sinks(&mut self) -> Result<Vec<(Box<str>, Position)>, SinkError> {
+        // Bodies first: a record that is committed finds its body.
+        if let Some(bodies) = &mut self.bodies {
+            bodies.commit()?;
+        }
         let before = self.outlets.len();
-        self.outlets.retain_mut(|outlet| match outlet.sink.commit() {
-            Ok(_) => true,
-            Err(error) if error.kind == SinkErrorKind::Closed => false,
-            Err(error) => {
-                fault.get_or_insert(error);
-                true
+        let mut positions: Vec<(Box<str>, Position)> = Vec::with_capacity(before);
+        for outlet in self.outlets.iter_mut().filter(|outlet| outlet.sink.keeps_bodies()) {
+            let position = outlet.sink.commit()?;
+            positions.push((outlet.sink.name().into(), position));
+        }
+        let mut fault = None;
+        self.outlets.retain_mut(|outlet| {
+            if outlet.sink.keeps_bodies() {
+                return true;
             }
+            match outlet.sink.commit() {
+                Ok(position) => positions.push((outlet.sink.name().into(), position)),
+                Err(error) if error.kind == SinkErrorKind::Closed => return false,
+                Err(error) => {
+                    fault.get_or_insert(error);
+                }
+            }
+            true
         });
         if before > 0 && self.outlets.is_empty() && self.bodies.is_none() {
-            self.stop.because(Cause::OutputClosed);
+            self.shared.stop.because(Cause::OutputClosed);
         }
-        match fault {
-            Some(error) => Err(error),
-            None => {
-                uncommitted.settle(&self.written);
-                Ok(())
-            }
+        if let Some(error) = fault {
+            return Err(error);
         }
+        if let Some(cache) = &mut self.cache {
+            cache.commit()?;
+        }
+        Ok(positions)
     }
 }
 
@@ -184,11 +356,13 @@ struct Uncommitted {
     by_shard: Vec<u64>,
     records: usize,
     since: Instant,
+    committed_at: Instant,
 }
 
 impl Uncommitted {
     fn new(shards: usize) -> Self {
-        Self { by_shard: vec![0; shards], records: 0, since: Instant::now() }
+        let now = Instant::now();
+        Self { by_shard: vec![0; shards], records: 0, since: now, committed_at: now }
     }
 
     fn add(&mut self, batch: &Batch) {
@@ -199,8 +373,8 @@ impl Uncommitted {
         self.records += batch.records.len();
     }
 
-    fn is_due(&self) -> bool {
-        self.records >= COMMIT_RECORDS || self.since.elapsed() >= COMMIT_EVERY
+    fn is_due(&self, records_max: usize) -> bool {
+        self.records >= records_max || self.since.elapsed() >= COMMIT_EVERY
     }
 
     fn settle(&mut self, written: &Written) {
@@ -208,5 +382,6 @@ impl Uncommitted {
             committed.fetch_add(std::mem::take(count), Ordering::Release);
         }
         self.records = 0;
+        self.committed_at = Instant::now();
     }
 }

@@ -1,6 +1,7 @@
 //! Bodies as files: each stored once, under the hash of its bytes.
 
-use std::fs;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,14 +9,18 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::error::SinkError;
+use crate::sink::Durability;
 
 /// A directory of bodies, named by their SHA-256: `ab/cdef….html`.
 ///
-/// Cheap to share: it holds no file open. Equal bodies are stored once. A file appears under its
-/// name only when it is whole; nothing is synced, so a power cut may lose the latest.
-#[derive(Clone, Debug)]
+/// It holds no file open. Equal bodies are stored once. A file appears under its name only when it
+/// is whole; how durable it then is, [`commit`](Self::commit) decides for many of them at once.
+#[derive(Debug)]
 pub struct BodyStore {
     dir: PathBuf,
+    durability: Durability,
+    /// Files that may not be on the disk yet; as many as were stored since the last commit.
+    unsynced: HashSet<PathBuf>,
 }
 
 /// A body being written. Dropped without [`finish`](Self::finish), it leaves nothing behind.
@@ -43,14 +48,14 @@ impl BodyStore {
     ///
     /// # Errors
     /// When it cannot be made or written to.
-    pub fn open(dir: &Path) -> Result<Self, SinkError> {
+    pub fn open(dir: &Path, durability: Durability) -> Result<Self, SinkError> {
         match fs::create_dir(dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(SinkError::io(Some(dir), error, None));
             }
             _ => {}
         }
-        let store = Self { dir: dir.to_owned() };
+        let store = Self { dir: dir.to_owned(), durability, unsynced: HashSet::new() };
         // Says now, and not at the first body, that nothing can be written there.
         store.begin().map(drop)?;
         Ok(store)
@@ -60,10 +65,33 @@ impl BodyStore {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn store(&self, body: &[u8], content_type: Option<&str>) -> Result<Stored, SinkError> {
+    pub fn store(&mut self, body: &[u8], content_type: Option<&str>) -> Result<Stored, SinkError> {
         let mut file = self.begin()?;
         file.write(body)?;
-        file.finish(content_type)
+        file.finish(self, content_type)
+    }
+
+    /// Makes what was stored since the last commit as durable as was asked for: before any record
+    /// that names it is. Few files are synced one by one, many with their whole file system.
+    ///
+    /// # Errors
+    /// When they cannot be synced: what is on the disk is then unknown.
+    pub fn commit(&mut self) -> Result<(), SinkError> {
+        if self.durability == Durability::System || self.unsynced.is_empty() {
+            return Ok(());
+        }
+        let said = |source| SinkError::io(Some(&self.dir), source, None);
+        sync(&self.dir, &self.unsynced).map_err(said)?;
+        self.unsynced.clear();
+        Ok(())
+    }
+
+    /// The file of the body with this hash, whatever it ends in; `None` if there is none.
+    pub fn find(dir: &Path, sha256: &[u8; 32]) -> Option<PathBuf> {
+        let name = hex(sha256);
+        let (first, rest) = name.split_at(2);
+        let shelf = dir.join(first);
+        EXTENSIONS.iter().map(|end| shelf.join(format!("{rest}.{end}"))).find(|path| path.is_file())
     }
 
     /// Begins a body that comes in pieces.
@@ -95,10 +123,14 @@ impl BodyFile {
     ///
     /// # Errors
     /// When it cannot be renamed.
-    pub fn finish(self, content_type: Option<&str>) -> Result<Stored, SinkError> {
+    pub fn finish(
+        self,
+        store: &mut BodyStore,
+        content_type: Option<&str>,
+    ) -> Result<Stored, SinkError> {
         let Self { dir, file, hash, bytes } = self;
         let sha256: [u8; 32] = hash.finalize().into();
-        let name: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(&sha256);
         let (first, rest) = name.split_at(2);
         let shelf = dir.join(first);
         let path = shelf.join(format!("{rest}.{}", extension(content_type)));
@@ -109,8 +141,37 @@ impl BodyFile {
             fs::create_dir_all(&shelf).map_err(said)?;
             file.persist(&path).map_err(|error| said(error.error))?;
         }
+        if store.durability == Durability::Disk {
+            store.unsynced.insert(path.clone());
+        }
         Ok(Stored { path, sha256, bytes })
     }
+}
+
+fn hex(sha256: &[u8; 32]) -> String {
+    sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As many files are synced one by one; more cost less with all else that is on their disk.
+const SYNCED_EACH_MAX: usize = 8;
+
+/// Syncs files and the names they got.
+fn sync(dir: &Path, files: &HashSet<PathBuf>) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if files.len() > SYNCED_EACH_MAX {
+        return Ok(rustix::fs::syncfs(File::open(dir)?)?);
+    }
+    let mut shelves: HashSet<&Path> = HashSet::from([dir]);
+    for file in files {
+        File::open(file)?.sync_all()?;
+        shelves.extend(file.parent());
+    }
+    if cfg!(unix) {
+        for shelf in shelves {
+            File::open(shelf)?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 fn temporary(dir: &Path) -> io::Result<NamedTempFile> {
@@ -121,6 +182,12 @@ fn temporary(dir: &Path) -> io::Result<NamedTempFile> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(dir)
 }
+
+/// All that [`extension`] answers.
+const EXTENSIONS: &[&str] = &[
+    "html", "json", "txt", "bin", "xml", "pdf", "css", "csv", "md", "js", "jsonl", "zip", "gz",
+    "png", "jpg", "gif", "webp", "svg", "ico",
+];
 
 /// From a closed list, so that no header decides what a file is called.
 fn extension(content_type: Option<&str>) -> &'static str {
@@ -162,20 +229,24 @@ mod tests {
         found
     }
 
-    fn store(store: &BodyStore, pieces: &[&[u8]], content_type: Option<&str>) -> Stored {
+    fn open(dir: &Path) -> BodyStore {
+        BodyStore::open(dir, Durability::Disk).unwrap()
+    }
+
+    fn store(store: &mut BodyStore, pieces: &[&[u8]], content_type: Option<&str>) -> Stored {
         let mut body = store.begin().unwrap();
         for piece in pieces {
             body.write(piece).unwrap();
         }
-        body.finish(content_type).unwrap()
+        body.finish(store, content_type).unwrap()
     }
 
     #[test]
     fn equal_bodies_are_stored_once_under_their_hash() {
         let dir = tempfile::tempdir().unwrap();
-        let bodies = BodyStore::open(&dir.path().join("bodies")).unwrap();
-        let first = store(&bodies, &[b"hel", b"lo"], Some("text/html; charset=utf-8"));
-        let second = store(&bodies, &[b"hello"], Some("TEXT/HTML"));
+        let mut bodies = open(&dir.path().join("bodies"));
+        let first = store(&mut bodies, &[b"hel", b"lo"], Some("text/html; charset=utf-8"));
+        let second = store(&mut bodies, &[b"hello"], Some("TEXT/HTML"));
         assert_eq!(first, second);
         assert_eq!(bodies.store(b"hello", Some("text/html")).unwrap(), first);
         let name = "bodies/2c/f24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824.html";
@@ -185,18 +256,50 @@ mod tests {
     }
 
     #[test]
+    fn a_body_is_found_by_its_hash_and_few_or_many_are_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bodies = open(dir.path());
+        let types = ["text/html", "application/json", "image/png", "", "text/rtf"];
+        for count in [1, SYNCED_EACH_MAX * 3] {
+            for n in 0..count {
+                let body = format!("{count} {n}");
+                let stored = bodies.store(body.as_bytes(), Some(types[n % types.len()])).unwrap();
+                assert_eq!(BodyStore::find(dir.path(), &stored.sha256), Some(stored.path));
+            }
+            assert_eq!(bodies.unsynced.len(), count);
+            bodies.commit().unwrap();
+            assert!(bodies.unsynced.is_empty());
+        }
+        assert_eq!(BodyStore::find(dir.path(), &[7; 32]), None);
+        let stored = bodies.store(b"lost", None).unwrap();
+        fs::remove_file(&stored.path).unwrap();
+        assert_eq!(bodies.commit().unwrap_err().path.as_deref(), Some(dir.path()));
+    }
+
+    #[test]
+    fn every_extension_is_looked_for() {
+        let source = include_str!("bodies.rs");
+        let table =
+            &source[source.find("fn extension(").unwrap()..source.find("mod tests").unwrap()];
+        let answers = table.split("=> \"").skip(1).map(|rest| rest.split('"').next().unwrap());
+        for answer in answers {
+            assert!(EXTENSIONS.contains(&answer), "{answer}");
+        }
+    }
+
+    #[test]
     fn a_body_cut_short_by_a_crash_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        let bodies = BodyStore::open(dir.path()).unwrap();
-        let stored = store(&bodies, &[b"hello"], None);
+        let mut bodies = open(dir.path());
+        let stored = store(&mut bodies, &[b"hello"], None);
         fs::write(&stored.path, b"").unwrap();
-        assert_eq!(fs::read(store(&bodies, &[b"hello"], None).path).unwrap(), b"hello");
+        assert_eq!(fs::read(store(&mut bodies, &[b"hello"], None).path).unwrap(), b"hello");
     }
 
     #[test]
     fn a_body_given_up_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let bodies = BodyStore::open(dir.path()).unwrap();
+        let bodies = open(dir.path());
         bodies.begin().unwrap().write(b"half").unwrap();
         assert_eq!(files(dir.path()), Vec::<PathBuf>::new());
     }
@@ -207,7 +310,7 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, b"").unwrap();
         for path in [dir.path().join("none/bodies"), file] {
-            let error = BodyStore::open(&path).unwrap_err();
+            let error = BodyStore::open(&path, Durability::System).unwrap_err();
             assert_eq!(error.path.as_deref(), Some(&*path), "{error}");
         }
     }

@@ -72,11 +72,19 @@ impl Sink for Csv {
     }
 }
 
+/// Whether a `'` is put in front of the cell.
+///
+/// It is what spreadsheets take for a formula: pages and inputs are not to be trusted with one. No
+/// number of ours begins like that. What looks guarded already gets a second one, so that readers
+/// know which to take away.
+pub(crate) fn is_guarded(cell: &[u8]) -> bool {
+    let first = cell.iter().find(|byte| **byte != b'\'');
+    matches!(first, Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'))
+}
+
 /// Appends a cell: guarded, and quoted where it must be.
 fn push_cell(row: &mut Vec<u8>, cell: &[u8]) {
-    // What spreadsheets take for a formula: pages and inputs are not to be trusted with one. No
-    // number of ours begins like that.
-    let guard = matches!(cell.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
+    let guard = is_guarded(cell);
     let quote = cell.iter().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n'));
     if quote {
         row.push(b'"');

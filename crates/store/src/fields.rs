@@ -48,7 +48,12 @@ pub enum Field {
     Tag(Arc<str>),
     Sha256,
     BodyPath,
+    WarcFile,
+    WarcOffset,
+    WarcLength,
     Truncated,
+    Cache,
+    Unchanged,
     Headers,
     /// `headers.NAME`, the name in lower case
     Header(Arc<str>),
@@ -57,12 +62,25 @@ pub enum Field {
     Json,
     Body,
     BodyEncoding,
+    /// A member of a result that no version we know writes, or a column of somebody else's.
+    Other(Arc<str>),
+}
+
+/// What a run may have that gives its records further members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// An archive: where in it a response is.
+    Archive,
+    /// A cache: what it did.
+    Cache,
 }
 
 /// Whether a member is in the default set.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum In {
     Default,
+    /// If the run has this.
+    Beside(Beside),
     Asked,
 }
 
@@ -104,7 +122,12 @@ static KNOWN: &[(Field, &str, In)] = &[
     (Field::Tags, "tags", In::Default),
     (Field::Sha256, "sha256", In::Default),
     (Field::BodyPath, "body_path", In::Default),
+    (Field::WarcFile, "warc_file", In::Beside(Beside::Archive)),
+    (Field::WarcOffset, "warc_offset", In::Beside(Beside::Archive)),
+    (Field::WarcLength, "warc_length", In::Beside(Beside::Archive)),
     (Field::Truncated, "truncated", In::Default),
+    (Field::Cache, "cache", In::Beside(Beside::Cache)),
+    (Field::Unchanged, "unchanged", In::Beside(Beside::Cache)),
     (Field::Headers, "headers", In::Asked),
     (Field::Title, "title", In::Asked),
     (Field::Preview, "preview", In::Asked),
@@ -120,6 +143,7 @@ impl Field {
             Self::Extracted(name) => format!("fields.{name}"),
             Self::Tag(name) => format!("tags.{name}"),
             Self::Header(name) => format!("headers.{name}"),
+            Self::Other(name) => name.to_string(),
             plain => {
                 let known = KNOWN.iter().find(|(field, ..)| field == plain);
                 known.expect("every other member is in the table").1.to_owned()
@@ -160,8 +184,29 @@ impl Field {
             Self::Header(_) => &Self::Headers,
             plain => plain,
         };
-        let place = KNOWN.iter().position(|(field, ..)| field == like);
-        place.expect("every member is in the table")
+        KNOWN.iter().position(|(field, ..)| field == like).unwrap_or(KNOWN.len())
+    }
+
+    /// Its bit in [`Held::members`](gather_core::Held); that of the object it is a part of; 0 for
+    /// one that is not known.
+    pub(crate) fn bit(&self) -> u64 {
+        1_u64.checked_shl(u32::try_from(self.rank()).unwrap_or(64)).unwrap_or(0)
+            & ((1 << KNOWN.len()) - 1)
+    }
+
+    /// Whether it follows from other members where it does not stand itself.
+    pub(crate) fn is_derived(&self) -> bool {
+        let of_neighbour = matches!(self, Self::FinalUrl | Self::Method | Self::BodyBytes);
+        let of_whole = matches!(self, Self::Extracted(_) | Self::Tag(_) | Self::Header(_));
+        of_neighbour || of_whole || *self == Self::NumRedirects || self.needs_body()
+    }
+
+    /// The member with this name, and its place in the table. Looked for from `from` on, round:
+    /// records name their members in the same order, so the next one is mostly the one asked for.
+    pub(crate) fn known_from(name: &str, from: usize) -> Option<(&'static Self, usize)> {
+        let mut places = (from..KNOWN.len()).chain(0..from.min(KNOWN.len()));
+        let at = places.find(|at| KNOWN[*at].1 == name)?;
+        Some((&KNOWN[at].0, at))
     }
 
     /// Whether the body must be kept for it.
@@ -176,6 +221,16 @@ pub struct Fields {
     list: Vec<Field>,
     /// Those that were asked for by name.
     asked: Vec<Field>,
+    choice: Choice,
+    begun_from: In,
+}
+
+/// Whether the list is all that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Listed,
+    /// Of each record what it holds, in its own way.
+    Held,
 }
 
 /// What becomes of a member that equals its neighbour (`final_url` that is `url`).
@@ -185,12 +240,15 @@ pub(crate) enum Repeats {
     Omit,
     /// It is written: it was asked for by name, or stands in a column.
     Write,
+    /// It is written if the record was read back from a result where it stood.
+    Keep,
 }
 
 impl Default for Fields {
     fn default() -> Self {
         let default = KNOWN.iter().filter(|(_, _, part)| *part == In::Default);
-        Self { list: default.map(|(field, ..)| field.clone()).collect(), asked: Vec::new() }
+        let listed = Self::listed(default.map(|(field, ..)| field.clone()).collect());
+        Self { begun_from: In::Default, ..listed }
     }
 }
 
@@ -206,7 +264,7 @@ impl Fields {
         let added = names.iter().filter(|name| name.starts_with('+')).count();
         let mut fields = match added {
             _ if names.is_empty() => return Err(FieldsError::Empty),
-            0 => Self { list: Vec::new(), asked: Vec::new() },
+            0 => Self::listed(Vec::new()),
             all if all == names.len() => Self::default(),
             _ => return Err(FieldsError::Mixed),
         };
@@ -222,6 +280,52 @@ impl Fields {
             fields.list.sort_by_key(Field::rank);
         }
         Ok(fields)
+    }
+
+    /// Of each record whatever it holds, unknown members included: for records that were read back
+    /// from a result. Where there are columns, they are the members that any record holds.
+    pub fn held() -> Self {
+        let all = KNOWN.iter().map(|(field, ..)| field.clone()).collect();
+        Self { choice: Choice::Held, ..Self::listed(all) }
+    }
+
+    /// These members, with those that spare the reader a question (`num_redirects` needs `chain`).
+    pub(crate) fn for_spool(&self) -> Self {
+        let mut list = Self::default().list;
+        list.extend(
+            self.list.iter().filter(|field| !list.contains(field)).cloned().collect::<Vec<_>>(),
+        );
+        Self { choice: Choice::Held, ..Self::listed(list) }
+    }
+
+    /// These members as columns, in the order of the record.
+    pub(crate) fn columns(mut list: Vec<Field>) -> Self {
+        list.sort_by_key(Field::rank);
+        Self::listed(list)
+    }
+
+    fn listed(list: Vec<Field>) -> Self {
+        Self { list, asked: Vec::new(), choice: Choice::Listed, begun_from: In::Asked }
+    }
+
+    /// Whether each record is written with what it holds.
+    pub fn is_held(&self) -> bool {
+        self.choice == Choice::Held
+    }
+
+    /// The same for a run that has something beside its records: more members are then in the
+    /// default set. A list of one's own stays as it is.
+    #[must_use]
+    pub fn beside(mut self, what: Beside) -> Self {
+        if self.begun_from == In::Default {
+            for (field, _, part) in KNOWN {
+                if *part == In::Beside(what) && !self.list.contains(field) {
+                    self.list.push(field.clone());
+                }
+            }
+            self.list.sort_by_key(Field::rank);
+        }
+        self
     }
 
     /// The members, in the order they were asked for.
@@ -252,7 +356,11 @@ impl Fields {
 
     /// What becomes of this member where it equals its neighbour.
     pub(crate) fn repeats(&self, field: &Field) -> Repeats {
-        if self.asked.contains(field) { Repeats::Write } else { Repeats::Omit }
+        match self.choice {
+            Choice::Held => Repeats::Keep,
+            Choice::Listed if self.asked.contains(field) => Repeats::Write,
+            Choice::Listed => Repeats::Omit,
+        }
     }
 
     /// The members in the record's order, for forms where an object keeps its parts together.
@@ -340,6 +448,16 @@ mod tests {
         let expected =
             default.replace("tls.not_after", "tls.not_after,tls.san") + ",title,body,body_encoding";
         assert_eq!(more, expected);
+    }
+
+    #[test]
+    fn an_archive_adds_where_a_response_is_to_the_default_set() {
+        let beside = |list: &str| names(&Fields::parse(list).unwrap().beside(Beside::Archive));
+        let more = names(&Fields::default())
+            .replace("body_path", "body_path,warc_file,warc_offset,warc_length");
+        assert_eq!(names(&Fields::default().beside(Beside::Archive)), more);
+        assert_eq!(beside("+warc_offset"), more);
+        assert_eq!(beside("url,warc_offset"), "url,warc_offset");
     }
 
     #[test]

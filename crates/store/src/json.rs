@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use gather_core::FieldValue;
 use gather_core::attempt::{ChainLink, Headers};
+use gather_core::{FieldValue, FieldValues};
 
 use crate::value::Value;
 
@@ -16,11 +16,10 @@ pub(crate) fn value(out: &mut Vec<u8>, value: &Value<'_>) {
     match value {
         Value::Count(_) | Value::Seconds(_) | Value::Flag(_) => plain(out, value),
         Value::Json(json) => out.extend_from_slice(json.as_bytes()),
+        Value::Held(json) => out.extend_from_slice(json.as_bytes()),
         Value::Chain(chain) => list(out, chain, chain_link),
         Value::Names(names) => list(out, names, |out, name| string(out, name)),
-        Value::Fields(fields) => {
-            object(out, fields.iter().map(|(name, value)| (&**name, value)), extracted);
-        }
+        Value::Fields(fields) => object(out, named(fields), extracted),
         Value::Extracted(value) => extracted(out, value),
         Value::Tags(tags) => {
             object(out, tags.iter().map(|(name, value)| (&**name, value)), |out, v| string(out, v));
@@ -38,6 +37,19 @@ pub(crate) fn value(out: &mut Vec<u8>, value: &Value<'_>) {
             out.push(b'"');
         }
     }
+}
+
+/// Appends a value as JSON that tells a decimal from text: `{"d":"1299.00"}`. For our own spools.
+pub(crate) fn value_with_decimals(out: &mut Vec<u8>, value: &Value<'_>) {
+    match value {
+        Value::Fields(fields) => object(out, named(fields), extracted_with_decimals),
+        Value::Extracted(value) => extracted_with_decimals(out, value),
+        other => self::value(out, other),
+    }
+}
+
+fn named(fields: &FieldValues) -> impl Iterator<Item = (&str, &FieldValue)> {
+    fields.iter().map(|(name, value)| (&**name, value))
 }
 
 /// Appends a value as it stands in a cell or a line: without quotes; lists and objects as JSON.
@@ -71,6 +83,11 @@ pub(crate) fn plain(out: &mut Vec<u8>, value: &Value<'_>) {
             out.push(b'Z');
         }
         Value::Extracted(value) => extracted_plain(out, value),
+        Value::Held(json) => match serde_json::from_str::<String>(json) {
+            Ok(text) => out.extend_from_slice(text.as_bytes()),
+            Err(_) if *json == "null" => {}
+            Err(_) => out.extend_from_slice(json.as_bytes()),
+        },
         Value::Chain(_)
         | Value::Names(_)
         | Value::Fields(_)
@@ -180,6 +197,18 @@ fn extracted(out: &mut Vec<u8>, value: &FieldValue) {
         FieldValue::Int(number) => write!(out, "{number}").expect("a Vec takes all"),
         FieldValue::Decimal(text) | FieldValue::Text(text) => string(out, text),
         FieldValue::List(values) => list(out, values, extracted),
+    }
+}
+
+fn extracted_with_decimals(out: &mut Vec<u8>, value: &FieldValue) {
+    match value {
+        FieldValue::Decimal(digits) => {
+            out.extend_from_slice(b"{\"d\":");
+            string(out, digits);
+            out.push(b'}');
+        }
+        FieldValue::List(values) => list(out, values, extracted_with_decimals),
+        other => extracted(out, other),
     }
 }
 

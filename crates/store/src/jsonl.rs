@@ -13,6 +13,24 @@ use crate::value::value_of;
 #[derive(Clone, Debug)]
 pub struct Encoder {
     members: Vec<Member>,
+    others: Others,
+    decimals: Decimals,
+}
+
+/// What becomes of members that no version we know writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Others {
+    Drop,
+    Keep,
+}
+
+/// How a decimal that was extracted is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decimals {
+    /// As a string.
+    Text,
+    /// Told from a string.
+    Told,
 }
 
 #[derive(Clone, Debug)]
@@ -52,7 +70,17 @@ impl Encoder {
     /// An encoder for these members.
     pub fn new(fields: &Fields) -> Self {
         let member = |field| Member::new(fields.repeats(&field), field);
-        Self { members: fields.in_record_order().into_iter().map(member).collect() }
+        Self {
+            members: fields.in_record_order().into_iter().map(member).collect(),
+            others: if fields.is_held() { Others::Keep } else { Others::Drop },
+            decimals: Decimals::Text,
+        }
+    }
+
+    /// An encoder of what an output with these members is built of later: read back by
+    /// [`spool lines`](crate::read), a record is the same to it.
+    pub(crate) fn for_spool(fields: &Fields) -> Self {
+        Self { decimals: Decimals::Told, ..Self::new(&fields.for_spool()) }
     }
 
     /// Appends the record as one JSON object, without a line end.
@@ -62,19 +90,52 @@ impl Encoder {
         for member in &self.members {
             let Some(value) = value_of(&member.field, record, member.repeats) else { continue };
             if member.parent != open {
-                if open != Parent::Record {
-                    out.push(b'}');
-                }
+                self.close(open, record, out);
                 open = member.parent;
                 push_key(out, open.opening());
             }
             push_key(out, &member.key);
-            json::value(out, &value);
+            match self.decimals {
+                Decimals::Text => json::value(out, &value),
+                Decimals::Told => json::value_with_decimals(out, &value),
+            }
         }
-        if open != Parent::Record {
-            out.push(b'}');
+        self.close(open, record, out);
+        self.unknown("", record, out);
+        out.push(b'}');
+    }
+
+    fn close(&self, open: Parent, record: &Record, out: &mut Vec<u8>) {
+        match open {
+            Parent::Record => return,
+            Parent::Error => self.unknown("error.", record, out),
+            Parent::Tls => self.unknown("tls.", record, out),
+            // Whoever reads these back keeps them whole.
+            Parent::Fields | Parent::Tags | Parent::Headers => {}
         }
         out.push(b'}');
+    }
+
+    /// Appends the unknown members that were read back with the record and stand in this object.
+    fn unknown(&self, parent: &str, record: &Record, out: &mut Vec<u8>) {
+        let Some(held) = record.held.as_deref().filter(|_| self.others == Others::Keep) else {
+            return;
+        };
+        for (name, json) in &held.others {
+            let is_nested = name.starts_with("error.") || name.starts_with("tls.");
+            let Some(key) = name.strip_prefix(parent).filter(|_| parent.is_empty() != is_nested)
+            else {
+                continue;
+            };
+            if Field::known_from(name, 0).is_none() {
+                if out.last() != Some(&b'{') {
+                    out.push(b',');
+                }
+                json::string(out, key);
+                out.push(b':');
+                out.extend_from_slice(json.as_bytes());
+            }
+        }
     }
 }
 

@@ -52,8 +52,11 @@ impl Output {
         let OutputTarget::File(path) = target else {
             return Ok(Self::new(Box::new(Stdout), None, durability));
         };
-        let device = open_file(path, existing)?;
-        Ok(Self::new(device, Some(path.clone()), durability))
+        let (device, written) = open_file(path, existing)?;
+        if durability == Durability::Disk {
+            sync_name(path).map_err(|source| SinkError::io(Some(path), source, None))?;
+        }
+        Ok(Self { written, ..Self::new(device, Some(path.clone()), durability) })
     }
 
     fn new(device: Box<dyn Device>, path: Option<PathBuf>, durability: Durability) -> Self {
@@ -87,9 +90,12 @@ impl Output {
         Ok(())
     }
 
-    /// Accepts what stands before the first record (a header), which counts as none.
+    /// Accepts what stands before the first record (a header), which counts as none. Where a run
+    /// goes on, it stands there already.
     pub(crate) fn preamble(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+        if self.written.bytes == 0 {
+            self.buffer.extend_from_slice(bytes);
+        }
     }
 
     /// Hands over everything, as durably as asked.
@@ -210,8 +216,15 @@ pub(crate) fn check(target: &OutputTarget, existing: Existing) -> Result<(), Sin
     match path.metadata() {
         // Opening and closing a pipe would tell its reader that all is over.
         Ok(about) if !about.is_file() && !about.is_dir() => return Ok(()),
-        // Whether it can be made is seen when it is.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match existing {
+                Existing::Resume(position) if position.bytes > 0 => {
+                    Err(SinkError::changed(path, position))
+                }
+                // Whether it can be made is seen when it is.
+                _ => Ok(()),
+            };
+        }
         _ => {}
     }
     let file = OpenOptions::new()
@@ -221,26 +234,65 @@ pub(crate) fn check(target: &OutputTarget, existing: Existing) -> Result<(), Sin
     check_file(path, &file, existing).map(drop)
 }
 
-fn open_file(path: &Path, existing: Existing) -> Result<Box<dyn Device>, SinkError> {
+fn open_file(path: &Path, existing: Existing) -> Result<(Box<dyn Device>, Position), SinkError> {
     check_directory(path)?;
     let said = |source| SinkError::io(Some(path), source, None);
     let file =
         OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(said)?;
     match check_file(path, &file, existing)? {
-        FileKind::Stream => Ok(Box::new(Stream(file))),
+        FileKind::Stream => Ok((Box::new(Stream(file)), Position::default())),
         FileKind::Regular => {
-            file.set_len(0).map_err(said)?;
-            Ok(Box::new(Regular(file)))
+            let position = match existing {
+                Existing::Resume(position) => position,
+                Existing::Refuse | Existing::Overwrite => Position::default(),
+            };
+            let mut device = Regular(file);
+            device.truncate(position.bytes).map_err(said)?;
+            Ok((Box::new(device), position))
         }
     }
 }
 
-enum FileKind {
+/// Makes a new file's name survive a power cut, like what is written to it.
+///
+/// # Errors
+/// When its directory cannot be synced, although it can be read.
+#[cfg(unix)]
+pub fn sync_name(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let synced = File::open(parent.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all());
+    match synced {
+        // A directory that may not be read, or a file system that knows no such thing.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
+}
+
+/// Elsewhere a directory cannot be synced.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn sync_name(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) enum FileKind {
     Regular,
     Stream,
 }
 
-fn check_directory(path: &Path) -> Result<(), SinkError> {
+/// Refuses a path whose directory is missing.
+pub(crate) fn check_directory(path: &Path) -> Result<(), SinkError> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
             Err(SinkError::found(SinkErrorKind::MissingDirectory, parent))
@@ -250,7 +302,11 @@ fn check_directory(path: &Path) -> Result<(), SinkError> {
 }
 
 /// Locks the file, so that no other run writes it, and refuses one that is to be left alone.
-fn check_file(path: &Path, file: &File, existing: Existing) -> Result<FileKind, SinkError> {
+pub(crate) fn check_file(
+    path: &Path,
+    file: &File,
+    existing: Existing,
+) -> Result<FileKind, SinkError> {
     let said = |source| SinkError::io(Some(path), source, None);
     if !file.metadata().map_err(said)?.is_file() {
         return Ok(FileKind::Stream);
@@ -260,10 +316,14 @@ fn check_file(path: &Path, file: &File, existing: Existing) -> Result<FileKind, 
         return Err(SinkError::found(SinkErrorKind::Busy, path));
     }
     // Only now: the other run may have just written.
-    if existing == Existing::Refuse && file.metadata().map_err(said)?.len() > 0 {
-        return Err(SinkError::found(SinkErrorKind::Exists, path));
+    let bytes = file.metadata().map_err(said)?.len();
+    match existing {
+        Existing::Refuse if bytes > 0 => Err(SinkError::found(SinkErrorKind::Exists, path)),
+        Existing::Resume(position) if bytes < position.bytes => {
+            Err(SinkError::changed(path, position))
+        }
+        Existing::Refuse | Existing::Overwrite | Existing::Resume(_) => Ok(FileKind::Regular),
     }
-    Ok(FileKind::Regular)
 }
 
 #[cfg(test)]

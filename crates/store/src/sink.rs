@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use gather_core::Record;
+use gather_core::record::Archived;
 
 use crate::csv::Csv;
 use crate::error::{SinkError, SinkErrorKind};
@@ -11,8 +12,13 @@ use crate::fields::Fields;
 use crate::json;
 use crate::jsonl::Jsonl;
 use crate::output::{self, Output};
+#[cfg(feature = "postgres")]
+use crate::postgres;
+use crate::spool;
+#[cfg(feature = "sqlite")]
+use crate::sqlite;
 use crate::text::{Template, Text};
-use crate::{parquet, postgres, sqlite, xlsx};
+use crate::warc;
 
 /// One output of a run. It blocks, and is used by one thread.
 ///
@@ -37,6 +43,25 @@ pub trait Sink: Send {
     /// # Errors
     /// As [`commit`](Self::commit).
     fn finish(self: Box<Self>) -> Result<Position, SinkError>;
+
+    /// Hands what was written to the system, however durable that is.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Whether it keeps bodies, to which the records in other outputs point. Such an output is
+    /// written, flushed and committed before the others.
+    fn keeps_bodies(&self) -> bool {
+        false
+    }
+
+    /// Where the last written record's response is, in an output that keeps bodies.
+    fn archived(&self) -> Option<Archived> {
+        None
+    }
 
     /// The output as the user named it: a path, or `-` for standard output.
     fn name(&self) -> &str;
@@ -76,6 +101,10 @@ pub struct RunInfo {
     pub id: Box<str>,
     /// When it first started, in microseconds since 1970.
     pub started_unix_us: u64,
+    /// The job of `gather.toml` it is a run of: databases name a table after it.
+    pub job: Option<Box<str>>,
+    /// The settings that were given, as a JSON object without secrets: databases keep them.
+    pub settings: Option<Box<str>>,
 }
 
 impl RunInfo {
@@ -85,7 +114,12 @@ impl RunInfo {
         let mut id = Vec::new();
         json::date_time(&mut id, (started_unix_us / 1_000_000).cast_signed());
         let moment = String::from_utf8(id).expect("digits and letters");
-        Self { id: format!("{moment}-{:06x}", random & 0xff_ffff).into(), started_unix_us }
+        Self {
+            id: format!("{moment}-{:06x}", random & 0xff_ffff).into(),
+            started_unix_us,
+            job: None,
+            settings: None,
+        }
     }
 }
 
@@ -149,6 +183,19 @@ pub enum Format {
     Parquet,
     /// A spreadsheet (Office Open XML).
     Xlsx,
+    /// WARC 1.1: what passed over the wire, bodies included. A file with `{part}` in its name is
+    /// ended and followed by the next when it has 1 GiB. Its `fields` say nothing.
+    Warc(WarcCompression),
+}
+
+/// Whether the records of a WARC are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WarcCompression {
+    /// Each is a gzip member (`.warc.gz`).
+    #[default]
+    Gzip,
+    /// They are not (`.warc`).
+    None,
 }
 
 /// Whether a CSV begins with a byte order mark, which some spreadsheets need to see UTF-8.
@@ -162,6 +209,10 @@ pub enum CsvBom {
 }
 
 /// What to do with a file that has something in it. An empty one may always be written.
+///
+/// To a database a run is added, also where `Refuse` is said. `Overwrite` removes what gather has
+/// in a SQLite file, and nothing else of it; in a PostgreSQL database, which others share, it
+/// removes nothing. `Resume` goes on with the run of the same [`RunInfo::id`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Existing {
     /// Leave it alone and say so.
@@ -196,11 +247,22 @@ pub fn open(spec: &OutputSpec, run: &RunInfo) -> Result<Box<dyn Sink>, SinkError
         Format::Jsonl => Box::new(Jsonl::new(output()?, &spec.fields)),
         Format::Csv(bom) => Box::new(Csv::new(output()?, &spec.fields, *bom)),
         Format::Text(template) => Box::new(Text::new(output()?, template.clone())),
-        Format::Sqlite => return sqlite::open(spec, run),
-        Format::Postgres => return postgres::open(spec, run),
-        Format::Parquet => return parquet::open(spec, run),
-        Format::Xlsx => return xlsx::open(spec, run),
+        Format::Sqlite | Format::Postgres => return open_database(spec, run),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => return crate::parquet::open(spec, run),
+        #[cfg(feature = "xlsx")]
+        Format::Xlsx => return crate::xlsx::open(spec, run),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => return Err(not_built(spec)),
+        #[cfg(not(feature = "xlsx"))]
+        Format::Xlsx => return Err(not_built(spec)),
+        Format::Warc(compression) => return warc::open(spec, run, *compression),
     })
+}
+
+#[cfg(not(all(feature = "parquet", feature = "xlsx")))]
+fn not_built(spec: &OutputSpec) -> SinkError {
+    SinkError::of_target(SinkErrorKind::NotBuilt, &spec.target)
 }
 
 /// Opens all outputs of a run, or none: nothing is overwritten where another is refused.
@@ -212,7 +274,37 @@ pub fn open_all(specs: &[OutputSpec], run: &RunInfo) -> Result<Vec<Box<dyn Sink>
         if specs[..at].iter().any(|earlier| earlier.target == spec.target) {
             return Err(SinkError::of_target(SinkErrorKind::Twice, &spec.target));
         }
-        output::check(&spec.target, spec.existing)?;
+        match (&spec.format, &spec.target) {
+            (Format::Sqlite | Format::Postgres, _) => check_database(spec)?,
+            (Format::Warc(_), OutputTarget::File(name)) => {
+                let first = OutputTarget::File(warc::first_part(name, spec.existing));
+                output::check(&first, spec.existing)?;
+            }
+            _ => spool::check(spec)?,
+        }
     }
     specs.iter().map(|spec| open(spec, run)).collect()
+}
+
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(unused_variables, reason = "no database to open")
+)]
+fn open_database(spec: &OutputSpec, run: &RunInfo) -> Result<Box<dyn Sink>, SinkError> {
+    match spec.format {
+        #[cfg(feature = "sqlite")]
+        Format::Sqlite => sqlite::open(spec, run),
+        #[cfg(feature = "postgres")]
+        Format::Postgres => postgres::open(spec, run),
+        _ => Err(SinkError::of_target(SinkErrorKind::NotBuilt, &spec.target)),
+    }
+}
+
+/// Refuses what opening would refuse, as far as it can be told without a server.
+fn check_database(spec: &OutputSpec) -> Result<(), SinkError> {
+    match spec.format {
+        #[cfg(feature = "sqlite")]
+        Format::Sqlite => sqlite::check(spec),
+        _ => Ok(()),
+    }
 }

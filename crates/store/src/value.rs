@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use gather_core::attempt::{ChainLink, Headers};
+use gather_core::cache::CacheUse;
 use gather_core::target::Tags;
-use gather_core::{Duration, FieldValue, FieldValues, Record};
+use gather_core::{Duration, FieldValue, FieldValues, Held, Record};
 
 use crate::fields::{Field, Repeats};
 use crate::{json, page};
@@ -34,6 +35,8 @@ pub(crate) enum Value<'a> {
     Headers(&'a Headers),
     /// JSON without white space.
     Json(String),
+    /// JSON as it stood in the result the record was read back from.
+    Held(&'a str),
 }
 
 /// The member's value; `None` where the record has none.
@@ -42,6 +45,36 @@ pub(crate) fn value_of<'a>(
     record: &'a Record,
     repeats: Repeats,
 ) -> Option<Value<'a>> {
+    match &record.held {
+        None => computed(field, record, repeats),
+        Some(held) => held_value(field, record, held, repeats),
+    }
+}
+
+/// The member's value in a record that was read back: what stood there, and what follows from it.
+fn held_value<'a>(
+    field: &Field,
+    record: &'a Record,
+    held: &'a Held,
+    repeats: Repeats,
+) -> Option<Value<'a>> {
+    if !held.others.is_empty() {
+        let name = field.name();
+        if let Some((_, json)) = held.others.iter().find(|(known, _)| **known == name) {
+            return Some(Value::Held(json));
+        }
+    }
+    let repeats = match (held.members & field.bit() != 0, repeats) {
+        (true, Repeats::Omit) => Repeats::Omit,
+        (true, Repeats::Write | Repeats::Keep) => Repeats::Write,
+        // Its neighbour says it too, or it is made of what is there.
+        (false, Repeats::Write | Repeats::Omit) if field.is_derived() => repeats,
+        (false, _) => return None,
+    };
+    computed(field, record, repeats)
+}
+
+fn computed<'a>(field: &Field, record: &'a Record, repeats: Repeats) -> Option<Value<'a>> {
     let answered = record.status_code != 0;
     match field {
         Field::N => Some(Value::Count(record.n)),
@@ -58,7 +91,7 @@ pub(crate) fn value_of<'a>(
         Field::Health => Some(Value::Word(record.health.as_ref()?.health.as_str())),
         Field::HealthReason => text(record.health.as_ref()?.reason.as_deref()?),
         Field::StatusCode => count(u64::from(record.status_code)),
-        Field::HttpVersion => answered.then(|| Value::Word(record.http_version.as_str())),
+        Field::HttpVersion => http_version(record),
         Field::RemoteIp => record.remote_ip.map(Value::Ip),
         Field::ContentType => text(record.content_type.as_deref()?),
         Field::ContentLength => answered.then_some(Value::Count(record.content_length)),
@@ -94,9 +127,9 @@ pub(crate) fn value_of<'a>(
             record.headers.as_deref().filter(|all| !all.is_empty()).map(Value::Headers)
         }
         Field::Header(name) => header(record.headers.as_deref()?, name),
-        Field::Sha256 => record.sha256.as_ref().map(Value::Hex),
-        Field::BodyPath => text(record.body_path.as_deref()?),
-        Field::Truncated => record.truncated.then_some(Value::Flag(true)),
+        Field::Sha256 | Field::BodyPath | Field::Truncated => stored(field, record),
+        Field::WarcFile | Field::WarcOffset | Field::WarcLength => archived(field, record),
+        Field::Cache | Field::Unchanged => cached(field, record),
         Field::Title => page::title(record.body.as_ref()?).map(|title| Value::Text(title.into())),
         Field::Preview => page::preview(record.body.as_ref()?).map(Value::Text),
         Field::Json => page::compact_json(record.body.as_ref()?).map(Value::Json),
@@ -105,6 +138,41 @@ pub(crate) fn value_of<'a>(
             let is_text = std::str::from_utf8(record.body.as_ref()?).is_ok();
             (!is_text).then_some(Value::Word("base64"))
         }
+        // Only a record that was read back has others.
+        Field::Other(_) => None,
+    }
+}
+
+/// A stored answer that nothing was asked for came by none.
+fn http_version(record: &Record) -> Option<Value<'_>> {
+    let came = record.status_code != 0 && record.cache != Some(CacheUse::Fresh);
+    came.then(|| Value::Word(record.http_version.as_str()))
+}
+
+/// What is known of a stored body.
+fn stored<'a>(field: &Field, record: &'a Record) -> Option<Value<'a>> {
+    match field {
+        Field::Sha256 => record.sha256.as_ref().map(Value::Hex),
+        Field::BodyPath => text(record.body_path.as_deref()?),
+        _ => record.truncated.then_some(Value::Flag(true)),
+    }
+}
+
+/// Where in an archive its response is.
+fn archived<'a>(field: &Field, record: &'a Record) -> Option<Value<'a>> {
+    let archived = record.archived.as_ref()?;
+    match field {
+        Field::WarcFile => text(&archived.file),
+        Field::WarcOffset => Some(Value::Count(archived.offset)),
+        _ => Some(Value::Count(archived.length)),
+    }
+}
+
+/// What the cache did.
+fn cached(field: &Field, record: &Record) -> Option<Value<'static>> {
+    match field {
+        Field::Cache => record.cache.map(|done| Value::Word(done.as_str())),
+        _ => record.unchanged.then_some(Value::Flag(true)),
     }
 }
 

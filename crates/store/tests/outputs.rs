@@ -161,3 +161,46 @@ fn a_full_device_is_named() {
          hint: free some space, then run it again"
     );
 }
+
+#[test]
+fn a_run_that_goes_on_cuts_back_to_its_position() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = Format::Text(Template::parse("{n} {url}").unwrap());
+    let formats = [Format::Jsonl, Format::Csv(CsvBom::Utf8), text];
+    for (at, format) in formats.into_iter().enumerate() {
+        let path = dir.path().join(at.to_string());
+        let fresh = spec(&path, format, "n,url");
+        let expected = write_two(open(&fresh).unwrap());
+        let whole = fs::read_to_string(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let mut sink = open(&fresh).unwrap();
+        sink.write(&record(0, "http://a.example/")).unwrap();
+        let first = sink.commit().unwrap();
+        sink.write(&record(7, "http://lost.example/")).unwrap();
+        sink.finish().unwrap();
+        // Half a record, as a kill leaves it.
+        let long = fs::read(&path).unwrap();
+        fs::write(&path, &long[..long.len() - 3]).unwrap();
+        let again = OutputSpec { existing: Existing::Resume(first), ..fresh.clone() };
+        let mut sink = open_all(std::slice::from_ref(&again)).unwrap().remove(0);
+        assert_eq!(sink.commit().unwrap(), first);
+        sink.write(&record(1, "http://b.example/")).unwrap();
+        assert_eq!(sink.finish().unwrap(), expected);
+        assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+        // Shorter than it was left, or gone.
+        let is = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        is.set_len(first.bytes - 1).unwrap();
+        drop(is);
+        let refused = open_all(std::slice::from_ref(&again)).err().unwrap();
+        assert_eq!(refused.kind, SinkErrorKind::Changed, "{refused}");
+        assert_eq!(fs::metadata(&path).unwrap().len(), first.bytes - 1);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(open_all(&[again]).err().unwrap().kind, SinkErrorKind::Changed);
+        // Nothing was committed: it may be gone, and holds nothing of value.
+        let nothing = Existing::Resume(Position::default());
+        fs::write(&path, "rubbish").unwrap();
+        let sink = open(&OutputSpec { existing: nothing, ..fresh }).unwrap();
+        assert_eq!(write_two(sink), expected);
+        assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+    }
+}

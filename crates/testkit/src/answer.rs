@@ -156,6 +156,7 @@ fn limited(
         "window" => limits.enter_window(now),
         "429" => false,
         "503" => return Some(refusal(503, request, &site.retry_after)),
+        "validated" => return Some(validated(request, limits.asked_before(&request.target))),
         "flaky" => return Some(flaky(request, limits.asked_before(&request.target))),
         _ => return None,
     };
@@ -190,6 +191,36 @@ fn flaky(request: &Request, asked_before: u32) -> Reply {
         Some("close") => Reply::new(200, "ok").deliver(Delivery::Cut(0)),
         _ => Reply::new(status(request, 503), "not yet\n"),
     }
+}
+
+/// An answer that can be asked for conditionally (RFC 9110 section 13.2.2).
+fn validated(request: &Request, asked_before: u32) -> Reply {
+    let changes = request.query("changes").map(|_| request.number("changes", 1));
+    let version = u8::from(changes.is_some_and(|after| u64::from(asked_before) >= after));
+    let etag = request.query("etag").map(|tag| format!("\"{tag}-{version}\""));
+    let modified =
+        request.query("modified").map(|_| format!("Sun, 06 Nov 1994 08:49:3{version} GMT"));
+    let is_known = match (request.header("If-None-Match"), request.header("If-Modified-Since")) {
+        (Some(tags), _) => etag.as_ref().is_some_and(|etag| tags.contains(etag.as_str())),
+        (None, Some(since)) => modified.as_deref() == Some(since),
+        (None, None) => false,
+    };
+    let is_known = is_known && request.query("no304").is_none();
+    let body = if is_known { String::new() } else { format!("version {version}\n") };
+    let mut reply = Reply::new(if is_known { 304 } else { 200 }, body);
+    let asked = |name| request.query(name).map(percent_decode);
+    for (name, value) in [
+        ("ETag", etag),
+        ("Last-Modified", modified),
+        ("Cache-Control", asked("cc")),
+        ("Expires", asked("expires")),
+        ("Vary", asked("vary")),
+    ] {
+        if let Some(value) = value {
+            reply = reply.header(name, value);
+        }
+    }
+    reply.header("Content-Type", "text/plain")
 }
 
 /// Well-behaved paths without memory.

@@ -26,6 +26,7 @@ mod limits;
 mod listen;
 mod misbehave;
 pub mod paths;
+mod postgres;
 mod proxy;
 mod request;
 mod server;
@@ -34,6 +35,7 @@ mod tls;
 
 pub use dns::{Dns, DnsAnswer, DnsKind, DnsQuery, DnsTransport};
 pub use listen::{Mute, Refusing, Unreachable};
+pub use postgres::{Postgres, PostgresSync, PostgresTls};
 pub use proxy::{Proxy, ProxyKind, ProxyOptions, ProxyUse, Refusal};
 pub use request::Request;
 pub use server::{HostStats, Server, Stats};

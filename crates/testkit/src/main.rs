@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use gather_testkit::{RetryAfter, Server, Site};
+use gather_testkit::{Postgres, PostgresSync, RetryAfter, Server, Site};
 
 /// Serves the test site until its stdin ends.
 #[derive(Debug, Parser)]
@@ -13,6 +13,8 @@ use gather_testkit::{RetryAfter, Server, Site};
 enum Args {
     /// Prints `{"addrs":[…]}`, serves until stdin ends, then prints what it counted.
     Serve(Serve),
+    /// Starts a PostgreSQL, prints its URL, and stops it when stdin ends.
+    Postgres,
 }
 
 #[derive(Debug, clap::Args)]
@@ -38,12 +40,22 @@ struct Serve {
 }
 
 fn main() -> io::Result<()> {
-    let Args::Serve(args) = Args::parse();
+    let args = match Args::parse() {
+        Args::Serve(args) => args,
+        Args::Postgres => return postgres(),
+    };
     let server = Server::start(site(args));
     println!("{}", serde_json::json!({ "addrs": server.addrs() }));
     io::stdin().read_to_end(&mut Vec::new())?;
     println!("{}", stats(&server));
     Ok(())
+}
+
+fn postgres() -> io::Result<()> {
+    let server = Postgres::start(None, PostgresSync::On);
+    let server = server.ok_or_else(|| io::Error::other("PostgreSQL is not installed"))?;
+    println!("{}", server.url());
+    io::stdin().read_to_end(&mut Vec::new()).map(drop)
 }
 
 fn site(args: Serve) -> Site {

@@ -1,11 +1,13 @@
 //! The program under load: real servers, figures beside their limits, raw runs kept.
 
 mod client;
+mod extract;
 mod machine;
 mod nginx;
 mod politeness;
 mod report;
 mod seeds;
+mod sinks;
 mod testkit;
 
 use std::path::PathBuf;
@@ -61,6 +63,10 @@ enum Suite {
     Seeds,
     /// 429 storms, head of line, dead hosts.
     Politeness,
+    /// Records a second into each output, and what outputs cost a run.
+    Sinks,
+    /// Rules over pages, beside parsel and jsonpath-ng.
+    Extract,
 }
 
 /// The order of a list with good and bad hosts.
@@ -97,21 +103,27 @@ struct Bench {
 
 /// Runs the suite, prints its figures, and stores the run.
 pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
-    let needed: Vec<_> = [needs::TESTS, needs::BENCHES].concat();
+    // Extraction is timed in a program of its own, without servers.
+    let fetches = args.suite != Suite::Extract;
+    let needed: Vec<_> = match fetches {
+        true => [needs::TESTS, needs::BENCHES].concat(),
+        false => needs::BENCHES.to_vec(),
+    };
     let missing = needs::install(&needed);
     if !missing.is_empty() {
         bail!("missing: {}; install them first", missing.join(" "));
     }
     let program = match &args.program {
         Some(program) => program.clone(),
-        None => build("gather-cli", "gather")?,
+        None if fetches => build("gather-cli", "gather")?,
+        None => PathBuf::new(),
     };
     let seed = *args.seed.get_or_insert_with(|| fastrand::u64(..1 << 32));
     println!("seed {seed}");
     let folder = tempfile::tempdir()?;
     let mut bench = Bench {
         client: Client::new(program, folder.path()),
-        testkit: build("gather-testkit", "testkit")?,
+        testkit: if fetches { build("gather-testkit", "testkit")? } else { PathBuf::new() },
         round: 0,
         rng: fastrand::Rng::with_seed(seed),
         folder,
@@ -120,6 +132,8 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
     let (name, cases) = match bench.args.suite {
         Suite::Seeds => ("seeds", seeds::CASES),
         Suite::Politeness => ("politeness", politeness::CASES),
+        Suite::Sinks => ("sinks", sinks::CASES),
+        Suite::Extract => ("extract", extract::CASES),
     };
     let report = bench.measure(name, cases)?;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

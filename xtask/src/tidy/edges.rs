@@ -57,6 +57,13 @@ const CRATES: &[Crate] = &[
         tests_use: &["gather-testkit"],
         never: &[("clap", "arguments"), ("hyper", "sockets to targets")],
     },
+    // It proves what the others wrote, so it must not take their word for anything: no edge.
+    Crate {
+        name: "gather-verify",
+        uses: &[],
+        tests_use: &[],
+        never: &[("hyper", "HTTP"), ("clap", "arguments")],
+    },
     Crate {
         name: "gather-web",
         uses: &["gather-core", "gather-store"],
@@ -65,7 +72,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         name: "gather-cli",
-        uses: &["gather", "gather-web"],
+        uses: &["gather", "gather-verify", "gather-web"],
         tests_use: &["gather-testkit"],
         never: &[("hyper", "HTTP"), ("rusqlite", "SQL")],
     },
@@ -136,6 +143,9 @@ mod tests {
             ("gather-cli", own("gather-testkit", json!("build")), Some("one way")),
             ("gather-cli", own("gather", Value::Null), None),
             ("gather-cli", own("gather-core", Value::Null), Some("one way")),
+            ("gather-verify", own("gather-store", Value::Null), Some("one way")),
+            ("gather-verify", own("gather-store", json!("dev")), Some("one way")),
+            ("gather-cli", own("gather-verify", Value::Null), None),
             ("xtask", own("gather-testkit", Value::Null), None),
             ("gather-common", foreign("url", Value::Null), Some("not in the table")),
         ];

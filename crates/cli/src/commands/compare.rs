@@ -63,6 +63,8 @@ pub(crate) fn both(
 ) -> Result<Option<Comparison>, CliError> {
     run.outputs.clear();
     run.bodies = None;
+    run.journal = None;
+    run.cache = None;
     let limit = run.source.limit.get_or_insert(LIMIT_DEFAULT);
     talk.note(&format!("one by one first: {}", human::counted(*limit, "target")));
     let serial = RunSettings { config: one_by_one(&run.config), ..run.clone() };
@@ -77,7 +79,7 @@ pub(crate) fn both(
 
 /// The settings, if they can be run twice without harm.
 fn checked(settings: &Settings) -> Result<RunSettings, CliError> {
-    for flag in ["output", "bodies", "template", "fields", "format"] {
+    for flag in ["output", "bodies", "cache", "template", "fields", "format"] {
         if settings.is_given(flag) {
             let message = format!("--{flag}: compare writes no records");
             return Err(CliError::usage(message, "gather fetch does"));

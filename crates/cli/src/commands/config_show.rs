@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::config_file::HostEntry;
 use crate::reference;
-use crate::settings::{Setting, Settings};
+use crate::settings::{Origin, Setting, Settings};
 use crate::to_toml;
 
 /// Values end at this column where they can, so that origins stand in one.
@@ -29,6 +29,21 @@ pub(crate) fn text(settings: &Settings) -> String {
         write!(text, "\n\n{}", host_text(host)).expect(TAKES_ALL);
     }
     text
+}
+
+/// What was given, without secrets, as a JSON object: what a database keeps of a run's settings.
+pub(crate) fn as_json(settings: &Settings) -> String {
+    let given = settings.all.iter().filter(|setting| setting.origin != Origin::Default);
+    let members = given.filter(|setting| !setting.values.is_empty()).map(|setting| {
+        let mut shown: Vec<serde_json::Value> =
+            setting.values.iter().map(|value| redacted(&setting.key.name, value).into()).collect();
+        let value = match shown.len() {
+            1 => shown.remove(0),
+            _ => shown.into(),
+        };
+        (setting.key.name.clone(), value)
+    });
+    serde_json::Value::Object(members.collect()).to_string()
 }
 
 const TAKES_ALL: &str = "a string takes everything";
@@ -86,6 +101,7 @@ pub(crate) fn redacted(key: &str, value: &str) -> String {
             _ => value.to_owned(),
         },
         "proxy" | "url" => without_credentials(value),
+        "output" => without_password(value),
         _ => value.to_owned(),
     }
 }
@@ -115,6 +131,27 @@ fn without_credentials(url: &str) -> String {
     }
 }
 
+/// `postgres://ann:***@host/db` of the URL of a database; anything else as it is.
+fn without_password(output: &str) -> String {
+    let Some((scheme, rest)) = output.split_once("://") else { return output.to_owned() };
+    // What stands before the last @ is credentials, whatever characters the password has.
+    let (user, place) = match rest.rsplit_once('@') {
+        Some((credentials, place)) => match credentials.split_once(':') {
+            Some((user, _)) => (format!("{user}:***@"), place),
+            None => (format!("{credentials}@"), place),
+        },
+        None => (String::new(), rest),
+    };
+    let (place, query) = place.split_once('?').unwrap_or((place, ""));
+    let shown = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((key, _)) if key.contains("password") => format!("{key}=***"),
+        _ => pair.to_owned(),
+    });
+    let query = shown.collect::<Vec<_>>().join("&");
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{scheme}://{user}{place}{mark}{query}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::redacted;
@@ -136,6 +173,13 @@ mod tests {
             ("url", "https://h/a@b", "https://h/a@b"),
             ("data", "pin=1", "*** (5 bytes)"),
             ("data", "@body.json", "@body.json"),
+            ("output", "r.jsonl", "r.jsonl"),
+            ("output", "postgres://h/d", "postgres://h/d"),
+            ("output", "postgres://ann@h/d", "postgres://ann@h/d"),
+            ("output", "postgres://ann:p/?@w@h/d", "postgres://ann:***@h/d"),
+            ("output", "postgres://ann:pw@h/d?schema=x", "postgres://ann:***@h/d?schema=x"),
+            ("output", "postgres://h/d?password=pw&user=a", "postgres://h/d?password=***&user=a"),
+            ("output", "${env:DATABASE_URL}", "${env:DATABASE_URL}"),
             ("timeout", "5s", "5s"),
         ] {
             assert_eq!(redacted(key, value), expected, "{key} {value}");

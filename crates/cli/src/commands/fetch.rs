@@ -1,11 +1,14 @@
 //! `gather fetch` and `gather run`: a list, from settings to exit code.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use gather::core::config::HostConcurrency;
+use gather::summary::{Ended, Summary};
 
-use crate::error::CliError;
+use crate::again;
+use crate::error::{CliError, EXIT_FAULT};
 use crate::human;
 use crate::outcome;
 use crate::report_file::ReportFile;
@@ -19,7 +22,11 @@ use crate::talk::Talk;
 ///
 /// # Errors
 /// What keeps it from being done.
-pub(crate) fn fetch(settings: &Settings, notes: &[String]) -> Result<ExitCode, CliError> {
+pub(crate) fn fetch(
+    settings: &Settings,
+    argv: &[OsString],
+    notes: &[String],
+) -> Result<ExitCode, CliError> {
     let run = run::without_clash(RunSettings::try_new(settings)?);
     let talk = Talk::new(&run.talk);
     for note in notes {
@@ -29,18 +36,44 @@ pub(crate) fn fetch(settings: &Settings, notes: &[String]) -> Result<ExitCode, C
     let summary_file = SummaryFile::reserve(&run.talk)?;
     let report = run.report.as_ref().map(ReportFile::reserve).transpose()?;
     let signals = Signals::watch(talk.clone())?;
-    let summary = run::reported_to_end(&run, &talk, &signals, report.as_ref())?;
+    let ended = run::reported_to_end(&run, &talk, &signals, report.as_ref());
+    let summary = ended.inspect_err(|error| {
+        if error.code == EXIT_FAULT && run.journal.is_some() {
+            talk.warn(&again::resume_line(settings, argv));
+        }
+    })?;
+    if summary.ended == Ended::FinishedBefore {
+        talk.note(&finished_before(&summary));
+        return Ok(ExitCode::SUCCESS);
+    }
     talk.summary(&summary);
     if let Some(report) = report {
         report.write()?;
         talk.note(&report.said());
     }
-    if signals.exit_code().is_some() && summary.pending > 0 {
-        talk.warn("stopped by a signal: targets without a record were not finished");
+    if matches!(summary.ended, Ended::Stopped | Ended::Deadline) {
+        match run.journal {
+            Some(_) => talk.warn(&again::resume_line(settings, argv)),
+            None if summary.pending > 0 => {
+                talk.warn("targets without a record were not finished");
+            }
+            None => {}
+        }
     }
     summary_file.write(&summary)?;
     let code = outcome::exit_code(&summary, run.allow_failures, signals.exit_code());
     Ok(ExitCode::from(code))
+}
+
+/// What is said of a run that was finished before: its result was told by its exit code then.
+fn finished_before(summary: &Summary) -> String {
+    format!(
+        "nothing to do: this run was finished before, {}: {} ok, {} failed, {} skipped",
+        human::counted(summary.inputs, "target"),
+        human::count(summary.ok),
+        human::count(summary.failed),
+        human::count(summary.skipped),
+    )
 }
 
 /// The first line: the settings in force, and the file they may come from.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use gather::core::config::{Config, HostConfig};
 use gather::core::{HostKey, Scheme};
-use gather::fetch::KeepBody;
 use gather::source::{Item, Progress, SourceError, SourceSpec};
 
 use crate::error::CliError;
@@ -51,7 +50,7 @@ struct Bound {
 /// When the input cannot be read.
 pub(crate) fn text(settings: &RunSettings) -> Result<String, CliError> {
     let counted = count(&settings.source)?;
-    let keeps_bodies = settings.client.keep.body != KeepBody::No;
+    let keeps_bodies = settings.client.keep.holds_bodies();
     Ok(human::printable_lines(&describe(
         &counted,
         &settings.config,

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use clap::ArgMatches;
 
+use crate::commands::config_show::redacted;
 use crate::error::CliError;
 use crate::keys::is_secret;
 use crate::settings::{Origin, Settings, Typed};
@@ -23,7 +24,16 @@ pub(crate) fn text(name: &str, typed: Typed<'_>, matches: &ArgMatches) -> Result
         if is_secret(&setting.key.name) && setting.key.name != "data" {
             text.push_str("\n# a secret is better kept as \"${env:NAME}\" or \"${file:PATH}\"");
         }
-        let line = to_toml::line(&setting.key, &setting.values);
+        let values: Vec<String> = match setting.key.name.as_str() {
+            "output" => setting.values.iter().map(|value| redacted("output", value)).collect(),
+            _ => setting.values.clone(),
+        };
+        if values != setting.values {
+            text.push_str(
+                "\n# in place of ***: \"${env:NAME}\" for the whole, or export PGPASSWORD",
+            );
+        }
+        let line = to_toml::line(&setting.key, &values);
         write!(text, "\n{line}").expect("a string takes everything");
     }
     Ok(text)

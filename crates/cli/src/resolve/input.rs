@@ -53,6 +53,7 @@ pub(super) fn source(args: &InputArgs, caps: Caps) -> Result<SourceSpec, CliErro
         only: args.only.as_ref().map(|only| OnlyFailed { kind: only.kind.clone() }),
         default_request: None,
         caps,
+        spool: None,
     })
 }
 

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use gather::core::config::StatusSet;
 use regex::Regex;
 
-use gather::fetch::{Keep, KeepBody, KeepHeaders, KeepSha256};
+use gather::fetch::{Keep, KeepBody, KeepExchanges, KeepHeaders, KeepSha256};
 use gather::store::{
     CsvBom, DatabaseUrl, Durability, Existing, Field, Fields, Format, OutputSpec, OutputTarget,
-    Template,
+    Template, WarcCompression,
 };
 
-use crate::args::FormatArg;
+use crate::args::{FormatArg, OutputArgs};
+use crate::commands::config_show;
 use crate::error::CliError;
 use crate::settings::Settings;
 use crate::usage;
@@ -45,21 +46,26 @@ impl View {
 
 /// All outputs; standard output where none is named.
 pub(super) fn outputs(settings: &Settings) -> Result<Vec<OutputSpec>, CliError> {
-    let args = &settings.args.output;
+    outputs_of(&settings.args.output, Fields::default())
+}
+
+/// The outputs of these arguments; `usual` are their members where none are named.
+pub(crate) fn outputs_of(args: &OutputArgs, usual: Fields) -> Result<Vec<OutputSpec>, CliError> {
     let names: &[String] = if args.output.is_empty() { &["-".to_owned()] } else { &args.output };
     let fields = match &args.fields {
-        None => Fields::default(),
+        None => usual,
         Some(list) => Fields::parse(list).map_err(|error| of_library("--fields", &error))?,
     };
     let mut outputs: Vec<OutputSpec> = Vec::with_capacity(names.len());
     for name in names {
         let target = target(name)?;
         if outputs.iter().any(|other| other.target == target) {
+            let name = config_show::redacted("output", name);
             let message = format!("--output {name} is given twice");
             return Err(CliError::usage(message, "two outputs need two names"));
         }
         outputs.push(OutputSpec {
-            format: format(settings, name, &target)?,
+            format: format(args, name, &target)?,
             target,
             fields: fields.clone(),
             existing: if args.overwrite { Existing::Overwrite } else { Existing::Refuse },
@@ -68,6 +74,10 @@ pub(super) fn outputs(settings: &Settings) -> Result<Vec<OutputSpec>, CliError> 
     }
     if args.csv_bom && !outputs.iter().any(|output| matches!(output.format, Format::Csv(_))) {
         return Err(CliError::usage("--csv-bom: no output is CSV", "add -o FILE.csv"));
+    }
+    let archives = outputs.iter().filter(|output| matches!(output.format, Format::Warc(_)));
+    if archives.count() > 1 {
+        return Err(CliError::usage("--output: two archives", "records point into one; keep one"));
     }
     let is_text = |output: &OutputSpec| matches!(output.format, Format::Text(_));
     if args.template.is_some() && !outputs.iter().any(is_text) {
@@ -118,10 +128,12 @@ pub(super) fn keep(outputs: &[OutputSpec], view: &View) -> Keep {
         Format::Text(template) => template.members().any(|field| *field == Field::Sha256),
         _ => output.fields.needs_sha256(),
     });
+    let archives = outputs.iter().any(|output| matches!(output.format, Format::Warc(_)));
     let body = view.match_regex.is_some() || members(Field::needs_body);
     Keep {
         body: if body { KeepBody::All } else { KeepBody::No },
         headers: if members(Field::needs_headers) { KeepHeaders::All } else { KeepHeaders::No },
+        exchanges: if archives { KeepExchanges::Yes } else { KeepExchanges::No },
         sha256: if sha256 { KeepSha256::Yes } else { KeepSha256::No },
     }
 }
@@ -140,23 +152,25 @@ fn target(name: &str) -> Result<OutputTarget, CliError> {
     Ok(OutputTarget::File(PathBuf::from(name.replace("{date}", &today))))
 }
 
-fn format(settings: &Settings, name: &str, target: &OutputTarget) -> Result<Format, CliError> {
-    let args = &settings.args.output;
+fn format(args: &OutputArgs, name: &str, target: &OutputTarget) -> Result<Format, CliError> {
     let format = match (args.format, target) {
+        // The URL of a database says what is written there, whatever the files are.
+        (_, OutputTarget::Postgres(_)) => FormatArg::Postgres,
         (Some(format), _) => format,
         (None, OutputTarget::File(path)) => by_extension(name, path)?,
         (None, OutputTarget::Stdout) if args.template.is_some() => FormatArg::Text,
         (None, OutputTarget::Stdout) if args.fields.is_some() => FormatArg::Jsonl,
         (None, OutputTarget::Stdout) if std::io::stdout().is_terminal() => FormatArg::Text,
         (None, OutputTarget::Stdout) => FormatArg::Jsonl,
-        (None, OutputTarget::Postgres(_)) => FormatArg::Postgres,
     };
+    refuse_misplaced(format, name, target)?;
     Ok(match format {
         FormatArg::Jsonl => Format::Jsonl,
         FormatArg::Sqlite => Format::Sqlite,
         FormatArg::Postgres => Format::Postgres,
         FormatArg::Parquet => Format::Parquet,
         FormatArg::Xlsx => Format::Xlsx,
+        FormatArg::Warc => warc(name, target)?,
         FormatArg::Csv => Format::Csv(if args.csv_bom { CsvBom::Utf8 } else { CsvBom::None }),
         FormatArg::Text => Format::Text(match &args.template {
             None => Template::Standard,
@@ -165,6 +179,31 @@ fn format(settings: &Settings, name: &str, target: &OutputTarget) -> Result<Form
             }
         }),
     })
+}
+
+/// Formats that cannot be written to this target.
+fn refuse_misplaced(format: FormatArg, name: &str, target: &OutputTarget) -> Result<(), CliError> {
+    match (format, target) {
+        (FormatArg::Postgres, OutputTarget::File(_) | OutputTarget::Stdout) => {
+            let message = format!("--output {name}: --format postgres needs a server");
+            Err(CliError::usage(message, "write -o postgres://user@host/database"))
+        }
+        (FormatArg::Sqlite, OutputTarget::Stdout) => {
+            let message = "--format sqlite: a database cannot be written to standard output";
+            Err(CliError::usage(message, "name a file: -o results.db"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Compressed unless the name says `.warc` without `.gz`.
+fn warc(name: &str, target: &OutputTarget) -> Result<Format, CliError> {
+    let OutputTarget::File(path) = target else {
+        let message = format!("--format warc: {name} cannot hold an archive");
+        return Err(CliError::usage(message, "add -o FILE.warc.gz"));
+    };
+    let is_plain = path.extension().is_some_and(|last| last.eq_ignore_ascii_case("warc"));
+    Ok(Format::Warc(if is_plain { WarcCompression::None } else { WarcCompression::Gzip }))
 }
 
 fn by_extension(name: &str, path: &Path) -> Result<FormatArg, CliError> {
@@ -180,12 +219,14 @@ fn by_extension(name: &str, path: &Path) -> Result<FormatArg, CliError> {
         Some("db" | "sqlite" | "sqlite3") => Ok(FormatArg::Sqlite),
         Some("parquet") => Ok(FormatArg::Parquet),
         Some("xlsx") => Ok(FormatArg::Xlsx),
+        Some("warc") => Ok(FormatArg::Warc),
+        Some("gz") if file.ends_with(".warc.gz") => Ok(FormatArg::Warc),
         Some("txt" | "text" | "log") => Ok(FormatArg::Text),
         // Devices and descriptors have no extension and take what a pipe takes.
         _ if path.starts_with("/dev") => Ok(FormatArg::Jsonl),
         _ => Err(CliError::usage(
             format!("--output {name}: the name does not say the format"),
-            "end it in .jsonl or .csv, or add --format jsonl",
+            "end it in .jsonl, .csv or .db, or add --format jsonl",
         )),
     }
 }

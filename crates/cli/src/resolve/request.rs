@@ -9,7 +9,7 @@ use gather::core::address::{AddressMode, ThroughProxy};
 use gather::core::{AddressPolicy, Config, Method, RequestSpec};
 use gather::fetch::{
     ClientIdentity, ClientOptions, ConnectTo, Family, HostHeaders, HttpChoice, Keep, NetOptions,
-    NoProxy, Proxies, Proxy, ResolveOverride, Secret, TlsOptions, Verify,
+    NoProxy, Proxies, Proxy, RedactQuery, ResolveOverride, Secret, TlsOptions, Verify,
 };
 
 use crate::args::{AddressArgs, AddressesArg, FetchArgs, HttpArgs};
@@ -72,6 +72,9 @@ pub(super) fn requests(
         caps: config.caps,
         redirects: config.redirects,
         keep,
+        redact_query: RedactQuery::new(
+            settings.args.output.redact_query.iter().map(String::as_str),
+        ),
         signer: match host_headers(settings)? {
             hosts if hosts.is_empty() => None,
             hosts => Some(Arc::new(HostHeaders::new(hosts).map_err(|e| said("[hosts]", &e))?)),

@@ -148,7 +148,7 @@ fn printed_jobs_parse_back_to_the_same_settings() {
         "-i a.txt --connect-to a:80:b:81 --connect-to c:80:d:81 --cacert c --cert c --key k -6 --http2",
         "-i a.txt --max-body 1K --max-decoded 2M --max-headers 64K --max-memory 1G -I",
         "-i a.txt --accept 2xx,404 --max-failures 5% --allow-failures 10 --mc 200 --fc 404 --mr '^a.*$'",
-        "-i a.txt --fail-fast -o a.csv -o - --format csv --csv-bom -O bodies --fields +body --overwrite",
+        "-i a.txt --fail-fast -o a.csv -o - --format csv --csv-bom -O bodies --cache c.db --fields +body --redact-query token --redact-query key --overwrite",
         "-i a.txt --template '{status_code}\\t{url}' -q --no-progress --log-format json --summary s.json",
         "-i a.txt -v --stats-interval 5s --retry-unsafe --only failed:timeout --backoff-max 2m --max-retry-after 6h",
     ] {

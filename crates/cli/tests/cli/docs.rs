@@ -5,7 +5,12 @@ use crate::bench::Bench;
 #[test]
 fn help_is_a_page() {
     let bench = Bench::new();
-    for (line, name) in [("--help", "top"), ("fetch --help", "fetch"), ("demo --help", "demo")] {
+    for (line, name) in [
+        ("--help", "top"),
+        ("fetch --help", "fetch"),
+        ("verify --help", "verify"),
+        ("demo --help", "demo"),
+    ] {
         let ran = bench.line(line);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{line}");
         assert!(ran.stdout.lines().all(|line| line.chars().count() <= 100), "{}", ran.stdout);

@@ -286,3 +286,21 @@ fn the_demo_works_offline_and_ends() {
     assert!(ran.stdout.contains("times as fast"), "{}", ran.stdout);
     assert!(ran.stderr.contains("finished: "), "{}", ran.stderr);
 }
+
+#[test]
+fn what_may_have_been_seen_is_sent_again_only_if_that_is_the_same() {
+    for (flags, sent) in [
+        ("", 3),
+        ("-X PUT", 3),
+        ("-X POST", 1),
+        ("-d a=1", 1),
+        ("-X PATCH", 1),
+        ("-d a=1 --retry-unsafe", 3),
+    ] {
+        let server = Server::start(Site::default());
+        let url = server.url("/silent");
+        let ran =
+            Bench::new().line(&format!("{url} {flags} -q -t 200ms --retries 2 --backoff 10ms"));
+        assert_eq!((ran.code, server.hits()), (2, sent), "{flags}: {}", ran.stdout);
+    }
+}

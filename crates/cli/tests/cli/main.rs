@@ -1,10 +1,15 @@
 //! The real binary, from the outside: what it prints, what it writes, how it exits.
 
 mod addresses;
+mod archive;
 mod bench;
 mod check;
 mod config;
+mod databases;
 mod docs;
+mod export;
 mod fetch;
 mod report;
+mod resume;
 mod usage;
+mod verify;

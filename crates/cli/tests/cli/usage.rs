@@ -76,7 +76,7 @@ fn unknown_flags_and_commands_get_the_nearest() {
             "gather watch is not available in this version",
             "this version fetches lists: gather fetch --help",
         ),
-        ("a.example --resume", "--resume is not available in this version", ""),
+        ("a.example --dedup", "--dedup is not available in this version", ""),
         ("config", "gather config needs a command", "write gather config show"),
         ("run", "<JOB> is missing", "write gather run <JOB> [URL]..."),
         (
@@ -87,7 +87,7 @@ fn unknown_flags_and_commands_get_the_nearest() {
         (
             "man nope",
             "there is no command 'nope'",
-            "there are: fetch, check, run, plan, compare, demo, init, config, completions, man",
+            "there are: fetch, check, run, plan, compare, export, verify, demo, init, config, completions, man",
         ),
     ]);
 }

@@ -37,6 +37,7 @@ impl Case {
             chain: Vec::new(),
             connection: None,
             sent: self.sent,
+            exchanges: Vec::new(),
         };
         let context = Context {
             config: &self.config,

@@ -149,6 +149,8 @@ pub(super) struct Host<P> {
     /// Probes of a parked host that failed.
     pub(super) probes_failed: u8,
     pub(super) parked: bool,
+    /// Whether it is among those whose clocks have changed.
+    pub(super) touched: bool,
     /// 503s, one after the other.
     pub(super) unavailable: u8,
     /// How often its tries were given up for others.
@@ -187,6 +189,7 @@ impl<P> Host<P> {
             silences: 0,
             probes_failed: 0,
             parked: false,
+            touched: false,
             unavailable: 0,
             withdrawals: 0,
             kept_slot: u32::MAX,

@@ -49,6 +49,13 @@ pub enum Withdraw {
     Never,
 }
 
+/// Whether changes of hosts' clocks are remembered for a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Clocks {
+    Kept,
+    Ignored,
+}
+
 /// Whether the hosts have to earn their permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostTrust {

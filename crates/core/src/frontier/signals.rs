@@ -74,6 +74,8 @@ impl<P> Frontier<P> {
         let host = self.host_mut(index);
         host.ending = Some(Box::new(failure));
         host.until = host.until.max(until);
+        self.touch(index);
+        let host = self.host(index);
         if host.waiting() > 0 {
             self.ending.push_back(index);
         }
@@ -99,6 +101,7 @@ impl<P> Frontier<P> {
             if self.host(index).waiting() > 0 {
                 self.want_rules(index);
             }
+            self.touch(index);
             let host = self.host(index).key.clone();
             self.note(HostEvent::Revived { host });
         }
@@ -140,6 +143,7 @@ impl<P> Frontier<P> {
                 self.note(HostEvent::RateLearned { host: key, per_second });
             }
         }
+        self.touch(index);
         let host = self.host(index);
         let hopeless = host.gate.as_ref().is_some_and(|gate| gate.is_hopeless());
         if (too_long || hopeless) && host.ending.is_none() {
@@ -191,6 +195,7 @@ impl<P> Frontier<P> {
             let pause = self.retry.backoff.saturating_mul(1 << host.probes_failed.min(16));
             host.until = now + pause.min(self.retry.backoff_max).min(DEAD_FOR);
             let (host, until) = (host.key.clone(), host.until);
+            self.touch(index);
             self.note(HostEvent::Parked { host, until });
         }
     }

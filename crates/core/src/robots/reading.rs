@@ -105,6 +105,7 @@ mod tests {
             body: BodySummary { bytes: Some(text.into()), ..BodySummary::default() },
             timings: Timings::default(),
             chain: Vec::new(),
+            exchanges: Vec::new(),
             connection: None,
             sent: Sent::Maybe,
         };

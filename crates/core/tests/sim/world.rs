@@ -483,5 +483,6 @@ fn attempt(reply: Reply) -> Attempt {
         chain: Vec::new(),
         connection: None,
         sent: Sent::Maybe,
+        exchanges: Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! Tries against hand-written servers on loopback sockets: what is sent, what comes of it.
 
+mod archive;
 mod bodies;
 mod connections;
 mod http2;

@@ -32,13 +32,15 @@ impl Reader for ArgumentReader {
                 return Ok(Progress::More);
             }
             let at = self.at.get_or_insert_with(|| plan.first());
-            let mut raw = None;
-            let read = plan.fill(at, &Vec::new(), None).and_then(|(url, extras)| {
-                let parsed = context.urls.parse(url.trim());
-                raw = Some(url);
-                Ok((parsed?, extras))
-            });
-            batch.push(read, raw.as_deref().unwrap_or(text).as_bytes(), None, *number);
+            if !batch.passes(context, text.as_bytes(), None, *number) {
+                let mut raw = None;
+                let read = plan.fill(at, &Vec::new(), None).and_then(|(url, extras)| {
+                    let parsed = context.urls.parse(url.trim());
+                    raw = Some(url);
+                    Ok((parsed?, extras))
+                });
+                batch.push(read, raw.as_deref().unwrap_or(text).as_bytes(), None, *number);
+            }
             if !plan.advance(at) {
                 self.at = None;
                 self.next += 1;

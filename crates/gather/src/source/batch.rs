@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gather_core::target::{Place, RequestSpec, SchemeFrom, Tags, Target, TargetNo};
 
+use super::inputs::Context;
 use super::parse::{ParsedUrl, Reject};
 use super::{Broken, EXCERPT_BYTES_MAX, Item};
 
@@ -13,6 +14,8 @@ pub(super) struct Batch<'a> {
     next: &'a mut u64,
     start: usize,
     max: usize,
+    /// The ordinal before which reading ends.
+    end: u64,
     keep_place: KeepPlace,
 }
 
@@ -35,18 +38,34 @@ impl<'a> Batch<'a> {
         into: &'a mut Vec<Item>,
         next: &'a mut u64,
         max: usize,
+        end: u64,
         keep_place: KeepPlace,
     ) -> Self {
         let start = into.len();
-        Self { into, next, start, max, keep_place }
+        Self { into, next, start, max, end, keep_place }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.into.len() - self.start >= self.max
+        self.into.len() - self.start >= self.max || *self.next >= self.end
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.into.len() == self.start
+    }
+
+    /// Whether the next input, which says this, is finished already: it is then passed over.
+    pub(super) fn passes(
+        &mut self,
+        context: &mut Context,
+        says: &[u8],
+        source: Option<&Arc<str>>,
+        line: u64,
+    ) -> bool {
+        let Some(ledger) = &mut context.ledger else { return false };
+        let is_finished = ledger.is_finished();
+        ledger.pass(says, source, line);
+        *self.next += u64::from(is_finished);
+        is_finished
     }
 
     /// Appends what became of the input `raw` at `source:line`.
@@ -67,6 +86,7 @@ impl<'a> Batch<'a> {
                     parsed.scheme_from
                 };
                 Item::Target(Target {
+                    cache: None,
                     n,
                     url: parsed.url,
                     host: parsed.host,

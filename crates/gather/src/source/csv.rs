@@ -8,7 +8,7 @@ use csv::ByteRecord;
 use super::inputs::Context;
 use super::lines::{Line, Lines};
 use super::parse::Reject;
-use super::rows::{Row, RowRead, RowSource, url_column};
+use super::rows::{Row, RowRead, RowSource, Wanted, url_column};
 use super::{EXCERPT_BYTES_MAX, OnlyFailed, SourceError};
 
 /// Reads a table.
@@ -148,7 +148,11 @@ impl CsvRows {
 }
 
 impl RowSource for CsvRows {
-    fn next_row(&mut self, context: &Context) -> Result<Option<RowRead>, SourceError> {
+    fn next_row(
+        &mut self,
+        context: &Context,
+        wanted: Wanted,
+    ) -> Result<Option<RowRead>, SourceError> {
         let only = self.only.clone();
         let name = Arc::clone(&self.name);
         let Some(table) = self.table()? else { return Ok(None) };
@@ -175,7 +179,11 @@ impl RowSource for CsvRows {
                 continue;
             }
             let feed = table.reader.get_ref();
-            let row = if feed.is_cut { Err(context.line_too_long()) } else { table.row() };
+            let row = match wanted {
+                _ if feed.is_cut => Err(context.line_too_long()),
+                Wanted::Yes => table.row(),
+                Wanted::No => Ok(Row::default()),
+            };
             return Ok(Some(RowRead {
                 row,
                 raw: feed.raw.trim_ascii_end().to_vec(),

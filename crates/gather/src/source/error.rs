@@ -46,6 +46,29 @@ pub enum SourceError {
         /// What is wrong and what to do.
         message: String,
     },
+    /// Inputs are not those that the run which goes on has read.
+    Changed {
+        /// The file, as named; empty for arguments.
+        file: String,
+        /// The line of the first input among which there is a change.
+        first_line: u64,
+        /// The line of the last one.
+        last_line: u64,
+    },
+    /// There are fewer inputs than the run which goes on has read.
+    Shorter {
+        /// As many as there are.
+        inputs: u64,
+        /// As many as there were.
+        read_before: u64,
+    },
+    /// Standard input could not be kept in a file, to be read again after a kill.
+    Spool {
+        /// That file.
+        file: String,
+        /// What the system said.
+        error: io::Error,
+    },
     /// Targets that must wait could not be put on disk or read back.
     Spill(io::Error),
 }
@@ -58,8 +81,10 @@ impl SourceError {
             | Self::Open { .. }
             | Self::ArgumentIsFile { .. }
             | Self::Template { .. }
-            | Self::Form { .. } => true,
-            Self::Read { .. } | Self::Spill(_) => false,
+            | Self::Form { .. }
+            | Self::Changed { .. }
+            | Self::Shorter { .. } => true,
+            Self::Read { .. } | Self::Spill(_) | Self::Spool { .. } => false,
         }
     }
 
@@ -74,6 +99,14 @@ impl SourceError {
                 _ => None,
             },
             Self::ArgumentIsFile { argument } => Some(format!("use -i {argument}")),
+            Self::Changed { .. } | Self::Shorter { .. } => Some(
+                "put the input back as it was (lines may be added at its end), or begin again \
+                 with --overwrite"
+                    .into(),
+            ),
+            Self::Spool { .. } => {
+                Some("free some space, or do without a journal: --no-journal".into())
+            }
             Self::Spill(_) => Some("free some space, or set TMPDIR to a larger disk".into()),
             Self::Read { .. } | Self::Template { .. } | Self::Form { .. } => None,
         }
@@ -93,6 +126,21 @@ impl fmt::Display for SourceError {
                 write!(f, "template {text:?}, character {position}: {message}")
             }
             Self::Form { file, message } => write!(f, "{file}: {message}"),
+            Self::Changed { file, first_line, last_line } => {
+                match file.as_str() {
+                    "" => write!(f, "arguments {first_line} to {last_line}")?,
+                    "-" => write!(f, "standard input, lines {first_line} to {last_line}")?,
+                    file => write!(f, "{file}, lines {first_line} to {last_line}")?,
+                }
+                f.write_str(" are not what this run has read there before")
+            }
+            Self::Shorter { inputs, read_before } => write!(
+                f,
+                "the input ends after {inputs} targets, and this run had read {read_before}"
+            ),
+            Self::Spool { file, error } => {
+                write!(f, "cannot keep standard input in {file}: {error}")
+            }
             Self::Spill(error) => write!(f, "cannot set waiting targets aside on disk: {error}"),
         }
     }
@@ -101,7 +149,10 @@ impl fmt::Display for SourceError {
 impl std::error::Error for SourceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Open { error, .. } | Self::Read { error, .. } | Self::Spill(error) => Some(error),
+            Self::Open { error, .. }
+            | Self::Read { error, .. }
+            | Self::Spool { error, .. }
+            | Self::Spill(error) => Some(error),
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ use super::lines::Lines;
 use super::list::ListReader;
 use super::plan::{RequestPlan, UrlPlan};
 use super::rows::RowReader;
-use super::{Format, InputFile, InputPath, OnlyFailed, Progress, SourceError, SourceSpec};
+use super::{Format, InputFile, InputPath, OnlyFailed, Progress, SourceError, SourceSpec, Spool};
 
 /// Reads a file.
 pub(super) struct FileReader {
@@ -49,7 +49,7 @@ impl FileReader {
         spec: &SourceSpec,
     ) -> Result<Self, SourceError> {
         let (name, stream, waits) = match &file.path {
-            InputPath::Stdin => ("-".to_owned(), Ok(open_stdin()), true),
+            InputPath::Stdin => ("-".to_owned(), Ok(open_stdin(spec.spool.as_ref())), true),
             InputPath::File(path) => {
                 let name = path.display().to_string();
                 match open_path(path) {
@@ -168,8 +168,11 @@ impl RequestPlan {
     }
 }
 
-fn open_stdin() -> Box<dyn Read + Send> {
-    Box::new(io::stdin())
+fn open_stdin(spool: Option<&Spool>) -> Box<dyn Read + Send> {
+    match spool {
+        Some(spool) => Box::new(spool.reader()),
+        None => Box::new(io::stdin()),
+    }
 }
 
 /// The stream of a file, and whether reading it may wait.

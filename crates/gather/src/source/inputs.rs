@@ -2,10 +2,14 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
+
+use gather_store::journal::{BLOCK_ITEMS, Block};
 
 use super::arguments::ArgumentReader;
 use super::batch::{Batch, KeepPlace};
 use super::file::{FileOptions, FileReader};
+use super::ledger::{Finished, InputLog, Ledger};
 use super::parse::{Reject, UrlParser};
 use super::plan::{RequestPlan, UrlPlan};
 use super::{Item, Progress, Source, SourceError, SourceSpec};
@@ -17,6 +21,38 @@ use super::{Item, Progress, Source, SourceError, SourceSpec};
 /// argument that is a file, a template that cannot be understood, a table without a URL column.
 /// What can only be told by waiting for a pipe is told by the first `read`.
 pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
+    Ok(Box::new(inputs(spec, None)?))
+}
+
+/// As [`open`], for a run with a journal: inputs that are finished are passed over unread, those
+/// that were read `before` are compared with what they were, and the log is told of all.
+pub(crate) fn open_on(
+    spec: &SourceSpec,
+    before: Arc<[Block]>,
+    finished: Finished,
+    log: Arc<InputLog>,
+) -> Result<Box<dyn Source>, SourceError> {
+    Ok(Box::new(inputs(spec, Some(Ledger::new(before, finished, log)))?))
+}
+
+/// Reads all that was read before again, and compares it block by block.
+///
+/// # Errors
+/// When it is not what it was, or there is less of it.
+pub(crate) fn verify(spec: &SourceSpec, before: &Arc<[Block]>) -> Result<(), SourceError> {
+    let Some(last) = before.last() else { return Ok(()) };
+    let read_before = last.block * BLOCK_ITEMS + last.items;
+    let limit = spec.limit.unwrap_or(u64::MAX).min(read_before);
+    let ledger = Ledger::new(Arc::clone(before), Finished::All, Arc::default());
+    let mut inputs = inputs(&SourceSpec { limit: Some(limit), ..spec.clone() }, Some(ledger))?;
+    while inputs.read(&mut Vec::new(), 1)? == Progress::More {}
+    match inputs.next == read_before {
+        true => Ok(()),
+        false => Err(SourceError::Shorter { inputs: inputs.next, read_before }),
+    }
+}
+
+fn inputs(spec: &SourceSpec, ledger: Option<Ledger>) -> Result<Inputs, SourceError> {
     let request = RequestPlan::new(spec.default_request.clone())?;
     let mut arguments = Vec::new();
     let mut row_plans = Vec::new();
@@ -57,8 +93,10 @@ pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
     let context = Context {
         urls: UrlParser::new(spec.scheme, &spec.caps),
         line_bytes_max: spec.caps.line_bytes_max,
+        ledger,
     };
-    Ok(Box::new(Inputs { parts, next: 0, limit: spec.limit, keep_place, context }))
+    let end = spec.limit.unwrap_or(u64::MAX);
+    Ok(Inputs { parts, next: 0, end, keep_place, context })
 }
 
 /// One part of the inputs: the arguments, or a file.
@@ -80,9 +118,23 @@ pub(super) trait Reader: Send {
 pub(super) struct Context {
     pub(super) urls: UrlParser,
     line_bytes_max: u32,
+    /// For a run with a journal.
+    pub(super) ledger: Option<Ledger>,
 }
 
 impl Context {
+    /// Whether the next input only has to be passed over.
+    pub(super) fn is_next_finished(&self) -> bool {
+        self.ledger.as_ref().is_some_and(Ledger::is_finished)
+    }
+
+    /// Takes in what is no input and decides what those behind it mean.
+    pub(super) fn note(&mut self, text: &[u8]) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.note(text);
+        }
+    }
+
     pub(super) fn line_too_long(&self) -> Reject {
         Reject::too_long(format!("the line is longer than {} bytes", self.line_bytes_max))
     }
@@ -91,27 +143,32 @@ impl Context {
 struct Inputs {
     parts: VecDeque<Box<dyn Reader>>,
     next: u64,
-    limit: Option<u64>,
+    /// The ordinal before which reading ends.
+    end: u64,
     keep_place: KeepPlace,
     context: Context,
 }
 
 impl Source for Inputs {
     fn read(&mut self, into: &mut Vec<Item>, max: usize) -> Result<Progress, SourceError> {
-        let left = self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.next));
-        let max = max.max(1).min(usize::try_from(left).unwrap_or(usize::MAX));
-        if max == 0 {
-            self.parts.clear();
-        }
         let start = into.len();
         while into.len() == start {
-            let Some(part) = self.parts.front_mut() else { return Ok(Progress::End) };
-            let mut batch = Batch::new(into, &mut self.next, max, self.keep_place);
+            if self.next >= self.end {
+                self.parts.clear();
+            }
+            let Some(part) = self.parts.front_mut() else { break };
+            let mut batch = Batch::new(into, &mut self.next, max.max(1), self.end, self.keep_place);
             if part.read(&mut batch, &mut self.context)? == Progress::End {
                 self.parts.pop_front();
             }
         }
-        let is_last = self.limit == Some(self.next) || self.parts.is_empty();
+        let is_last = self.next >= self.end || self.parts.is_empty();
+        if let Some(ledger) = &self.context.ledger {
+            ledger.publish()?;
+            if is_last {
+                ledger.end();
+            }
+        }
         Ok(if is_last { Progress::End } else { Progress::More })
     }
 }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::inputs::Context;
 use super::lines::{Line, Lines};
 use super::parse::Reject;
-use super::rows::{Row, RowRead, RowSource, url_column};
+use super::rows::{Row, RowRead, RowSource, Wanted, url_column};
 use super::{OnlyFailed, SourceError};
 
 /// Reads JSON lines.
@@ -38,7 +38,11 @@ pub(super) enum Columns {
 const REQUEST_MEMBERS: &[&str] = &["method", "headers", "body", "timeout", "extract", "tags"];
 
 impl RowSource for JsonRows {
-    fn next_row(&mut self, context: &Context) -> Result<Option<RowRead>, SourceError> {
+    fn next_row(
+        &mut self,
+        context: &Context,
+        wanted: Wanted,
+    ) -> Result<Option<RowRead>, SourceError> {
         loop {
             let line = self.lines.number() + 1;
             let read = self.lines.next().map_err(|error| SourceError::Read {
@@ -58,6 +62,9 @@ impl RowSource for JsonRows {
                 continue;
             }
             let raw = raw.to_vec();
+            if wanted == Wanted::No && self.only.is_none() {
+                return Ok(Some(RowRead { row: Ok(Row::default()), raw, line }));
+            }
             match self.row(&raw) {
                 Ok(None) => {}
                 Ok(Some(row)) => return Ok(Some(RowRead { row: Ok(row), raw, line })),
@@ -141,7 +148,7 @@ impl JsonRows {
 
 impl OnlyFailed {
     /// Whether a record with this outcome and kind is to be fetched again.
-    pub(super) fn matches(&self, outcome: Option<&str>, kind: Option<&str>) -> bool {
+    pub(crate) fn matches(&self, outcome: Option<&str>, kind: Option<&str>) -> bool {
         let kind = kind.and_then(ErrorKind::from_name);
         match (&self.kind, outcome, kind) {
             (Some(wanted), Some("failed" | "skipped"), Some(kind)) => {

@@ -39,9 +39,15 @@ impl Reader for ListReader {
             let (read, raw) = match line {
                 None => return Ok(Progress::End),
                 Some(Line::TooLong(head)) if head.trim_ascii_start().starts_with(b"#") => continue,
-                Some(Line::TooLong(head)) => (Err(context.line_too_long()), head),
+                Some(Line::TooLong(head)) => {
+                    if batch.passes(context, head, Some(&self.name), number) {
+                        continue;
+                    }
+                    (Err(context.line_too_long()), head)
+                }
                 Some(Line::Whole(raw)) => match raw.trim_ascii() {
                     [] | [b'#', ..] => continue,
+                    text if batch.passes(context, text, Some(&self.name), number) => continue,
                     text => (parse_line(text, context), raw),
                 },
             };

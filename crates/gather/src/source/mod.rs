@@ -19,12 +19,14 @@ mod gunzip;
 mod inputs;
 pub mod intake;
 mod jsonl;
+mod ledger;
 mod lines;
 mod list;
 pub(crate) mod parse;
 mod plan;
 mod rows;
 mod scan;
+mod spool;
 mod stream;
 mod template;
 #[cfg(test)]
@@ -32,7 +34,11 @@ mod tests;
 
 pub use error::SourceError;
 pub use inputs::open;
+pub(crate) use inputs::{open_on, verify};
+pub(crate) use ledger::{Finished, InputLog};
 pub use scan::{Scan, scan};
+pub use spool::Spool;
+pub(crate) use spool::remove as remove_spool;
 pub use stream::{from_iter, from_targets};
 
 /// What is to be read, and how: the input half of a command or job.
@@ -54,6 +60,8 @@ pub struct SourceSpec {
     pub only: Option<OnlyFailed>,
     /// Given to every target that does not say otherwise; headers and body may hold templates.
     pub default_request: Option<Arc<RequestSpec>>,
+    /// Where standard input is kept while it is read, if anywhere. A run with a journal sets it.
+    pub spool: Option<Spool>,
     /// `url_bytes_max` and `line_bytes_max` are applied here.
     pub caps: Caps,
 }

@@ -108,6 +108,7 @@ fn check_headers(spec: &RequestSpec) -> Result<(), Reject> {
 
 /// A URL template with the request that is expanded together with it.
 pub(super) struct UrlPlan {
+    text: Box<str>,
     url: Template,
     request: RequestPlan,
     axes: Axes,
@@ -121,7 +122,12 @@ impl UrlPlan {
         let mut templates: Vec<&mut Template> = vec![&mut url];
         templates.extend(request.templates_mut());
         let axes = Axes::of(&mut templates)?;
-        Ok(Self { url, request, axes })
+        Ok(Self { text: text.into(), url, request, axes })
+    }
+
+    /// As it was given.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Whether its URL can only be filled from a row.

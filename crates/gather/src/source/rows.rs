@@ -29,10 +29,20 @@ pub(super) struct RowRead {
     pub(super) line: u64,
 }
 
+/// Whether what is in a row is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Yes,
+    /// Only that it is there.
+    No,
+}
+
 /// Where rows come from.
 pub(super) trait RowSource: Send {
     /// The next row; `None` at the end.
-    fn next_row(&mut self, context: &Context) -> Result<Option<RowRead>, SourceError>;
+    ///
+    /// Of one that is only passed over, it need not be told what is in it.
+    fn next_row(&mut self, context: &Context, row: Wanted) -> Result<Option<RowRead>, SourceError>;
     /// Whether the next row can be had without waiting.
     fn has_row(&self) -> bool;
     /// The columns all rows have, where that is known beforehand.
@@ -49,6 +59,7 @@ pub(super) struct RowReader {
     /// A row whose templates are not all expanded yet.
     pending: Option<Pending>,
     checked: Checked,
+    noted: Checked,
 }
 
 struct Pending {
@@ -72,7 +83,7 @@ impl RowReader {
         plans: Arc<[UrlPlan]>,
         request: RequestPlan,
     ) -> Self {
-        Self { name, rows, plans, request, pending: None, checked: Checked::No }
+        Self { name, rows, plans, request, pending: None, checked: Checked::No, noted: Checked::No }
     }
 
     fn read_row(
@@ -80,9 +91,18 @@ impl RowReader {
         batch: &mut Batch<'_>,
         context: &mut Context,
     ) -> Result<Progress, SourceError> {
-        let Some(RowRead { row, raw, line }) = self.rows.next_row(context)? else {
+        // With templates, how many inputs a row is depends on what is in it.
+        let wanted = match self.plans.is_empty() && context.is_next_finished() {
+            true => Wanted::No,
+            false => Wanted::Yes,
+        };
+        let Some(RowRead { row, raw, line }) = self.rows.next_row(context, wanted)? else {
             return Ok(Progress::End);
         };
+        let is_one_input = row.is_err() || self.plans.is_empty();
+        if is_one_input && batch.passes(context, &raw, Some(&self.name), line) {
+            return Ok(Progress::More);
+        }
         let row = match row {
             Err(reject) => {
                 batch.push(Err(reject), &raw, Some(&self.name), line);
@@ -112,16 +132,18 @@ impl RowReader {
             && !batch.is_full()
         {
             let plan = &self.plans[pending.plan];
-            let own = pending.row.request.clone();
-            let mut raw = None;
-            let read =
-                plan.fill(&pending.at, &pending.row.columns, own).and_then(|(url, extras)| {
-                    let parsed = context.urls.parse(&url);
-                    raw = Some(url);
-                    Ok((parsed?, extras))
-                });
-            let raw = raw.as_deref().map_or(&pending.raw[..], str::as_bytes);
-            batch.push(read, raw, Some(&self.name), pending.line);
+            if !batch.passes(context, &pending.raw, Some(&self.name), pending.line) {
+                let own = pending.row.request.clone();
+                let mut raw = None;
+                let read =
+                    plan.fill(&pending.at, &pending.row.columns, own).and_then(|(url, extras)| {
+                        let parsed = context.urls.parse(&url);
+                        raw = Some(url);
+                        Ok((parsed?, extras))
+                    });
+                let raw = raw.as_deref().map_or(&pending.raw[..], str::as_bytes);
+                batch.push(read, raw, Some(&self.name), pending.line);
+            }
             if !plan.advance(&mut pending.at) {
                 pending.plan += 1;
                 match self.plans.get(pending.plan) {
@@ -130,6 +152,22 @@ impl RowReader {
                 }
             }
         }
+    }
+}
+
+impl RowReader {
+    /// Tells, once, what all rows have in common.
+    fn note_meaning(&mut self, context: &mut Context) -> Result<(), SourceError> {
+        if std::mem::replace(&mut self.noted, Checked::Yes) == Checked::Yes {
+            return Ok(());
+        }
+        for column in self.rows.columns()?.unwrap_or_default() {
+            context.note(column.as_bytes());
+        }
+        for plan in self.plans.iter() {
+            context.note(plan.text().as_bytes());
+        }
+        Ok(())
     }
 }
 
@@ -153,6 +191,7 @@ impl Reader for RowReader {
         context: &mut Context,
     ) -> Result<Progress, SourceError> {
         self.prepare()?;
+        self.note_meaning(context)?;
         loop {
             self.expand_pending(batch, context);
             if batch.is_full() || !(batch.is_empty() || self.rows.has_row()) {

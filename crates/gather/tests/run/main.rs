@@ -3,7 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "a test has no loop to stall")]
 
 mod accounting;
+mod archive;
 mod bed;
+mod cache;
 mod dead_hosts;
 mod limits;
 mod live;

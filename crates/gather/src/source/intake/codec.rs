@@ -99,7 +99,9 @@ impl Codec {
         };
         let request = if flags & REQUEST != 0 { Some(self.take_request(bytes)?) } else { None };
         let scheme_from = if flags & GUESS != 0 { SchemeFrom::Guess } else { SchemeFrom::Input };
-        Some(Target { n, url, host, input, scheme_from, request, tags, place })
+        // The cache is asked when it is handed out.
+        let cache = None;
+        Some(Target { n, url, host, input, scheme_from, request, tags, place, cache })
     }
 
     fn put_name(&mut self, out: &mut Vec<u8>, name: &Arc<str>) {

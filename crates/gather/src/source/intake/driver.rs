@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use gather_core::Target;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -25,6 +26,9 @@ pub struct ShardPort {
     pub read_to_end: Arc<AtomicBool>,
 }
 
+/// Asked about each target as it is handed out: what the cache has for it. It may block.
+pub type LookUp = Box<dyn FnMut(&mut Target) + Send>;
+
 /// Messages on their way to one shard; each has up to 128 targets.
 const TO_SHARD_MESSAGES_MAX: usize = 16;
 /// Messages on their way from all shards.
@@ -42,7 +46,11 @@ const READ_ITEMS_FIRST: usize = 64;
 ///
 /// # Errors
 /// A thread cannot be started.
-pub fn start(source: Box<dyn Source>, config: &IntakeConfig) -> io::Result<Vec<ShardPort>> {
+pub fn start(
+    source: Box<dyn Source>,
+    config: &IntakeConfig,
+    look_up: Option<LookUp>,
+) -> io::Result<Vec<ShardPort>> {
     let read_to_end = Arc::new(AtomicBool::new(false));
     let (to_intake, from_shards) = mpsc::channel(FROM_SHARD_MESSAGES_MAX);
     let (read_out, read_in) = mpsc::channel(READ_BATCHES_MAX);
@@ -66,6 +74,7 @@ pub fn start(source: Box<dyn Source>, config: &IntakeConfig) -> io::Result<Vec<S
         read_to_end,
         failure: None,
         next_blocked: 0,
+        look_up,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     thread::Builder::new()
@@ -120,6 +129,7 @@ struct Driver {
     /// Why reading ended early, until shard 0 was told.
     failure: Option<SourceError>,
     next_blocked: usize,
+    look_up: Option<LookUp>,
 }
 
 /// Whether there is more to do.
@@ -225,10 +235,13 @@ impl Driver {
         while self.intake.is_behind(shard)
             && let Ok(permit) = to_shard.try_reserve()
         {
-            let targets = self.intake.drain(shard)?;
+            let mut targets = self.intake.drain(shard)?;
             if targets.is_empty() {
                 // All that was moved is held back. There is more to move, but others first.
                 return Ok(());
+            }
+            if let Some(look_up) = &mut self.look_up {
+                targets.iter_mut().for_each(look_up);
             }
             permit.send(ToShard::Admit(targets));
         }

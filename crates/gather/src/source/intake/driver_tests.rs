@@ -67,7 +67,7 @@ async fn everything_arrives_once_over_one_and_several_shards() {
     }
     for shards in [1, 3] {
         let (_file, spec) = list(&text);
-        let ports = start(open(&spec).expect("readable"), &config(shards)).expect("threads");
+        let ports = start(open(&spec).expect("readable"), &config(shards), None).expect("threads");
         let mut tasks = Vec::new();
         for port in ports {
             let taker = Taker { port, seen: Vec::new(), broken: 0, failed: None };
@@ -97,7 +97,7 @@ async fn hosts_behind_a_long_run_of_one_are_reached_although_it_takes_nothing() 
         text.push_str(&format!("http://fast{}.example/{i}\n", i % 20));
     }
     let (_file, spec) = list(&text);
-    let ports = start(open(&spec).expect("readable"), &config(1)).expect("threads");
+    let ports = start(open(&spec).expect("readable"), &config(1), None).expect("threads");
     let mut port = ports.into_iter().next().expect("one");
     let (mut slow, mut fast) = (0, 0);
     while fast < 1_000 {
@@ -117,7 +117,7 @@ async fn hosts_behind_a_long_run_of_one_are_reached_although_it_takes_nothing() 
 async fn a_full_window_stops_reading_until_a_shard_is_hungry() {
     let text: String = (0..30_000).map(|i| format!("http://h{i}.example/\n")).collect();
     let (_file, spec) = list(&text);
-    let ports = start(open(&spec).expect("readable"), &config(1)).expect("threads");
+    let ports = start(open(&spec).expect("readable"), &config(1), None).expect("threads");
     let mut port = ports.into_iter().next().expect("one");
     let mut got = 0;
     while got < 8192 {
@@ -149,7 +149,7 @@ async fn credit_is_given_back_while_the_source_is_silent() {
     for _ in 0..200 {
         send.send(target.clone()).await.expect("open");
     }
-    let ports = start(from_targets(receive), &config(1)).expect("threads");
+    let ports = start(from_targets(receive), &config(1), None).expect("threads");
     let mut port = ports.into_iter().next().expect("one");
     let mut got = 0;
     while got < 200 {
@@ -169,7 +169,7 @@ async fn credit_is_given_back_while_the_source_is_silent() {
 async fn the_end_is_seen_although_the_window_is_full() {
     let text: String = (0..8192).map(|i| format!("http://h{i}.example/\n")).collect();
     let (_file, spec) = list(&text);
-    let ports = start(open(&spec).expect("readable"), &config(1)).expect("threads");
+    let ports = start(open(&spec).expect("readable"), &config(1), None).expect("threads");
     let mut port = ports.into_iter().next().expect("one");
     let mut got = 0;
     loop {
@@ -198,7 +198,7 @@ async fn a_source_that_fails_on_the_way_is_told_and_what_was_read_arrives() {
         }
     }
     for shards in [1, 2] {
-        let ports = start(Box::new(Failing(0)), &config(shards)).expect("threads");
+        let ports = start(Box::new(Failing(0)), &config(shards), None).expect("threads");
         let (mut seen, mut failed) = (0, Vec::new());
         for port in ports {
             let taker = Taker { port, seen: Vec::new(), broken: 0, failed: None };

@@ -20,7 +20,7 @@ mod state;
 #[cfg(test)]
 mod state_tests;
 
-pub use driver::{ShardPort, start};
+pub use driver::{LookUp, ShardPort, start};
 pub use state::{Intake, IntakeUsage};
 
 /// How far ahead is read, and where to put what must wait.

@@ -1,0 +1,215 @@
+//! Runs killed, stopped and gone on with: each input has its record once, and what changed is named.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use gather_testkit::{RetryAfter, Server, Site};
+use serde_json::Value;
+
+use crate::bench::Bench;
+
+/// A server that takes a moment for each answer, and a bench with a list of `count` URLs of it.
+fn bench(count: usize) -> (Server, Bench) {
+    let server = Server::start(Site { delay: Duration::from_millis(2), ..Site::default() });
+    let bench = Bench::new().with_file("urls.txt", &list(&server, count));
+    (server, bench)
+}
+
+fn list(server: &Server, count: usize) -> String {
+    (0..count).map(|n| server.url(&format!("/ok?n={n}\n"))).collect()
+}
+
+/// Waits until something is so, but not for ever.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < Duration::from_secs(60), "never came: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until so many whole records are in the file.
+fn until_records(bench: &Bench, name: &str, count: usize) {
+    let records = || std::fs::read_to_string(bench.path(name)).unwrap_or_default().lines().count();
+    until("enough records", || records() >= count);
+}
+
+/// Waits until these bytes are in the journal or what SQLite keeps beside it.
+fn until_journal_has(bench: &Bench, journal: &str, bytes: &[u8]) {
+    let has = |name: &str| {
+        let found = std::fs::read(bench.path(name)).unwrap_or_default();
+        found.windows(bytes.len()).any(|window| window == bytes)
+    };
+    until("a line of the journal", || has(journal) || has(&format!("{journal}-wal")));
+}
+
+fn kill(mut child: Child) {
+    child.kill().expect("it was running");
+    child.wait().expect("it is gone");
+}
+
+/// Every line of the list has its record, once, and nothing else is there.
+fn assert_whole(bench: &Bench, name: &str) {
+    let list = bench.read("urls.txt");
+    let inputs: Vec<&str> = list.lines().collect();
+    let mut seen = BTreeSet::new();
+    for line in bench.read(name).lines() {
+        let record: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        let n = usize::try_from(record["n"].as_u64().expect("a number")).expect("small");
+        assert!(seen.insert(n), "a second record of input {n}");
+        assert_eq!(record["input"].as_str(), inputs.get(n).copied(), "{line}");
+    }
+    assert_eq!(seen.len(), inputs.len(), "records are missing");
+}
+
+#[test]
+fn a_killed_run_goes_on_where_its_records_end() {
+    let (server, bench) = bench(4_000);
+    let line = ["-i", "urls.txt", "-c", "20", "-o", "r.jsonl", "-q"];
+    let child = bench.command(&line).spawn().expect("it starts");
+    until_records(&bench, "r.jsonl", 1_000);
+    kill(child);
+    let refused = bench.line("-i urls.txt -c 20 -o r.jsonl");
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("go on with --resume, or begin again"), "{}", refused.stderr);
+    let resumed = bench.line("-i urls.txt -c 20 -o r.jsonl --resume --summary s.json");
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert_whole(&bench, "r.jsonl");
+    let summary: Value = serde_json::from_str(&bench.read("s.json")).expect("JSON");
+    assert_eq!((&summary["ok"], &summary["inputs"]), (&4_000.into(), &4_000.into()));
+    assert!(summary["done_before"].as_u64().is_some_and(|done| done >= 500), "{summary}");
+    let repeated = server.hits() - 4_000;
+    assert!(repeated <= 2 * 20 + 1_000, "{repeated} requests were repeated");
+    let over = bench.line("-i urls.txt -c 20 -o r.jsonl --resume");
+    assert_eq!(over.code, 0, "{}", over.stderr);
+    assert!(over.stderr.contains("nothing to do: this run was finished before, 4,000 targets"));
+    assert_eq!(server.hits(), 4_000 + repeated);
+}
+
+#[test]
+fn a_stopped_run_says_how_to_go_on() {
+    let (_server, bench) = bench(3_000);
+    let stopped = bench.line("-i urls.txt -c 5 -o r.jsonl --deadline 300ms");
+    assert_eq!(stopped.code, 4, "{}", stopped.stderr);
+    let command = "gather fetch -i urls.txt -c 5 -o r.jsonl --deadline 300ms --resume";
+    assert!(stopped.stderr.contains(&format!("resume with: {command}\n")), "{}", stopped.stderr);
+    let secret = bench.line("-i urls.txt -c 5 -o s.jsonl --deadline 100ms -u ann:pw");
+    assert!(secret.stderr.contains("resume with: the same command and --resume"));
+    assert!(!secret.stderr.contains("pw"), "{}", secret.stderr);
+    let resumed = bench.line("-i urls.txt -c 50 -o r.jsonl --resume");
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert_whole(&bench, "r.jsonl");
+}
+
+#[test]
+fn what_has_changed_is_named_and_refused() {
+    let (server, bench) = bench(3_000);
+    let begin = "-i urls.txt -c 20 -o r.jsonl -H 'X-Token: s3cret' --deadline 300ms";
+    assert_eq!(bench.line(begin).code, 4);
+    let whole = list(&server, 3_000);
+    let before = (bench.read("r.jsonl"), server.hits());
+    let token = "-H 'X-Token: s3cret'";
+    let short = list(&server, 1_500);
+    let other = whole.replacen("n=7\n", "n=8\n", 1);
+    for (list, flags, expected) in [
+        (&whole, "--accept 404", "accept was \"200..=299,304\" and is \"404\""),
+        (&whole, "-H 'X-Token: other'", "settings: header has changed"),
+        (&whole, "", "settings: header was given and is not"),
+        (&whole, "--resume-changed --fields url", "fields was not given and is \"url\""),
+        (&other, token, "urls.txt, lines 1 to 1024 are not what this run has read"),
+        (&short, token, "the input ends after 1500 targets"),
+    ] {
+        std::fs::write(bench.path("urls.txt"), list).expect("written");
+        let token = if flags.contains("-H") || expected.contains("header") { "" } else { token };
+        let ran = bench.line(&format!("-i urls.txt -c 20 -o r.jsonl --resume {token} {flags}"));
+        assert_eq!(ran.code, 3, "{flags}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{flags}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("s3cret"), "{}", ran.stderr);
+    }
+    assert_eq!((bench.read("r.jsonl"), server.hits()), before, "nothing was touched");
+    let journal = std::fs::read(bench.path("r.jsonl.journal")).expect("there");
+    assert!(!journal.windows(6).any(|bytes| bytes == b"s3cret"), "a secret in the journal");
+    // Lines at the end are no change, and settings may be.
+    std::fs::write(bench.path("urls.txt"), list(&server, 3_100)).expect("written");
+    let ran = bench.line("-i urls.txt -c 40 -o r.jsonl --resume-changed -H 'X-Token: new'");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_whole(&bench, "r.jsonl");
+}
+
+#[test]
+fn standard_input_is_kept_while_it_is_read() {
+    let (server, bench) = bench(2_000);
+    let whole = list(&server, 2_000);
+    let args = ["-i", "-", "-c", "20", "-o", "r.jsonl", "-q"];
+    let begin = |text: &str| {
+        let mut child = bench.command(&args).stdin(Stdio::piped()).spawn().expect("it starts");
+        let mut pipe = child.stdin.take().expect("a pipe");
+        pipe.write_all(text.as_bytes()).expect("it reads");
+        (child, pipe)
+    };
+    // Killed while more could have come: it has to be piped in again, and is compared.
+    let (child, pipe) = begin(&list(&server, 1_500));
+    until_records(&bench, "r.jsonl", 600);
+    kill(child);
+    drop(pipe);
+    let resume = [&args[..], &["--resume"]].concat();
+    let refused = bench.run(&resume);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("the input ends after 0 targets"), "{}", refused.stderr);
+    let other = whole.replacen("n=7\n", "n=8\n", 1);
+    for (text, kills, expected) in
+        [(&other, false, 3), (&whole, true, -1), (&String::new(), false, 0)]
+    {
+        let mut child = bench.command(&resume).stdin(Stdio::piped()).spawn().expect("it starts");
+        let mut pipe = child.stdin.take().expect("a pipe");
+        // It need not read all of it.
+        let _ = pipe.write_all(text.as_bytes());
+        drop(pipe);
+        if kills {
+            until_records(&bench, "r.jsonl", 1_600);
+            child.kill().expect("it was running");
+        }
+        let ended = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code().unwrap_or(-1), expected, "{said}");
+    }
+    assert_whole(&bench, "r.jsonl");
+    assert!(!bench.path("r.jsonl.journal.stdin").exists(), "it is of no more use");
+}
+
+#[test]
+fn a_host_that_asked_for_a_pause_gets_it_from_the_resumed_run() {
+    let site = Site { rate_per_s: 0.01, burst: 1, ..Site::default() };
+    let server = Server::start(Site { retry_after: RetryAfter::Seconds(100), ..site });
+    let urls: String = (0..40).map(|n| server.url(&format!("/limited?n={n}\n"))).collect();
+    let bench = Bench::new().with_file("urls.txt", &urls);
+    let args = ["-i", "urls.txt", "-c", "4", "-o", "r.jsonl", "-q"];
+    let child = bench.command(&args).spawn().expect("it starts");
+    until_journal_has(&bench, "r.jsonl.journal", b"until_us");
+    kill(child);
+    let asked = server.hits();
+    let ran = bench.line("-i urls.txt -c 4 -o r.jsonl -q --resume --deadline 500ms");
+    assert_eq!((ran.code, server.hits()), (4, asked), "{}", ran.stderr);
+}
+
+#[test]
+fn a_post_that_may_have_been_seen_is_not_sent_again() {
+    let server = Server::start(Site::default());
+    let urls: String = (0..9).map(|n| server.url(&format!("/silent?n={n}\n"))).collect();
+    let bench = Bench::new().with_file("urls.txt", &urls);
+    let args = ["-i", "urls.txt", "-c", "3", "-o", "r.jsonl", "-q", "-d", "a=1"];
+    let child = bench.command(&args).spawn().expect("it starts");
+    until("three requests", || server.hits() == 3);
+    kill(child);
+    let resume = [&args[..], &["--resume", "-t", "300ms"]].concat();
+    let ran = bench.run(&resume);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert_eq!(server.hits(), 9, "each was sent once");
+    let text = bench.read("r.jsonl");
+    let count = |kind: &str| text.lines().filter(|line| line.contains(kind)).count();
+    assert_eq!((count("\"interrupted\""), count("\"timeout.first_byte\"")), (3, 6), "{text}");
+    assert_eq!(count("\"method\":\"POST\""), 9, "{text}");
+    assert_whole(&bench, "r.jsonl");
+}

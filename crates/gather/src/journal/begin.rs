@@ -1,0 +1,245 @@
+//! How a run begins: anew, or where its journal says that it stopped.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+
+use gather_store::journal::{
+    Change, Done, HostRow, Journal, JournalError, JournalErrorKind, Memory,
+};
+use gather_store::{Existing, OutputSpec, OutputTarget, Position, RunInfo};
+
+use super::{JournalOptions, JournalStart, Keeper, spool_of, sums};
+use crate::account::Account;
+use crate::clock;
+use crate::run::{Output, RunError};
+use crate::source::{self, Finished, InputLog, InputPath, Source, SourceError, SourceSpec, Spool};
+use crate::writer::Outlet;
+
+/// What a run begins with, opened.
+pub(crate) struct Begun {
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) outlets: Vec<Outlet>,
+    pub(crate) keeper: Option<Keeper>,
+    /// The sums of the records that are there already.
+    pub(crate) account: Account,
+    /// What politeness owes to hosts.
+    pub(crate) hosts: Vec<HostRow>,
+    /// Inputs whose request may not be repeated and may have been sent.
+    pub(crate) begun: BTreeSet<u64>,
+}
+
+impl Begun {
+    fn new(source: Box<dyn Source>, outlets: Vec<Outlet>, keeper: Option<Keeper>) -> Self {
+        let (hosts, begun) = (Vec::new(), BTreeSet::new());
+        Self { source, outlets, keeper, account: Account::new(), hosts, begun }
+    }
+}
+
+/// What databases keep of a run beside its records.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Label {
+    pub(crate) job: Option<Box<str>>,
+    pub(crate) settings: Option<Box<str>>,
+}
+
+impl Label {
+    fn on(&self, info: RunInfo) -> RunInfo {
+        RunInfo { job: self.job.clone(), settings: self.settings.clone(), ..info }
+    }
+
+    fn on_new(&self) -> RunInfo {
+        self.on(RunInfo::new(clock::unix_us(), fastrand::u64(..)))
+    }
+}
+
+/// How a run with a journal begins.
+pub(crate) enum Start {
+    /// It goes on, from the beginning or later.
+    On(Box<Begun>),
+    /// There is nothing left to do.
+    Finished(Account),
+}
+
+/// Begins a run without a journal.
+pub(crate) fn plain(
+    source: Box<dyn Source>,
+    outputs: Vec<Output>,
+    label: &Label,
+) -> Result<Begun, RunError> {
+    let outlets = open(outputs, &label.on_new())?;
+    Ok(Begun::new(source, outlets, None))
+}
+
+/// Begins a run with a journal, or goes on with it.
+pub(crate) fn begin(
+    options: &JournalOptions,
+    spec: SourceSpec,
+    outputs: Vec<Output>,
+    label: &Label,
+) -> Result<Start, RunError> {
+    match options.start {
+        JournalStart::Anew => anew(options, spec, outputs, label),
+        JournalStart::Resume => match Journal::open(&options.path).map_err(RunError::Journal)? {
+            Some(kept) => go_on(options, spec, outputs, label, kept),
+            None => anew(options, spec, outputs, label),
+        },
+    }
+}
+
+fn anew(
+    options: &JournalOptions,
+    mut spec: SourceSpec,
+    outputs: Vec<Output>,
+    label: &Label,
+) -> Result<Start, RunError> {
+    refuse_unfinished(options, &outputs)?;
+    if reads_stdin(&spec) {
+        let path = spool_of(&options.path);
+        let spool = Spool::begin(&path).map_err(|error| no_spool(&path, error))?;
+        spec.spool = Some(approved(spool, &path)?);
+    }
+    let log = Arc::<InputLog>::default();
+    let finished = Finished::These(Arc::default());
+    let source = source::open_on(&spec, Arc::default(), finished, Arc::clone(&log));
+    let source = source.map_err(RunError::Source)?;
+    let info = label.on_new();
+    let names = names(&outputs);
+    let outlets = open(outputs, &info)?;
+    // Only now: until here nothing of an earlier run was touched.
+    let sinks = names.into_iter().map(|name| (name, Position::default())).collect();
+    let journal = Journal::create(&options.path, &info, &options.settings, sinks);
+    let keeper = Keeper::new(journal.map_err(RunError::Journal)?, log);
+    Ok(Start::On(Box::new(Begun::new(source, outlets, Some(keeper)))))
+}
+
+/// Refuses to begin anew where a run can go on, unless its outputs are to be overwritten.
+fn refuse_unfinished(options: &JournalOptions, outputs: &[Output]) -> Result<(), RunError> {
+    let overwrites = outputs.iter().all(|output| output.spec.existing == Existing::Overwrite);
+    let journal = match Journal::open(&options.path) {
+        Ok(Some((journal, _))) => journal,
+        Ok(None) => return Ok(()),
+        // Whatever it is, it is replaced; unless somebody is using it.
+        Err(error) if overwrites && !matches!(error.kind, JournalErrorKind::Busy { .. }) => {
+            return Ok(());
+        }
+        Err(error) => return Err(RunError::Journal(error)),
+    };
+    let done = journal.done().count();
+    if overwrites || journal.is_finished() || done == 0 {
+        return Ok(());
+    }
+    let kind = JournalErrorKind::Unfinished { done };
+    Err(RunError::Journal(JournalError { kind, path: options.path.clone() }))
+}
+
+fn go_on(
+    options: &JournalOptions,
+    mut spec: SourceSpec,
+    mut outputs: Vec<Output>,
+    label: &Label,
+    (mut journal, memory): (Journal, Memory),
+) -> Result<Start, RunError> {
+    let damaged = |what: &str| {
+        let kind = JournalErrorKind::Damaged { what: what.to_owned() };
+        RunError::Journal(JournalError { kind, path: options.path.clone() })
+    };
+    let account = sums::from_text(&memory.sums).ok_or_else(|| damaged("its sums are no sums"))?;
+    if account.records() != journal.done().count() {
+        return Err(damaged("its sums are not those of its finished inputs"));
+    }
+    if journal.is_finished() {
+        return Ok(Start::Finished(account));
+    }
+    let changes = journal.changes(&options.settings);
+    let refused: Vec<Change> =
+        changes.iter().filter(|change| !options.may_change.permits(change)).cloned().collect();
+    if !refused.is_empty() {
+        return Err(RunError::Changed(refused));
+    }
+    for output in &mut outputs {
+        if let Some(name) = name(&output.spec) {
+            let position = journal.position(&name);
+            let position = position.ok_or_else(|| RunError::Changed(vec![new_output(&name)]))?;
+            output.spec.existing = Existing::Resume(position);
+        }
+    }
+    let before: Arc<[_]> = memory.blocks.into();
+    if reads_stdin(&spec) {
+        spec.spool = Some(spool_again(&options.path)?);
+    }
+    source::verify(&spec, &before).map_err(RunError::Source)?;
+    let path = spool_of(&options.path);
+    spec.spool = spec.spool.map(|spool| approved(spool, &path)).transpose()?;
+    let log = Arc::<InputLog>::default();
+    let done: Arc<Done> = Arc::new(journal.done().clone());
+    let source = source::open_on(&spec, before, Finished::These(done), Arc::clone(&log));
+    let source = source.map_err(RunError::Source)?;
+    if !changes.is_empty() {
+        journal.replace_settings(&options.settings).map_err(RunError::Journal)?;
+    }
+    let outlets = open(outputs, &label.on(journal.run().clone()))?;
+    let begun = Begun {
+        account,
+        hosts: memory.hosts,
+        begun: memory.begun,
+        ..Begun::new(source, outlets, Some(Keeper::new(journal, log)))
+    };
+    Ok(Start::On(Box::new(begun)))
+}
+
+fn reads_stdin(spec: &SourceSpec) -> bool {
+    spec.files.iter().any(|file| file.path == InputPath::Stdin)
+}
+
+/// Standard input as it was, if it was read to its end; else it has to come again.
+fn spool_again(journal: &Path) -> Result<Spool, RunError> {
+    let path = spool_of(journal);
+    let spool = match Spool::whole(&path) {
+        Ok(Some(spool)) => Ok(spool),
+        Ok(None) if std::io::stdin().is_terminal() => {
+            let message = "it was not read to its end before: pipe the same in again";
+            let form = SourceError::Form { file: "-".to_owned(), message: message.to_owned() };
+            return Err(RunError::Source(form));
+        }
+        Ok(None) => Spool::begin(&path),
+        Err(error) => Err(error),
+    };
+    spool.map_err(|error| no_spool(&path, error))
+}
+
+fn approved(spool: Spool, path: &Path) -> Result<Spool, RunError> {
+    spool.approve().map_err(|error| no_spool(path, error))?;
+    Ok(spool)
+}
+
+fn no_spool(path: &Path, error: std::io::Error) -> RunError {
+    RunError::Source(SourceError::Spool { file: path.display().to_string(), error })
+}
+
+fn new_output(name: &str) -> Change {
+    let is = gather_store::journal::Shown::Plain(name.into());
+    Change { name: "output".into(), was: None, is: Some(is) }
+}
+
+/// The names of the outputs that keep what was written to them.
+fn names(outputs: &[Output]) -> Vec<Box<str>> {
+    outputs.iter().filter_map(|output| name(&output.spec)).collect()
+}
+
+/// As the sink will call itself; `None` for standard output, which is not gone back to.
+fn name(spec: &OutputSpec) -> Option<Box<str>> {
+    match &spec.target {
+        OutputTarget::Stdout => None,
+        OutputTarget::File(path) => Some(path.display().to_string().into()),
+        OutputTarget::Postgres(url) => Some(url.to_string().into()),
+    }
+}
+
+fn open(outputs: Vec<Output>, info: &RunInfo) -> Result<Vec<Outlet>, RunError> {
+    let (specs, views): (Vec<_>, Vec<_>) =
+        outputs.into_iter().map(|output| (output.spec, output.view)).unzip();
+    let sinks = gather_store::open_all(&specs, info).map_err(RunError::Output)?;
+    Ok(sinks.into_iter().zip(views).map(|(sink, view)| Outlet { sink, view }).collect())
+}

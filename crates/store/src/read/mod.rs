@@ -1,0 +1,230 @@
+//! Results read back as records, one after the other: JSON lines, CSV, SQLite, Parquet.
+//!
+//! A record that was read back is written again as it stood: [`Held`](gather_core::Held) says
+//! which members it had, and keeps those that are not known.
+
+mod bytes;
+mod composite;
+mod csv;
+mod draft;
+mod error;
+mod lines;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::fs::File;
+use std::io::{BufRead, Read};
+use std::path::{Path, PathBuf};
+
+use gather_core::Record;
+
+pub use crate::sorted::{Order, Sorted, Sorter};
+pub use crate::survey::Survey;
+pub use error::{ReadError, ReadErrorKind};
+
+use draft::Decimals;
+pub(crate) use lines::JsonLines;
+
+use crate::sink::{DatabaseUrl, RunInfo};
+use crate::spool;
+
+/// The records of one result, in its order. It blocks.
+pub trait Results: Send {
+    /// The next record; `None` at the end.
+    ///
+    /// # Errors
+    /// A row that is no record: [`ReadError::is_row`] is true, and the next call goes on behind
+    /// it. Any other error is the end.
+    fn next(&mut self) -> Result<Option<Record>, ReadError>;
+
+    /// The run it is of, where the result says so.
+    fn run(&self) -> Option<&RunInfo> {
+        None
+    }
+}
+
+/// A result to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultSpec {
+    /// Where it is.
+    pub place: ResultPlace,
+    /// Of a database, the run that is read; the one that began last if `None`.
+    pub run: Option<Box<str>>,
+    /// Whether the bodies that a database stores are read with the records.
+    pub bodies: Bodies,
+}
+
+/// Whether bodies are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bodies {
+    /// They are not.
+    #[default]
+    Leave,
+    /// Each with the record that names its SHA-256.
+    Read,
+}
+
+/// Where a result is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResultPlace {
+    /// Standard input: JSON lines or CSV, also gzipped.
+    Stdin,
+    /// A file, its form known by its name or its first bytes.
+    File(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(DatabaseUrl),
+}
+
+impl ResultPlace {
+    /// As named on a command line: `-` is standard input.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "-" => Self::Stdin,
+            url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Self::Postgres(DatabaseUrl::new(url))
+            }
+            path => Self::File(path.into()),
+        }
+    }
+}
+
+/// The form of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Lines,
+    Csv,
+    Sqlite,
+    Parquet,
+    Spreadsheet,
+}
+
+/// Opens a result. It may be one that a run is still writing: what is committed is read.
+///
+/// # Errors
+/// When it is not there, cannot be read, or has a form that is not read back.
+pub fn open(spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
+    match &spec.place {
+        ResultPlace::Stdin => from_bytes(Box::new(std::io::stdin()), "-", None),
+        ResultPlace::File(path) => open_file(path, spec),
+        ResultPlace::Postgres(url) => Err(ReadError::new(
+            ReadErrorKind::NotBuilt,
+            &url.to_string(),
+            "PostgreSQL is not read back by this build",
+        )),
+    }
+}
+
+fn open_file(path: &Path, spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
+    let name = path.display().to_string();
+    // What it is built of stands beside it as long as the run can go on: that is the newer one.
+    let spool = spool::path_of(path);
+    if spool.is_file() {
+        return JsonLines::of_spool(&spool).map(|lines| Box::new(lines) as Box<dyn Results>);
+    }
+    let mut file = File::open(path).map_err(|error| ReadError::io(&name, &error))?;
+    if path.extension().is_some_and(|extension| extension == spool::EXTENSION) {
+        return JsonLines::of_spool(path).map(|lines| Box::new(lines) as Box<dyn Results>);
+    }
+    let mut head = [0; 16];
+    let mut count = 0;
+    while count < head.len() {
+        match file.read(&mut head[count..]).map_err(|error| ReadError::io(&name, &error))? {
+            0 => break,
+            more => count += more,
+        }
+    }
+    match by_magic(&head[..count]) {
+        Some(Form::Sqlite) => open_sqlite(path, spec),
+        Some(Form::Parquet) => open_parquet(path),
+        Some(Form::Spreadsheet) => Err(ReadError::new(
+            ReadErrorKind::Form,
+            &name,
+            "is a spreadsheet, which is not read back; hint: name the result it was made from",
+        )),
+        Some(Form::Lines | Form::Csv) | None => {
+            let whole = std::io::Cursor::new(head[..count].to_vec()).chain(file);
+            from_bytes(Box::new(whole), &name, Some(path))
+        }
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn open_parquet(path: &Path) -> Result<Box<dyn Results>, ReadError> {
+    parquet::ParquetRows::open(path).map(|rows| Box::new(rows) as Box<dyn Results>)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(path: &Path) -> Result<Box<dyn Results>, ReadError> {
+    Err(not_built(path))
+}
+
+#[cfg(feature = "sqlite")]
+fn open_sqlite(path: &Path, spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
+    sqlite::SqliteRows::open(path, spec).map(|rows| Box::new(rows) as Box<dyn Results>)
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn open_sqlite(path: &Path, _spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
+    Err(not_built(path))
+}
+
+#[cfg(not(all(feature = "parquet", feature = "sqlite")))]
+fn not_built(path: &Path) -> ReadError {
+    let name = path.display().to_string();
+    ReadError::new(ReadErrorKind::NotBuilt, &name, "this build does not read its form")
+}
+
+/// Lines or CSV, gzipped or not.
+fn from_bytes(
+    bytes: Box<dyn Read + Send>,
+    name: &str,
+    path: Option<&Path>,
+) -> Result<Box<dyn Results>, ReadError> {
+    let mut bytes = bytes::unzipped(bytes).map_err(|error| ReadError::io(name, &error))?;
+    let head = bytes.fill_buf().map_err(|error| ReadError::io(name, &error))?;
+    let form = path.and_then(by_name).unwrap_or_else(|| by_first_byte(head));
+    Ok(match form {
+        Form::Csv => Box::new(csv::CsvRows::new(bytes, name, path)?),
+        _ => Box::new(JsonLines::new(bytes, name, path)),
+    })
+}
+
+/// An extracted value of a result, or an unknown member, as a value of its type.
+pub(crate) fn field_value(json: &str) -> Option<gather_core::FieldValue> {
+    composite::field_value(json, Decimals::Text)
+}
+
+/// The record of a line that was encoded as a spool's.
+pub(crate) fn spooled(line: &[u8]) -> Result<Record, ReadError> {
+    lines::record(line, Decimals::Told)
+        .map_err(|wrong| ReadError::row("a spooled record", 1, wrong))
+}
+
+fn by_magic(head: &[u8]) -> Option<Form> {
+    const MAGIC: &[(&[u8], Form)] = &[
+        (b"SQLite format 3\0", Form::Sqlite),
+        (b"PAR1", Form::Parquet),
+        (b"PK\x03\x04", Form::Spreadsheet),
+    ];
+    MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, form)| *form)
+}
+
+fn by_name(path: &Path) -> Option<Form> {
+    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    match name.rsplit_once('.')?.1 {
+        "jsonl" | "ndjson" | "json" => Some(Form::Lines),
+        "csv" => Some(Form::Csv),
+        _ => None,
+    }
+}
+
+fn by_first_byte(head: &[u8]) -> Form {
+    let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head);
+    match head.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') | None => Form::Lines,
+        Some(_) => Form::Csv,
+    }
+}

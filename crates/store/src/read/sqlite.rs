@@ -1,0 +1,230 @@
+//! Records of one run of a SQLite database, as our sink of it writes them.
+//!
+//! All of it is read in one transaction: a run that goes on meanwhile changes nothing of it.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::Duration;
+
+use gather_core::Record;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+
+use super::draft::{Decimals, Draft, Given, Shape, Wrong};
+use super::error::{ReadError, ReadErrorKind};
+use super::{Bodies, ResultSpec, Results, composite};
+use crate::fields::Field;
+use crate::sink::RunInfo;
+
+/// Records read at once.
+const PAGE_RECORDS: i64 = 500;
+/// How long another process's lock is waited for.
+const BUSY: Duration = Duration::from_secs(10);
+/// Runs that are named where the one asked for is not there.
+const RUNS_NAMED_MAX: usize = 5;
+
+/// Records of a run.
+pub(crate) struct SqliteRows {
+    connection: Connection,
+    name: Box<str>,
+    run: RunInfo,
+    /// The key of the run.
+    id: i64,
+    bodies: Bodies,
+    /// The number of the last record read.
+    after: Option<i64>,
+    page: VecDeque<Result<Record, ReadError>>,
+}
+
+impl SqliteRows {
+    /// Finds the run.
+    ///
+    /// # Errors
+    /// When the file is no database with results, or does not hold the run.
+    pub(crate) fn open(path: &Path, spec: &ResultSpec) -> Result<Self, ReadError> {
+        let name = path.display().to_string();
+        let said = |error: rusqlite::Error| said(&name, &error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(said)?;
+        connection.busy_timeout(BUSY).map_err(said)?;
+        connection.execute_batch("BEGIN").map_err(said)?;
+        let ours = "SELECT count(*) FROM sqlite_master WHERE type = 'table'
+                    AND name IN ('gather', 'run', 'record', 'field')";
+        let ours: i64 = connection.query_row(ours, [], |row| row.get(0)).map_err(said)?;
+        if ours < 4 {
+            let message = "is a database without results of gather";
+            return Err(ReadError::new(ReadErrorKind::Form, &name, message));
+        }
+        let (id, run) = find_run(&connection, &name, spec.run.as_deref())?;
+        Ok(Self {
+            connection,
+            name: name.as_str().into(),
+            run,
+            id,
+            bodies: spec.bodies,
+            after: None,
+            page: VecDeque::new(),
+        })
+    }
+
+    fn read_page(&mut self) -> Result<(), ReadError> {
+        let page = self.rows().map_err(|error| said(&self.name, &error))?;
+        self.page.extend(page);
+        Ok(())
+    }
+
+    fn rows(&mut self) -> rusqlite::Result<Vec<Result<Record, ReadError>>> {
+        let body = match self.bodies {
+            Bodies::Read => ", (SELECT body FROM body WHERE body.sha256 = record.sha256) AS body",
+            Bodies::Leave => "",
+        };
+        let select = format!(
+            "SELECT *{body} FROM record WHERE run = ? AND (? IS NULL OR n > ?) ORDER BY n LIMIT ?"
+        );
+        let mut records = self.connection.prepare_cached(&select)?;
+        let names: Vec<String> = records.column_names().map(member_of).collect();
+        let mut drafts: Vec<(i64, Result<Draft, Wrong>)> = Vec::new();
+        let mut rows = records.query(params![self.id, self.after, self.after, PAGE_RECORDS])?;
+        while let Some(row) = rows.next()? {
+            let n: i64 = row.get("n")?;
+            drafts.push((n, draft_of(row, &names)?));
+        }
+        let Some(last) = drafts.last().map(|(n, _)| *n) else { return Ok(Vec::new()) };
+        let mut fields = self.connection.prepare_cached(
+            "SELECT n, name, type, value FROM field
+             WHERE run = ? AND (? IS NULL OR n > ?) AND n <= ? ORDER BY n",
+        )?;
+        let mut rows = fields.query(params![self.id, self.after, self.after, last])?;
+        let mut at = 0;
+        while let Some(row) = rows.next()? {
+            let n: i64 = row.get(0)?;
+            while drafts.get(at).is_some_and(|(known, _)| *known < n) {
+                at += 1;
+            }
+            let Some((known, draft)) = drafts.get_mut(at) else { break };
+            if *known == n
+                && let Ok(of) = draft
+                && let Err(wrong) = add_field(of, row)?
+            {
+                *draft = Err(wrong);
+            }
+        }
+        self.after = Some(last);
+        let name = &self.name;
+        let finished = drafts.into_iter().map(|(n, draft)| {
+            let record = draft.and_then(Draft::finish);
+            record.map_err(|wrong| {
+                ReadError::new(ReadErrorKind::Row, name, format!("record n = {n}: {wrong}"))
+            })
+        });
+        Ok(finished.collect())
+    }
+}
+
+impl Results for SqliteRows {
+    fn next(&mut self) -> Result<Option<Record>, ReadError> {
+        if self.page.is_empty() {
+            self.read_page()?;
+        }
+        self.page.pop_front().transpose()
+    }
+
+    fn run(&self) -> Option<&RunInfo> {
+        Some(&self.run)
+    }
+}
+
+fn find_run(
+    connection: &Connection,
+    name: &str,
+    wanted: Option<&str>,
+) -> Result<(i64, RunInfo), ReadError> {
+    let said = |error: rusqlite::Error| said(name, &error);
+    let find = "SELECT id, name, started_at FROM run WHERE ? IS NULL OR name = ?
+                ORDER BY started_at DESC, id DESC LIMIT 1";
+    let found = connection.query_row(find, params![wanted, wanted], |row| {
+        let (id, run, started): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let started = composite::moment_us(&started).unwrap_or(0);
+        Ok((id, RunInfo { id: run.into(), ..RunInfo::new(started, 0) }))
+    });
+    if let Some(found) = found.optional().map_err(said)? {
+        return Ok(found);
+    }
+    let mut list = connection.prepare("SELECT name FROM run ORDER BY id DESC").map_err(said)?;
+    let names = list.query_map([], |row| row.get(0)).map_err(said)?;
+    let names: Result<Vec<String>, _> = names.take(RUNS_NAMED_MAX).collect();
+    let names = names.map_err(said)?;
+    let message = match (wanted, names.as_slice()) {
+        (_, []) => "holds no run".to_owned(),
+        (wanted, names) => format!(
+            "holds no run {}; hint: the last ones are {}",
+            wanted.unwrap_or_default(),
+            names.join(", ")
+        ),
+    };
+    Err(ReadError::new(ReadErrorKind::Missing, name, message))
+}
+
+/// The member that a column of `record` is.
+fn member_of(column: &str) -> String {
+    let parts = [("error_", "error."), ("tls_", "tls.")];
+    let found = parts.iter().find_map(|(prefix, object)| {
+        let name = format!("{object}{}", column.strip_prefix(prefix)?);
+        Field::from_name(&name).map(|_| name)
+    });
+    found.unwrap_or_else(|| column.to_owned())
+}
+
+fn draft_of(row: &Row<'_>, names: &[String]) -> rusqlite::Result<Result<Draft, Wrong>> {
+    let mut draft = Draft::new(Shape::Row, Decimals::Text);
+    for (at, name) in names.iter().enumerate() {
+        // Columns that only a database has.
+        if matches!(name.as_str(), "run" | "host") {
+            continue;
+        }
+        if let Err(wrong) = set(&mut draft, name, row.get_ref(at)?) {
+            return Ok(Err(wrong));
+        }
+    }
+    Ok(Ok(draft))
+}
+
+fn set(draft: &mut Draft, name: &str, value: ValueRef<'_>) -> Result<(), Wrong> {
+    match value {
+        ValueRef::Null => Ok(()),
+        ValueRef::Integer(number) => match (name, number) {
+            ("error.retryable" | "truncated", 0) => draft.member(name, Given::Json("false")),
+            ("error.retryable" | "truncated", _) => draft.member(name, Given::Json("true")),
+            _ => draft.member(name, Given::Json(&number.to_string())),
+        },
+        ValueRef::Real(number) => draft.member(name, Given::Json(&number.to_string())),
+        ValueRef::Text(text) => {
+            let text = std::str::from_utf8(text)
+                .map_err(|error| format!("{name} is not UTF-8: {error}"))?;
+            draft.member(name, Given::Text(text))
+        }
+        ValueRef::Blob(bytes) if name == "body" => {
+            draft.body(bytes);
+            Ok(())
+        }
+        ValueRef::Blob(_) => Err(format!("{name} is no text")),
+    }
+}
+
+/// Adds an extracted field: n, name, type, value.
+fn add_field(draft: &mut Draft, row: &Row<'_>) -> rusqlite::Result<Result<(), Wrong>> {
+    let (name, kind): (String, String) = (row.get(1)?, row.get(2)?);
+    let value: Option<String> = row.get(3)?;
+    let value = value.as_deref().unwrap_or("null");
+    let given = match kind.as_str() {
+        "text" => Given::Text(value),
+        "decimal" => Given::Decimal(value),
+        "null" => Given::Json("null"),
+        _ => Given::Json(value),
+    };
+    Ok(draft.set(&Field::Extracted(name.into()), given))
+}
+
+fn said(name: &str, error: &rusqlite::Error) -> ReadError {
+    ReadError::new(ReadErrorKind::Io, name, format!("cannot be read: {error}"))
+}
