@@ -430,12 +430,13 @@ impl Shard {
                             name
                         }
                     };
-                    let host = target.host.clone();
-                    self.frontier.borrow_mut().admit(&host, Pending::listed(target), name, now);
+                    self.admit_allowed(Pending::listed(target), name, now);
                 }
             }
             Fed::Asked(mut pending) => {
-                self.method.say_in(&mut pending.target);
+                if pending.rules.is_none() {
+                    self.method.say_in(&mut pending.target);
+                }
                 self.admit_one(pending, now);
             }
             Fed::Broken(broken) => {
@@ -454,12 +455,17 @@ impl Shard {
         if pending.rules.is_some() {
             return self.admit_rules(pending, now);
         }
+        let name = self.name_needed(&pending.host());
+        self.admit_allowed(pending, name, now);
+    }
+
+    /// Admits a target, unless its host's robots.txt is known to forbid it.
+    fn admit_allowed(&self, pending: Box<Pending>, name: NameNeeded, now: Time) {
         let host = pending.host();
         if self.may_ask(&host, &pending, now) == Access::Disallowed {
             let finishing = self.frontier.borrow_mut().refuse(&host, pending, now);
             return self.end_forbidden(finishing);
         }
-        let name = self.name_needed(&host);
         self.frontier.borrow_mut().admit(&host, pending, name, now);
     }
 

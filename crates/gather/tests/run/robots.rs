@@ -76,6 +76,20 @@ fn it_is_read_once_before_the_targets_of_a_host() {
 }
 
 #[test]
+fn targets_that_come_after_it_was_read_are_judged_as_well() {
+    for shards in [1, 3] {
+        let server = site(text("user-agent: *\ndisallow: /status/\n"), 1);
+        // More than a shard is given ahead.
+        let paths = (0..3_000).map(|n| if n % 3 == 0 { "/status/200" } else { "/ok" });
+        let urls = paths.enumerate().map(|(n, path)| server.url(&format!("{path}?n={n}")));
+        let done = bed(urls).obedient().shards(shards).run();
+        let done = done.accounts_for(3_000, Pending::None);
+        assert_eq!((done.count("ok"), done.count("blocked.robots")), (2_000, 1_000));
+        assert_eq!(server.hits(), 2_001);
+    }
+}
+
+#[test]
 fn nobody_asks_for_it_unless_told_to() {
     let server = site(text("user-agent: *\ndisallow: /\n"), 1);
     bed([server.url("/ok")]).run().all_ok(1);
