@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use gather::JournalOptions;
 use gather::core::Config;
-use gather::core::config::{Caps, HostConfig, Redirects, RetryConfig, StopRule, UnsafeMethods};
+use gather::core::config::{
+    Caps, HostConfig, Redirects, RetryConfig, RobotsConfig, StopRule, UnsafeMethods,
+};
 use gather::core::frontier::HostTrust;
 
 use gather::fetch::ClientOptions;
@@ -22,7 +24,7 @@ use gather::store::OutputSpec;
 pub(crate) use journal::is_fixed;
 pub(crate) use output::{View, outputs_of};
 
-use crate::args::LogFormat;
+use crate::args::{FetchArgs, LogFormat};
 use crate::commands::config_show;
 use crate::error::CliError;
 use crate::reference;
@@ -287,10 +289,18 @@ fn config(settings: &Settings) -> Config {
             0 => Redirects::Stop,
             max => Redirects::Follow { max },
         },
+        robots: args.robots.robots.then(|| robots(args)),
         trust: HostTrust::Earned,
         stop: stop_rule(args.failing.fail_fast, args.failing.max_failures),
         seed: seed(),
     }
+}
+
+fn robots(args: &FetchArgs) -> RobotsConfig {
+    let default = ClientOptions::default().user_agent;
+    let user_agent = args.http.user_agent.as_ref().unwrap_or(&default);
+    let agent = args.robots.robots_agent.as_ref().unwrap_or(user_agent);
+    RobotsConfig { crawl_delay_max: args.robots.max_crawl_delay, ..RobotsConfig::of(agent) }
 }
 
 fn stop_rule(fail_fast: bool, max_failures: Option<CountOrShare>) -> StopRule {

@@ -212,7 +212,7 @@ fn what_cannot_be_opened_is_left_alone() {
     fs::write(&path, b"something").unwrap();
     let beyond = Position { parts: 0, bytes: 10, records: 1 };
     let cases =
-        [(Existing::Refuse, SinkErrorKind::Exists), (Existing::Resume(beyond), SinkErrorKind::Io)];
+        [(Existing::Refuse, SinkErrorKind::Exists), (Existing::Resume(beyond), SinkErrorKind::Changed)];
     let run = RunInfo::new(0, 0);
     for (existing, kind) in cases {
         let spec = spec(&path, existing, WarcCompression::Gzip);
