@@ -58,6 +58,8 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l backoff -d 'Wait
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l robots-agent -d 'Whose rules count [default: the first word of the User-Agent]' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-crawl-delay -d 'The longest Crawl-delay that is kept to; a longer one counts as this' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -111,6 +113,7 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l summary -d 'Writ
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s I -l head -d 'Ask for heads only (HEAD)'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s L -l location -d 'Follow redirects: they are followed anyway'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s k -l insecure -d 'Accept any certificate'
@@ -150,6 +153,8 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l backoff -d 'Wait
 complete -c gather -n "__fish_gather_using_subcommand check" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l robots-agent -d 'Whose rules count [default: the first word of the User-Agent]' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l max-crawl-delay -d 'The longest Crawl-delay that is kept to; a longer one counts as this' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -203,6 +208,7 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l summary -d 'Writ
 complete -c gather -n "__fish_gather_using_subcommand check" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand check" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand check" -s I -l head -d 'Ask for heads only (HEAD)'
 complete -c gather -n "__fish_gather_using_subcommand check" -s L -l location -d 'Follow redirects: they are followed anyway'
 complete -c gather -n "__fish_gather_using_subcommand check" -s k -l insecure -d 'Accept any certificate'
@@ -241,6 +247,8 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l backoff -d 'Wait b
 complete -c gather -n "__fish_gather_using_subcommand run" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l robots-agent -d 'Whose rules count [default: the first word of the User-Agent]' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l max-crawl-delay -d 'The longest Crawl-delay that is kept to; a longer one counts as this' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -294,6 +302,7 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l summary -d 'Write 
 complete -c gather -n "__fish_gather_using_subcommand run" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand run" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand run" -s I -l head -d 'Ask for heads only (HEAD)'
 complete -c gather -n "__fish_gather_using_subcommand run" -s L -l location -d 'Follow redirects: they are followed anyway'
 complete -c gather -n "__fish_gather_using_subcommand run" -s k -l insecure -d 'Accept any certificate'
@@ -332,6 +341,8 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l backoff -d 'Wait 
 complete -c gather -n "__fish_gather_using_subcommand plan" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l robots-agent -d 'Whose rules count [default: the first word of the User-Agent]' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l max-crawl-delay -d 'The longest Crawl-delay that is kept to; a longer one counts as this' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -385,6 +396,7 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l summary -d 'Write
 complete -c gather -n "__fish_gather_using_subcommand plan" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand plan" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s I -l head -d 'Ask for heads only (HEAD)'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s L -l location -d 'Follow redirects: they are followed anyway'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s k -l insecure -d 'Accept any certificate'
@@ -423,6 +435,8 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l backoff -d 'Wa
 complete -c gather -n "__fish_gather_using_subcommand compare" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l robots-agent -d 'Whose rules count [default: the first word of the User-Agent]' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l max-crawl-delay -d 'The longest Crawl-delay that is kept to; a longer one counts as this' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -476,6 +490,7 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l summary -d 'Wr
 complete -c gather -n "__fish_gather_using_subcommand compare" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand compare" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s I -l head -d 'Ask for heads only (HEAD)'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s L -l location -d 'Follow redirects: they are followed anyway'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s k -l insecure -d 'Accept any certificate'
@@ -564,6 +579,8 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l backoff-max -d 'The longest such wait' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l robots-agent -d 'Whose rules count [default: the first word of the User-Agent]' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-crawl-delay -d 'The longest Crawl-delay that is kept to; a longer one counts as this' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
@@ -617,6 +634,7 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s I -l head -d 'Ask for heads only (HEAD)'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s L -l location -d 'Follow redirects: they are followed anyway'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s k -l insecure -d 'Accept any certificate'

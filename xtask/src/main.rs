@@ -1,6 +1,7 @@
-//! Project automation: `cargo xtask test`, `features`, `tidy`, `bench`, `gen`.
+//! Project automation: `cargo xtask test`, `crash`, `features`, `tidy`, `bench`, `gen`.
 
 mod bench;
+mod crash;
 mod features;
 mod generate;
 mod needs;
@@ -20,6 +21,8 @@ enum Args {
     Test(test::Args),
     /// Builds the library with no features, with each alone and with all.
     Features(features::Args),
+    /// Kills the program at every durable call and at random moments, and counts what is lost.
+    Crash(crash::Args),
     /// Checks the rules of the house that no compiler knows.
     Tidy(tidy::Args),
     /// Runs the built program against real servers and holds the figures against their limits.
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let done = match Args::parse() {
         Args::Test(args) => test::run(&args),
         Args::Features(args) => features::run(&args),
+        Args::Crash(args) => crash::run(&args),
         Args::Tidy(args) => tidy::run(&args),
         Args::Bench(args) => bench::run(args),
         Args::Gen(args) => generate::run(&args),

@@ -28,6 +28,8 @@ pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Program("nginx"), package: "nginx" },
     Need { there: There::File(NGINX_ECHO), package: "libnginx-mod-http-echo" },
     Need { there: There::Program("ip"), package: "iproute2" },
+    Need { there: There::Program("strace"), package: "strace" },
+    Need { there: There::Program("mkfs.ext4"), package: "e2fsprogs" },
     // Its programs are in a folder of their version, and in nobody's path.
     Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },
     Need { there: There::Program("sqlite3"), package: "sqlite3" },

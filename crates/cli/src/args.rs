@@ -12,6 +12,7 @@ mod input;
 mod output;
 mod report;
 mod resume;
+mod robots;
 mod talk;
 mod time;
 mod verify;
@@ -30,6 +31,7 @@ pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
 pub(crate) use report::ReportArgs;
 pub(crate) use resume::ResumeArgs;
+pub(crate) use robots::RobotsArgs;
 pub(crate) use talk::{LogFormat, TalkArgs};
 pub(crate) use time::{RetryArgs, TimeArgs};
 pub(crate) use verify::{FindingsArg, VerifyArgs};
@@ -149,6 +151,9 @@ pub(crate) struct FetchArgs {
     /// How often.
     #[command(flatten)]
     pub(crate) retry: RetryArgs,
+    /// What sites ask of crawlers.
+    #[command(flatten)]
+    pub(crate) robots: RobotsArgs,
     /// What is sent, and over what.
     #[command(flatten)]
     pub(crate) http: HttpArgs,

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use gather::JournalOptions;
 use gather::core::Config;
-use gather::core::config::{Caps, HostConfig, Redirects, RetryConfig, StopRule, UnsafeMethods};
+use gather::core::config::{
+    Caps, HostConfig, Redirects, RetryConfig, RobotsConfig, StopRule, UnsafeMethods,
+};
 use gather::core::frontier::HostTrust;
 
 use gather::fetch::ClientOptions;
@@ -22,7 +24,7 @@ use gather::store::OutputSpec;
 pub(crate) use journal::is_fixed;
 pub(crate) use output::{View, outputs_of};
 
-use crate::args::LogFormat;
+use crate::args::{FetchArgs, LogFormat};
 use crate::commands::config_show;
 use crate::error::CliError;
 use crate::reference;
@@ -51,6 +53,8 @@ pub(crate) struct RunSettings {
     pub(crate) report: Option<ReportSettings>,
     /// Where the run keeps its journal; nowhere if `None`.
     pub(crate) journal: Option<JournalOptions>,
+    /// How to go on with it, as it would be typed.
+    pub(crate) resume_line: Option<String>,
     /// How many failures still exit 0.
     pub(crate) allow_failures: Option<CountOrShare>,
     /// The job it is a run of.
@@ -120,6 +124,7 @@ impl RunSettings {
             cache: None,
             report: None,
             journal: None,
+            resume_line: None,
             allow_failures: None,
             job: None,
             given: None,
@@ -151,6 +156,7 @@ impl RunSettings {
             cache: args.output.cache.clone(),
             report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
             journal,
+            resume_line: None,
             allow_failures: args.failing.allow_failures,
             job: settings.job.clone(),
             given: Some(config_show::as_json(settings)),
@@ -283,10 +289,18 @@ fn config(settings: &Settings) -> Config {
             0 => Redirects::Stop,
             max => Redirects::Follow { max },
         },
+        robots: args.robots.robots.then(|| robots(args)),
         trust: HostTrust::Earned,
         stop: stop_rule(args.failing.fail_fast, args.failing.max_failures),
         seed: seed(),
     }
+}
+
+fn robots(args: &FetchArgs) -> RobotsConfig {
+    let default = ClientOptions::default().user_agent;
+    let user_agent = args.http.user_agent.as_ref().unwrap_or(&default);
+    let agent = args.robots.robots_agent.as_ref().unwrap_or(user_agent);
+    RobotsConfig { crawl_delay_max: args.robots.max_crawl_delay, ..RobotsConfig::of(agent) }
 }
 
 fn stop_rule(fail_fast: bool, max_failures: Option<CountOrShare>) -> StopRule {

@@ -100,7 +100,12 @@ fn finish(
     let ended = run.wait();
     drop(watch);
     talk.end_progress();
-    ended.map_err(|error| not_ended(&error))
+    ended.map_err(|error| {
+        if let Some(line) = &settings.resume_line {
+            talk.warn(line);
+        }
+        not_ended(&error)
+    })
 }
 
 /// Whether records appear on the terminal: progress would be drawn over them, and failures
@@ -240,6 +245,7 @@ fn not_started(error: &RunError, settings: &RunSettings) -> CliError {
         RunError::Journal(journal) => match journal.kind {
             JournalErrorKind::DiskFull
             | JournalErrorKind::Io { .. }
+            | JournalErrorKind::Other { .. }
             | JournalErrorKind::Damaged { .. } => not_ended(error),
             _ => CliError::of_library(crate::error::EXIT_USAGE, error),
         },

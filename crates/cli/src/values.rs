@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gather::core::ErrorKind;
 use gather::core::config::{HostConcurrency, MinSpeed, Rate, RetryOn, StatusSet};
+use gather::core::robots::Agent;
 
 use crate::nearest::nearest;
 
@@ -175,6 +176,18 @@ pub(crate) fn limit(text: &str) -> Parsed<u64> {
 pub(crate) fn count(text: &str) -> Parsed<u32> {
     text.parse()
         .map_err(|_| ValueError::new(format!("'{text}' is not a number"), "write 0 or more"))
+}
+
+/// A name as it stands in robots.txt.
+pub(crate) fn product_token(text: &str) -> Parsed<String> {
+    let token = Agent::of(text);
+    match !text.is_empty() && text.eq_ignore_ascii_case(token.as_str()) {
+        true => Ok(text.to_owned()),
+        false => Err(ValueError::new(
+            format!("'{text}' is no name in robots.txt"),
+            "write letters, '_' and '-': examplebot",
+        )),
+    }
 }
 
 /// So many, or such a part of all.

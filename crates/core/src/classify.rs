@@ -72,6 +72,19 @@ pub fn classify(attempt: &Attempt, context: &Context<'_>, rng: &mut Rng) -> Verd
     }
 }
 
+/// What a try says about its host, whatever was asked for.
+pub fn signal(attempt: &Attempt) -> Signal {
+    let retry_after = retry_after(attempt);
+    match (attempt.head.as_ref().map_or(0, |head| head.status), &attempt.end) {
+        (_, End::Hop(_)) => Signal::Answered,
+        // A refusal is one even if its body was cut off.
+        (429, _) => Signal::RateLimited { retry_after },
+        (503, _) => Signal::Unavailable { retry_after },
+        (_, End::Failed(failure)) => Kind::of(failure.kind).signal,
+        (_, End::Complete) => Signal::Answered,
+    }
+}
+
 /// What a target ends with that failed so, or was given up for it.
 pub fn conclude(failure: Failure) -> Outcome {
     let Kind { later, ends, .. } = Kind::of(failure.kind);
@@ -84,11 +97,6 @@ pub fn conclude(failure: Failure) -> Outcome {
 
 fn by_status(attempt: &Attempt, status: u16, context: &Context<'_>, rng: &mut Rng) -> Verdict {
     let retry_after = retry_after(attempt);
-    let signal = match status {
-        429 => Signal::RateLimited { retry_after },
-        503 => Signal::Unavailable { retry_after },
-        _ => Signal::Answered,
-    };
     let config = context.config;
     let max = config.retry.retry_after_max;
     let too_long = retry_after.map_or(max.is_zero(), |asked| asked > max);
@@ -111,7 +119,7 @@ fn by_status(attempt: &Attempt, status: u16, context: &Context<'_>, rng: &mut Rn
     } else {
         Step::Final(status_error(status, context))
     };
-    Verdict { signal, step }
+    Verdict { signal: signal(attempt), step }
 }
 
 fn by_failure(
@@ -120,14 +128,13 @@ fn by_failure(
     context: &Context<'_>,
     rng: &mut Rng,
 ) -> Verdict {
-    let signal = Kind::of(failure.kind).signal;
     let listed = context.config.retry.on.kinds.contains(&failure.kind);
     let step = if listed && may_repeat(attempt, context) {
         retry_or(context, rng, || conclude(failure.clone()))
     } else {
         Step::Final(conclude(failure.clone()))
     };
-    Verdict { signal, step }
+    Verdict { signal: signal(attempt), step }
 }
 
 fn retry_or(context: &Context<'_>, rng: &mut Rng, end: impl FnOnce() -> Outcome) -> Step {

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 
 use crate::frontier::HostTrust;
 use crate::kind::ErrorKind;
+use crate::robots::Agent;
 use crate::time::Duration;
 
 /// A validated configuration of a run. Nothing downstream checks it again.
@@ -41,6 +42,8 @@ pub struct Config {
     /// Whether hosts that have not answered are kept to a share of the permits, and dead ones
     /// parked. A check of health trusts them all: there the failure is the result.
     pub trust: HostTrust,
+    /// How robots.txt is obeyed; it is not asked for if `None`.
+    pub robots: Option<RobotsConfig>,
     /// When the run is stopped for its failures.
     pub stop: StopRule,
     /// Seed of all randomness (jitter, order among unproven hosts).
@@ -64,6 +67,7 @@ impl Default for Config {
             caps: Caps::default(),
             redirects: Redirects::Follow { max: 10 },
             trust: HostTrust::Earned,
+            robots: None,
             stop: StopRule::Never,
             seed: 0,
         }
@@ -277,6 +281,26 @@ pub enum Redirects {
         /// The longest chain.
         max: u32,
     },
+}
+
+/// How robots.txt (RFC 9309) is obeyed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RobotsConfig {
+    /// Whose rules count.
+    pub agent: Agent,
+    /// The longest `Crawl-delay` that is kept to; a longer one counts as this.
+    pub crawl_delay_max: Duration,
+}
+
+impl RobotsConfig {
+    /// Redirects of a robots.txt that are followed, whatever the run does with others (RFC 9309
+    /// section 2.3.1.2 asks for at least five).
+    pub const REDIRECTS_MAX: u32 = 10;
+
+    /// The rules for who sends this `User-Agent`, with a `Crawl-delay` of at most a minute.
+    pub fn of(user_agent: &str) -> Self {
+        Self { agent: Agent::of(user_agent), crawl_delay_max: Duration::from_secs(60) }
+    }
 }
 
 /// When a run is stopped for its failures; the rest is then `skipped(cancelled)`.

@@ -11,6 +11,7 @@ mod lease;
 mod look;
 mod names;
 mod place;
+mod rules;
 mod signals;
 
 use std::cmp::Reverse;
@@ -20,11 +21,11 @@ use fastrand::Rng;
 
 use self::choose::Ready;
 pub use self::clocks::HostClock;
-use self::host::{Delayed, Host, Name, Standing};
+use self::host::{Delayed, Host, Name, Rules, Standing};
 use self::lease::{Clocks, Job};
 pub use self::lease::{
     CloseCause, Counts, Finishing, HostEvent, HostTrust, Lease, LeaseId, NameNeeded, Next, Reading,
-    Signal, Spends, Withdraw,
+    Role, Signal, Spends, Withdraw,
 };
 pub use self::look::HostWork;
 use crate::attempt::Failure;
@@ -49,6 +50,9 @@ pub struct Frontier<P> {
     next_at: Time,
     trust: HostTrust,
     withdraw: fn(&P) -> Withdraw,
+    /// What is known of the robots.txt of a new host.
+    rules: Rules,
+    crawl_delay_max: Duration,
     permits: u32,
     reading: Reading,
     hosts_elsewhere: u32,
@@ -66,6 +70,7 @@ pub struct Frontier<P> {
     ending: VecDeque<u32>,
     names: VecDeque<u32>,
     name_timers: BinaryHeap<Reverse<(Time, u32)>>,
+    unruled: VecDeque<u32>,
     cancel_cursor: usize,
 
     slots: Vec<Slot>,
@@ -132,6 +137,8 @@ impl<P> Frontier<P> {
             next_at: Time::ZERO,
             trust: config.trust,
             withdraw: |_| Withdraw::Never,
+            rules: if config.robots.is_some() { Rules::Unasked } else { Rules::Known },
+            crawl_delay_max: config.robots.as_ref().map_or(Duration::ZERO, |r| r.crawl_delay_max),
             permits: config.concurrency.get(),
             reading: Reading::More,
             hosts_elsewhere: 0,
@@ -148,6 +155,7 @@ impl<P> Frontier<P> {
             ending: VecDeque::new(),
             names: VecDeque::new(),
             name_timers: BinaryHeap::new(),
+            unruled: VecDeque::new(),
             cancel_cursor: 0,
             slots: Vec::new(),
             slots_free: Vec::new(),
@@ -197,10 +205,8 @@ impl<P> Frontier<P> {
 
     /// Takes a target in. `name` counts for a host that is not known yet.
     pub fn admit(&mut self, host: &HostKey, payload: P, name: NameNeeded, now: Time) {
-        let job =
-            Job { payload, admitted_at: now, attempts: 0, retries_spent: 0, last_failure: None };
         self.counts.admitted += 1;
-        self.enqueue(host, job, name, now);
+        self.enqueue(host, Job::new(payload, now), Role::Target, name, now);
     }
 
     /// The next target to fetch, or when to ask again.
@@ -232,18 +238,18 @@ impl<P> Frontier<P> {
 
     /// Puts a target back to be tried again, not before `at`. Its slot and permit are free.
     pub fn retry(&mut self, lease: Lease<P>, signal: Signal, at: Time, spends: Spends, now: Time) {
-        let cause = lease.job.last_failure.clone();
+        let (cause, role) = (lease.job.last_failure.clone(), lease.role);
         let (index, mut job) = self.give_back(lease, signal, cause.as_deref(), now);
         let order = self.next_order();
         let host = self.host_mut(index);
         if spends == Spends::Retry {
             job.retries_spent += 1;
-            host.budget_spent += 1;
+            host.budget_spent += u32::from(role == Role::Target);
         }
-        if at <= now {
-            host.queue.push_front(job);
-        } else {
-            host.retries.push(Delayed { at, order, job });
+        match role {
+            Role::Rules => host.first.push(Delayed { at, order, job }),
+            Role::Target if at <= now => host.queue.push_front(job),
+            Role::Target => host.retries.push(Delayed { at, order, job }),
         }
         self.counts.waiting += 1;
         self.queued(index, now);
@@ -264,9 +270,10 @@ impl<P> Frontier<P> {
         name: NameNeeded,
         now: Time,
     ) {
+        let role = lease.role;
         let (index, job) = self.give_back(lease, signal, None, now);
         self.place(index, now);
-        self.enqueue(to, job, name, now);
+        self.enqueue(to, job, role, name, now);
     }
 
     /// The last try of a target is over. Its slot and permit are free.
@@ -281,9 +288,14 @@ impl<P> Frontier<P> {
 
     /// A try was withdrawn before it came to anything. It counts as never made.
     pub fn put_back(&mut self, lease: Lease<P>, now: Time) {
+        let role = lease.role;
         let (index, mut job) = self.give_back(lease, Signal::Nothing, None, now);
         job.attempts -= 1;
-        self.host_mut(index).queue.push_back(job);
+        let order = self.next_order();
+        match role {
+            Role::Rules => self.host_mut(index).first.push(Delayed { at: now, order, job }),
+            Role::Target => self.host_mut(index).queue.push_back(job),
+        }
         self.counts.waiting += 1;
         self.queued(index, now);
     }
@@ -300,8 +312,7 @@ impl<P> Frontier<P> {
         while let Some(&index) = self.ending.front() {
             let ended = self.hosts[index as usize].as_mut().and_then(|host| {
                 let failure = host.ending.as_deref()?.clone();
-                let job = host.queue.pop_front().or_else(|| host.retries.pop().map(|r| r.job))?;
-                Some((failure, job, host.key.clone()))
+                Some((failure, host.pop_any()?, host.key.clone()))
             });
             let Some((failure, mut job, host)) = ended else {
                 self.ending.pop_front();
@@ -331,9 +342,7 @@ impl<P> Frontier<P> {
                 self.cancel_cursor = 0;
             }
             let index = self.cancel_cursor as u32;
-            let job = self.hosts[self.cancel_cursor].as_mut().and_then(|host| {
-                host.queue.pop_front().or_else(|| host.retries.pop().map(|retry| retry.job))
-            });
+            let job = self.hosts[self.cancel_cursor].as_mut().and_then(Host::pop_any);
             let Some(job) = job else {
                 self.cancel_cursor += 1;
                 continue;
@@ -415,7 +424,7 @@ impl<P> Frontier<P> {
         self.events.push_back(event);
     }
 
-    fn enqueue(&mut self, key: &HostKey, job: Job<P>, name: NameNeeded, now: Time) {
+    fn enqueue(&mut self, key: &HostKey, job: Job<P>, role: Role, name: NameNeeded, now: Time) {
         let index = match self.index.get(key) {
             Some(&index) => index,
             None => self.enter(key, name),
@@ -430,7 +439,14 @@ impl<P> Frontier<P> {
                 self.names.push_back(index);
             }
         }
-        self.host_mut(index).queue.push_back(job);
+        let order = self.next_order();
+        match role {
+            Role::Rules => self.host_mut(index).first.push(Delayed { at: now, order, job }),
+            Role::Target => {
+                self.host_mut(index).queue.push_back(job);
+                self.want_rules(index);
+            }
+        }
         self.counts.waiting += 1;
         self.queued(index, now);
     }
@@ -454,6 +470,7 @@ impl<P> Frontier<P> {
         let rate = own.and_then(|own| own.rate);
         let interval = rate.map_or(self.host_interval, |rate| rate.interval());
         let mut host = Host::new(key.clone(), interval, own.and_then(|own| own.concurrency));
+        host.rules = self.rules;
         if self.trust == HostTrust::Given {
             host.standing = Standing::Proven;
         }
@@ -480,7 +497,7 @@ impl<P> Frontier<P> {
     fn lease(&mut self, index: u32, now: Time) -> Lease<P> {
         let withdraw = self.withdraw;
         let host = self.host_mut(index);
-        let mut job = host.pop(now).expect("a ready host has a target that is due");
+        let (mut job, role) = host.pop(now).expect("a ready host has a target that is due");
         job.attempts += 1;
         let (pace, reopens) = host.gate.as_mut().map_or((Duration::ZERO, false), |g| g.sent(now));
         let spacing = pace.max(host.interval);
@@ -510,7 +527,7 @@ impl<P> Frontier<P> {
         }
         self.touch_slow(index, spacing);
         self.place(index, now);
-        Lease { job, host: key, index, id, leased_at: now }
+        Lease { job, host: key, index, id, leased_at: now, role }
     }
 
     fn take_slot(&mut self, host: u32, leased_at: Time, withdraw: Withdraw) -> LeaseId {

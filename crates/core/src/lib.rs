@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod cache;
 pub mod classify;
 pub mod config;
+pub mod crawl;
 pub mod exchange;
 pub mod field;
 pub mod frontier;
@@ -17,6 +18,7 @@ mod politeness;
 pub mod record;
 pub mod retry;
 pub mod retry_after;
+pub mod robots;
 pub mod target;
 pub mod time;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use gather_core::config::{HostConcurrency, HostConfig, Rate};
+use gather_core::config::{HostConcurrency, HostConfig, Rate, RobotsConfig};
 use gather_core::frontier::{
-    Finishing, HostEvent, Lease, NameNeeded, Next, Reading, Signal, Spends, Withdraw,
+    Finishing, HostEvent, Lease, NameNeeded, Next, Reading, Role, Signal, Spends, Withdraw,
 };
 use gather_core::{Config, Duration, ErrorKind, Failure, Frontier, HostKey, Scheme, Time};
 
@@ -281,4 +281,110 @@ fn targets_that_nobody_wants_leave_their_queues() {
     check("none", |_| false, &[]);
     check("all", |_| true, &[0, 2, 3, 4]);
     check("some", |n| *n == 3, &[3]);
+}
+
+/// The number under which these tests ask for a robots.txt.
+const RULES: u32 = 1000;
+
+/// As [`frontier`], where robots.txt is obeyed and those of all hosts were asked for.
+fn obedient(hosts: &[(&str, u32)]) -> Frontier<u32> {
+    let mut config = config(50, HostConcurrency::Base);
+    config.robots = Some(RobotsConfig::of("gather"));
+    let mut frontier = frontier(&config, Reading::Done, hosts);
+    for (host, _) in hosts {
+        assert_eq!(frontier.next_unruled(), Some(key(host)));
+        frontier.admit_rules(&key(host), RULES, NameNeeded::No, Time::ZERO);
+    }
+    assert_eq!(frontier.next_unruled(), None);
+    frontier
+}
+
+fn only(mut leases: Vec<Lease<u32>>) -> Lease<u32> {
+    assert_eq!(leases.len(), 1, "{leases:?}");
+    leases.remove(0)
+}
+
+#[test]
+fn robots_txt_comes_before_the_targets_of_its_host() {
+    let mut frontier = obedient(&[("a", 9)]);
+    let lease = only(leases(&mut frontier, at(0)));
+    assert_eq!((*lease.payload(), lease.role()), (RULES, Role::Rules));
+    // Tried again, and put back: still nothing else goes.
+    frontier.retry(lease, Signal::Broken, at(500), Spends::Retry, at(10));
+    assert!(matches!(frontier.next(at(10)), Next::At(when) if when == at(500)));
+    let lease = only(leases(&mut frontier, at(500)));
+    frontier.put_back(lease, at(510));
+    let lease = only(leases(&mut frontier, at(510)));
+    assert_eq!(lease.role(), Role::Rules);
+    finish(&mut frontier, lease, Signal::Answered, at(520));
+    assert_eq!(granted(&mut frontier, at(520)), "");
+    frontier.rules_known(&key("a"), None, at(520));
+    assert_eq!(granted(&mut frontier, at(520)), "a 4");
+    // A host is asked for its rules once.
+    frontier.admit(&key("a"), 9, NameNeeded::No, at(530));
+    assert_eq!(frontier.next_unruled(), None);
+    frontier.rules_forgotten(&key("a"), at(540));
+    assert_eq!(frontier.next_unruled(), Some(key("a")));
+}
+
+#[test]
+fn a_crawl_delay_is_the_interval_of_its_host_within_a_limit() {
+    let asked = Duration::from_secs;
+    for (delay, expected_s) in [(asked(2), 2), (asked(3_600), 60)] {
+        let mut frontier = obedient(&[("a", 9)]);
+        let lease = only(leases(&mut frontier, at(0)));
+        finish(&mut frontier, lease, Signal::Answered, at(10));
+        frontier.rules_known(&key("a"), Some(delay), at(10));
+        assert_eq!(granted(&mut frontier, at(10)), "a 1");
+        let next = frontier.next(at(10));
+        assert!(matches!(next, Next::At(when) if when == at(10 + 1000 * expected_s)), "{next:?}");
+    }
+}
+
+#[test]
+fn what_waits_for_a_robots_txt_that_cannot_be_had_ends() {
+    let mut frontier = obedient(&[("a", 2)]);
+    let lease = only(leases(&mut frontier, at(0)));
+    finish(&mut frontier, lease, Signal::Answered, at(10));
+    let kind = ErrorKind::BlockedRobotsUnreachable;
+    frontier.rules_failed(&key("a"), Failure::new(kind, "status 500"), at(10));
+    assert_eq!(ended(&mut frontier), [(0, kind), (1, kind)]);
+    // What comes soon after ends, too; later it is asked for again.
+    frontier.admit(&key("a"), 7, NameNeeded::No, at(1_000));
+    assert_eq!(ended(&mut frontier), [(7, kind)]);
+    assert_eq!(frontier.next_unruled(), None);
+    frontier.admit(&key("a"), 8, NameNeeded::No, at(100_000));
+    assert_eq!(ended(&mut frontier), []);
+    assert_eq!(frontier.next_unruled(), Some(key("a")));
+}
+
+#[test]
+fn redirected_robots_txt_wait_for_no_rules_but_for_politeness() {
+    // Each is led to the other host: neither waits for the other one's rules.
+    let mut frontier = obedient(&[("a", 1), ("b", 1)]);
+    for lease in leases(&mut frontier, at(0)) {
+        let to = if lease.host() == &key("a") { key("b") } else { key("a") };
+        frontier.hop(lease, Signal::Answered, &to, NameNeeded::No, at(10));
+    }
+    let both = leases(&mut frontier, at(10));
+    assert_eq!(both.iter().map(Lease::role).collect::<Vec<_>>(), [Role::Rules; 2]);
+    for lease in both {
+        finish(&mut frontier, lease, Signal::Answered, at(20));
+    }
+    frontier.rules_known(&key("a"), None, at(20));
+    assert_eq!(granted(&mut frontier, at(20)), "a 1");
+    frontier.rules_known(&key("b"), None, at(20));
+    assert_eq!(granted(&mut frontier, at(20)), "b 1");
+}
+
+#[test]
+fn a_refused_target_only_leaves() {
+    let mut frontier = obedient(&[("a", 3)]);
+    let taken = frontier.take_waiting_of(&key("a"), |n| *n == 1, at(0));
+    let refused = frontier.refuse(&key("a"), 5, at(0));
+    let settled: Vec<u32> =
+        taken.into_iter().chain([refused]).map(|gone| frontier.settle(gone)).collect();
+    assert_eq!(settled, [1, 5]);
+    assert_eq!(frontier.host_waiting(&key("a")), 3);
+    assert!(frontier.counts().balanced());
 }

@@ -56,6 +56,8 @@ pub struct ClientOptions {
     pub caps: Caps,
     /// Which redirects are followed.
     pub redirects: Redirects,
+    /// Which of them end a try, so that somebody can look at where they lead.
+    pub hops: Hops,
     /// What is kept of a response.
     pub keep: Keep,
     /// The memory for all bodies that are kept, by all clients that share it.
@@ -86,6 +88,7 @@ impl Default for ClientOptions {
             min_speed,
             caps,
             redirects,
+            hops: Hops::ToOtherHosts,
             keep: Keep::default(),
             memory: None,
             redact_query: RedactQuery::default(),
@@ -133,6 +136,25 @@ impl fmt::Display for ClientError {
 
 impl std::error::Error for ClientError {}
 
+/// Which redirects end a try in [`End::Hop`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hops {
+    /// Those to another host.
+    #[default]
+    ToOtherHosts,
+    /// All of them.
+    Everywhere,
+}
+
+/// A try that is not for the target's own request: a GET of a small file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlainGet {
+    /// How much of the body is kept; the rest is read and dropped.
+    pub body_bytes_max: u64,
+    /// The longest chain of redirects; they end the try only where they lead to another host.
+    pub redirects_max: u32,
+}
+
 /// Where a target stands when one more try of it begins.
 #[derive(Debug, Default)]
 pub struct TryState {
@@ -148,6 +170,8 @@ pub struct TryState {
     /// What is left of the time for one try, after a hop; `None` is the target's or the run's
     /// whole timeout.
     pub time_left: Option<Duration>,
+    /// What is asked for in place of the run's kind of request.
+    pub plain_get: Option<PlainGet>,
     /// Where to say how far the try has come.
     pub progress: Rc<Progress>,
     /// When the try began, if the clock was just read; else it is read.
@@ -169,6 +193,7 @@ pub(crate) struct Shard {
     pub(crate) defaults: RequestDefaults,
     pub(crate) caps: Caps,
     pub(crate) redirects: Redirects,
+    pub(crate) hops: Hops,
     pub(crate) keep: Keep,
     redact_query: RedactQuery,
     pub(crate) memory: Option<Arc<MemoryBudget>>,
@@ -205,9 +230,10 @@ impl Client {
             defaults,
             caps: options.caps,
             redirects: options.redirects,
+            hops: options.hops,
             keep: options.keep,
             redact_query: options.redact_query,
-            memory: options.memory.filter(|_| options.keep.holds_bodies()),
+            memory: options.memory,
             content_types: RefCell::default(),
         };
         Ok(Self { shard, timeout: options.timeout, wall: WallClock::new() })
@@ -215,10 +241,10 @@ impl Client {
 
     /// Makes one try of `target`. A failed one is an attempt, too.
     ///
-    /// Redirects are followed as long as they stay on the host; one to another host ends the try
-    /// in [`End::Hop`], with the redirect itself the last of the attempt's `chain`. Dropping the
-    /// future gives the try up and closes its connection. Deadlines pass only while somebody
-    /// calls [`Self::tick`].
+    /// Redirects are followed as long as they stay on the host, unless [`ClientOptions::hops`] says
+    /// otherwise; one to another host ends the try in [`End::Hop`], with the redirect itself the
+    /// last of the attempt's `chain`. Dropping the future gives the try up and closes its
+    /// connection. Deadlines pass only while somebody calls [`Self::tick`].
     ///
     /// `writer` gets the decoded body of the answer as it comes.
     ///
@@ -240,11 +266,18 @@ impl Client {
         };
         let started_unix_us = self.wall.unix_us(started);
         let mut report = Report::new(url, state.chain.clone(), state.from, started_unix_us);
-        if self.shard.keep.exchanges == KeepExchanges::Yes {
+        // What is asked for besides the targets is no part of what the run keeps.
+        if self.shard.keep.exchanges == KeepExchanges::Yes && state.plain_get.is_none() {
             report.capture = Some(Capture::new(self.shard.redact_query.clone()));
         }
-        let a_try =
-            Try { shard: &self.shard, target, progress: &state.progress, watch: &watch, started };
+        let a_try = Try {
+            shard: &self.shard,
+            target,
+            plain_get: state.plain_get,
+            progress: &state.progress,
+            watch: &watch,
+            started,
+        };
         let ended = watch.within(pin!(a_try.follow(state.url.as_ref(), &mut report, writer))).await;
         let end = match ended {
             Ok(Ok(end)) => end,

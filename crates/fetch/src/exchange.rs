@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use gather_core::attempt::{ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter};
+use gather_core::config::Redirects;
 use gather_core::exchange::Cut;
 use gather_core::{
     Attempt, Duration, End, Failure, HostKey, Provenance, Sent, Target, Timings, retry_after,
@@ -15,9 +16,9 @@ use http::{HeaderMap, Response};
 use hyper::body::{Body as _, Incoming};
 use url::Url;
 
-use crate::body::{BodyReader, BodyWriter, KeepHeaders};
+use crate::body::{BodyReader, BodyWriter, Keep, KeepBody, KeepHeaders};
 use crate::capture::Capture;
-use crate::client::Shard;
+use crate::client::{Hops, PlainGet, Shard};
 use crate::conn::Link;
 use crate::deadline::Watch;
 use crate::decode::Decoder;
@@ -33,6 +34,7 @@ use crate::request::{Outgoing, without_userinfo};
 pub(crate) struct Try<'a> {
     pub(crate) shard: &'a Shard,
     pub(crate) target: &'a Target,
+    pub(crate) plain_get: Option<PlainGet>,
     pub(crate) progress: &'a Progress,
     pub(crate) watch: &'a Watch,
     pub(crate) started: Instant,
@@ -162,6 +164,12 @@ impl Try<'_> {
             Some(url) => HostKey::of(url).ok_or_else(|| failure::not_fetched(url.scheme()))?,
         };
         let origin = self.shard.pool.origin(&key);
+        let (mut redirects, mut hops) = (self.shard.redirects, self.shard.hops);
+        if let Some(get) = self.plain_get {
+            outgoing.becomes_get();
+            redirects = Redirects::Follow { max: get.redirects_max };
+            hops = Hops::ToOtherHosts;
+        }
         loop {
             let (held, response) = self.ask(report, &outgoing, &origin).await?;
             let status = response.status().as_u16();
@@ -170,7 +178,7 @@ impl Try<'_> {
                 response.headers(),
                 &report.url,
                 &report.chain,
-                self.shard.redirects,
+                redirects,
                 outgoing.after_redirect(status),
             )?;
             let Next::Follow(next) = next else {
@@ -185,7 +193,7 @@ impl Try<'_> {
             {
                 report.from = self.shard.dialer.leads_from(&key, connection.remote_ip);
             }
-            if HostKey::of(&next).as_ref() != Some(&key) {
+            if hops == Hops::Everywhere || HostKey::of(&next).as_ref() != Some(&key) {
                 return Ok(End::Hop(next));
             }
             report.url = Cow::Owned(*next);
@@ -332,8 +340,12 @@ impl Try<'_> {
         // The headers are let go: they point into the connection's read buffer, and while they do
         // it cannot be used again.
         let mut body = response.into_body();
-        let share = self.shard.memory.as_ref().map(Share::new);
-        let reader = BodyReader::new(&caps, self.shard.keep, decoder, share, writer);
+        let keep = match self.plain_get {
+            None => self.shard.keep,
+            Some(get) => Keep { body: KeepBody::UpTo(get.body_bytes_max), ..Keep::default() },
+        };
+        let memory = self.shard.memory.as_ref().filter(|_| keep.holds_bodies());
+        let reader = BodyReader::new(&caps, keep, decoder, memory.map(Share::new), writer);
         let reader = report.body.insert(reader);
         let announced = body.size_hint().exact();
         let is_shared = matches!(held.kind, HeldKind::H2(_));

@@ -29,7 +29,7 @@ mod wall;
 pub use http;
 
 pub use body::{BodyWriter, Keep, KeepBody, KeepExchanges, KeepHeaders, KeepSha256};
-pub use client::{Client, ClientError, ClientOptions, TryState};
+pub use client::{Client, ClientError, ClientOptions, Hops, PlainGet, TryState};
 pub use decode::Decoder;
 pub use dial::{Connected, DialError, DialFailure, DialTimings, Dialer, LocalShortage, Protocol};
 pub use host_headers::HostHeaders;

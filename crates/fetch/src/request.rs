@@ -285,9 +285,14 @@ impl<'a> Outgoing<'a> {
     pub(crate) fn redirected(&mut self, status: u16) {
         self.stored = None;
         if self.after_redirect(status) == MethodAfter::BecomesGet {
-            self.method = Method::GET;
-            self.body = None;
+            self.becomes_get();
         }
+    }
+
+    /// Makes it a request for nothing but an answer.
+    pub(crate) fn becomes_get(&mut self) {
+        self.method = Method::GET;
+        self.body = None;
     }
 
     /// The request for `url` over a connection of `origin`.

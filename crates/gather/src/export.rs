@@ -119,6 +119,9 @@ pub struct Exported {
 /// found to be usable.
 pub fn export(mut options: ExportOptions) -> Result<Exported, ExportError> {
     refuse_same(&options.inputs, &options.outputs)?;
+    if options.outputs.iter().any(|output| matches!(output.format, Format::Warc(_))) {
+        return Err(ExportError::Archive);
+    }
     if needs_bodies(&options) {
         options.inputs.iter_mut().for_each(|input| input.bodies = Bodies::Read);
     }
@@ -339,9 +342,14 @@ impl Inputs {
 fn refuse_same(inputs: &[ResultSpec], outputs: &[OutputSpec]) -> Result<(), ExportError> {
     let real = |path: &Path| path.canonicalize().ok();
     for output in outputs {
-        let OutputTarget::File(out) = &output.target else { continue };
         for input in inputs {
-            let ResultPlace::File(path) = &input.place else { continue };
+            let (out, path) = match (&output.target, &input.place) {
+                (OutputTarget::File(out), ResultPlace::File(path)) => (out, path),
+                (OutputTarget::Postgres(out), ResultPlace::Postgres(url)) if out == url => {
+                    return Err(ExportError::Same(out.to_string().into()));
+                }
+                _ => continue,
+            };
             let is_spool = path.as_os_str() == format!("{}.spool", out.display()).as_str();
             if is_spool || real(path).is_some_and(|path| real(out) == Some(path)) {
                 return Err(ExportError::Same(out.clone()));
@@ -361,6 +369,8 @@ pub enum ExportError {
     Output(SinkError),
     /// An output is an input too.
     Same(PathBuf),
+    /// An output is an archive of what passed over the wire, of which results hold nothing.
+    Archive,
     /// Records cannot be put aside in the temporary directory.
     Temporary(io::Error),
 }
@@ -380,7 +390,7 @@ impl ExportError {
                         SinkErrorKind::Io | SinkErrorKind::DiskFull | SinkErrorKind::Unbuilt
                     )
             }
-            Self::Same(_) => true,
+            Self::Same(_) | Self::Archive => true,
             Self::Temporary(_) => false,
         }
     }
@@ -394,6 +404,10 @@ impl fmt::Display for ExportError {
             Self::Same(path) => {
                 write!(f, "{} is an input and an output; hint: name another file", path.display())
             }
+            Self::Archive => f.write_str(
+                "results hold nothing of what passed over the wire, which an archive is; \
+                 hint: write it while fetching: gather fetch -o FILE.warc.gz",
+            ),
             Self::Temporary(error) => write!(
                 f,
                 "cannot put records aside: {error}; hint: name a directory with space in TMPDIR"

@@ -7,7 +7,7 @@ use std::thread;
 use gather_core::Config;
 use gather_core::config::HostConcurrency;
 use gather_fetch::{
-    ClientOptions, Keep, KeepBody, KeepExchanges, KeepHeaders, KeepSha256, MemoryBudget,
+    ClientOptions, Hops, Keep, KeepBody, KeepExchanges, KeepHeaders, KeepSha256, MemoryBudget,
 };
 use gather_store::{Field, Format, OutputSpec};
 
@@ -105,6 +105,10 @@ pub(crate) fn apply(config: &Config, fit: &Fit, client: &mut ClientOptions) {
     client.min_speed = config.min_speed;
     client.caps = config.caps;
     client.redirects = config.redirects;
+    if config.robots.is_some() {
+        // Where a redirect leads is judged, too.
+        client.hops = Hops::Everywhere;
+    }
     client.memory = Some(Arc::new(MemoryBudget::new(config.caps.memory_bytes_max)));
     client.net.connect_timeout = config.connect_timeout;
     client.idle_max = client.idle_max.max(fit.allowed).min(fit.idle_max);

@@ -61,7 +61,8 @@
 //! | `brotli` | no | the coding `br` is offered and undone | not offered; a body that has it all the same fails as `limit.encodings` |
 //! | `zstd` | no | the same for `zstd` | the same |
 //! | `system-roots` | no | [`Roots::System`](fetch::Roots), the operating system's certificates | refused; Mozilla's roots are built in |
-//! | `sqlite` | no | resuming a killed run (the journal), and SQLite files as output | refused |
+//! | `sqlite` | no | resuming a killed run (the journal), the cache, and SQLite files as output | refused |
+//! | `crawl` | no | `gather::crawl`, which follows links | it is not there |
 //! | `postgres` | no | PostgreSQL as output | refused |
 //! | `parquet` | no | Parquet files as output | refused |
 //! | `xlsx` | no | Excel files as output | refused |
@@ -70,6 +71,8 @@
 //! most of the web.
 
 pub mod check;
+#[cfg(feature = "crawl")]
+pub mod crawl;
 pub mod digest;
 pub mod engine;
 pub mod export;
@@ -92,6 +95,7 @@ mod finish;
 mod fit;
 mod lend;
 mod method;
+mod obey;
 mod outbox;
 mod pending;
 mod permits;
@@ -111,6 +115,8 @@ mod walk;
 mod writer;
 
 pub use gather_core as core;
+#[cfg(feature = "crawl")]
+pub use gather_extract as extract;
 pub use gather_fetch as fetch;
 pub use gather_store as store;
 

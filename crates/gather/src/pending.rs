@@ -9,6 +9,7 @@ use gather_fetch::{Progress, TryState};
 use url::Url;
 
 use crate::asker::Asker;
+use crate::obey::{ROBOTS_GET, Rules};
 
 /// The frontier's payload. Boxed there: a lease is handed on by value, again and again.
 pub(crate) struct Pending {
@@ -19,6 +20,8 @@ pub(crate) struct Pending {
     pub(crate) asker: Option<Box<Asker>>,
     /// Whether the intake counts it as outstanding.
     pub(crate) credit: Credit,
+    /// Set if it is no target of the run, but the request for a robots.txt.
+    pub(crate) rules: Option<Box<Rules>>,
 }
 
 /// Whether the intake is owed word that a target has left its host's queue.
@@ -58,12 +61,16 @@ pub(crate) struct Past {
 impl Pending {
     /// A target of a list.
     pub(crate) fn listed(target: Target) -> Box<Self> {
-        Box::new(Self { target, past: None, asker: None, credit: Credit::Owed })
+        Box::new(Self { credit: Credit::Owed, ..Self::bare(target) })
     }
 
     /// A target that somebody waits for.
     pub(crate) fn asked(target: Target, asker: Asker) -> Box<Self> {
-        Box::new(Self { target, past: None, asker: Some(Box::new(asker)), credit: Credit::None })
+        Box::new(Self { asker: Some(Box::new(asker)), ..Self::bare(target) })
+    }
+
+    pub(crate) fn bare(target: Target) -> Self {
+        Self { target, past: None, asker: None, credit: Credit::None, rules: None }
     }
 
     /// Whether whoever asked for it has stopped waiting.
@@ -98,16 +105,18 @@ impl Pending {
     pub(crate) fn state(&self, progress: &Rc<Progress>, started: Instant) -> TryState {
         let progress = Rc::clone(progress);
         let started = Some(started);
+        let plain_get = self.rules.as_ref().map(|_| ROBOTS_GET);
         match &self.past {
             Some(past) => TryState {
                 url: past.url.clone(),
                 chain: past.chain.clone(),
                 from: past.from,
                 time_left: past.time_left,
+                plain_get,
                 progress,
                 started,
             },
-            None => TryState { progress, started, ..TryState::default() },
+            None => TryState { progress, started, plain_get, ..TryState::default() },
         }
     }
 

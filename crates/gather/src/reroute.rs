@@ -2,6 +2,7 @@
 
 use gather_core::exchange;
 use gather_core::frontier::{Finishing, Lease, Signal};
+use gather_core::robots::Access;
 use gather_core::target::SchemeFrom;
 use gather_core::{Attempt, Duration, End, ErrorKind, HostKey, Provenance, Scheme, Time};
 use gather_fetch::ClientOptions;
@@ -119,6 +120,11 @@ impl Shard {
     /// Queues the target under another host, in this shard or in the one that owns it.
     fn send_to(&self, lease: Lease<Box<Pending>>, host: &HostKey, signal: Signal, now: Time) {
         if shard_of(host, self.run.shards()) == self.index {
+            let is_target = lease.payload().rules.is_none();
+            if is_target && self.may_ask(host, lease.payload(), now) == Access::Disallowed {
+                let finishing = self.frontier.borrow_mut().release(lease, signal, now);
+                return self.end_forbidden(finishing);
+            }
             let name = self.name_needed(host);
             self.frontier.borrow_mut().hop(lease, signal, host, name, now);
             return;

@@ -20,7 +20,10 @@ impl Shard {
         loop {
             let ended = self.frontier.borrow_mut().next_ended();
             let Some((finishing, failure)) = ended else { break };
-            self.end_untried(finishing, failure);
+            match finishing.payload().rules {
+                Some(_) => self.rules_refused(finishing, &failure),
+                None => self.end_untried(finishing, failure),
+            }
         }
         self.note_events();
     }
@@ -32,7 +35,8 @@ impl Shard {
         }
     }
 
-    fn end_untried(&self, mut finishing: Finishing<Box<Pending>>, failure: Failure) {
+    /// Ends a target that is not tried again: for what failed, or for what its host asks.
+    pub(crate) fn end_untried(&self, mut finishing: Finishing<Box<Pending>>, failure: Failure) {
         self.feed.took(finishing.payload_mut());
         if let Some(plain) = self.plain_http(finishing.payload(), failure.kind) {
             return self.start_over(finishing, plain);

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use gather_core::frontier::{
     Finishing, Frontier, HostClock, Lease, NameNeeded, Next, Reading, Withdraw,
 };
+use gather_core::robots::{Access, RobotsCache};
 use gather_core::{Config, Duration, HostKey, Time};
 use gather_fetch::{Client, DialError, LocalShortage, MemoryBudget};
 use tokio::sync::{Notify, mpsc};
@@ -82,6 +83,8 @@ pub(crate) struct Shard {
     pub(crate) rng: RefCell<fastrand::Rng>,
     pub(crate) outbox: Outbox,
     pub(crate) written: Arc<Written>,
+    /// The robots.txt of this shard's hosts.
+    pub(crate) robots: RefCell<RobotsCache>,
     /// Released and not yet committed, oldest first.
     /// `None` for records of what the frontier never saw.
     pub(crate) finishing: RefCell<VecDeque<Option<Finishing<()>>>>,
@@ -141,6 +144,7 @@ impl Shard {
             rng: RefCell::new(fastrand::Rng::with_seed(seed)),
             outbox: Outbox::new(index, batches),
             written,
+            robots: RefCell::default(),
             finishing: RefCell::default(),
             settled: Cell::new(0),
             troubles: RefCell::default(),
@@ -243,6 +247,7 @@ impl Shard {
             return;
         }
         self.look_up_names();
+        self.ask_for_rules();
         if self.still_opens() {
             return;
         }
@@ -425,12 +430,13 @@ impl Shard {
                             name
                         }
                     };
-                    let host = target.host.clone();
-                    self.frontier.borrow_mut().admit(&host, Pending::listed(target), name, now);
+                    self.admit_allowed(Pending::listed(target), name, now);
                 }
             }
             Fed::Asked(mut pending) => {
-                self.method.say_in(&mut pending.target);
+                if pending.rules.is_none() {
+                    self.method.say_in(&mut pending.target);
+                }
                 self.admit_one(pending, now);
             }
             Fed::Broken(broken) => {
@@ -446,8 +452,20 @@ impl Shard {
     }
 
     pub(crate) fn admit_one(&self, pending: Box<Pending>, now: Time) {
+        if pending.rules.is_some() {
+            return self.admit_rules(pending, now);
+        }
+        let name = self.name_needed(&pending.host());
+        self.admit_allowed(pending, name, now);
+    }
+
+    /// Admits a target, unless its host's robots.txt is known to forbid it.
+    fn admit_allowed(&self, pending: Box<Pending>, name: NameNeeded, now: Time) {
         let host = pending.host();
-        let name = self.name_needed(&host);
+        if self.may_ask(&host, &pending, now) == Access::Disallowed {
+            let finishing = self.frontier.borrow_mut().refuse(&host, pending, now);
+            return self.end_forbidden(finishing);
+        }
         self.frontier.borrow_mut().admit(&host, pending, name, now);
     }
 

@@ -70,6 +70,10 @@ impl Shard {
             }
             let waiting = self.frontier.borrow_mut().cancel_waiting();
             let Some(mut finishing) = waiting else { return };
+            if finishing.payload().rules.is_some() {
+                self.frontier.borrow_mut().settle(finishing);
+                continue;
+            }
             self.feed.took(finishing.payload_mut());
             let ending = self.ending(&finishing);
             let (pending, finishing) = finishing.split();
@@ -88,6 +92,10 @@ impl Shard {
             return;
         }
         let finishing = self.frontier.borrow_mut().release(lease, Signal::Nothing, now);
+        if finishing.payload().rules.is_some() {
+            self.frontier.borrow_mut().settle(finishing);
+            return;
+        }
         let attempts = finishing.payload().tries(finishing.attempts());
         let ending = Ending { attempts, ..self.ending(&finishing) };
         let (pending, finishing) = finishing.split();

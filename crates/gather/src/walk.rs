@@ -151,6 +151,9 @@ impl Shard {
         started: Time,
         now: Time,
     ) {
+        if lease.payload().rules.is_some() {
+            return self.conclude_rules(lease, attempt, now);
+        }
         if let Some(plain) = self.falls_back(&lease, &attempt) {
             return self.fall_back(lease, plain, now);
         }

@@ -308,6 +308,10 @@ impl Writer {
         {
             keeper.commit(&positions, &self.written.account(), &self.shared)?;
         }
+        // Last: a target that is fetched again after a kill must not find its own answer there.
+        if let Some(cache) = &mut self.cache {
+            cache.commit()?;
+        }
         uncommitted.settle(&self.written);
         self.shared.count_committed(self.written.committed());
         Ok(())
@@ -343,9 +347,6 @@ impl Writer {
         }
         if let Some(error) = fault {
             return Err(error);
-        }
-        if let Some(cache) = &mut self.cache {
-            cache.commit()?;
         }
         Ok(positions)
     }

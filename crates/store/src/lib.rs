@@ -25,6 +25,7 @@ mod postgres;
 pub mod read;
 #[cfg(test)]
 mod samples;
+mod seen;
 mod sink;
 mod sorted;
 mod spool;
@@ -46,6 +47,7 @@ pub use jsonl::Encoder;
 #[cfg(not(feature = "sqlite"))]
 pub use no_cache::{CacheReader, CacheWriter, open_cache};
 pub use output::sync_name;
+pub use seen::{Met, Seen, SeenLimits};
 pub use sink::{
     CsvBom, DatabaseUrl, Durability, Existing, Format, OutputSpec, OutputTarget, Position, RunInfo,
     Sink, WarcCompression, open, open_all,

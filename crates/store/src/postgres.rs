@@ -6,6 +6,7 @@
 
 mod encode;
 mod fault;
+pub(crate) mod read;
 mod schema;
 mod session;
 mod tls;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::limits::Limits;
 use crate::request::{Request, parse_duration, percent_decode};
 use crate::site::{Page, RetryAfter, Site};
-use crate::{encode, misbehave};
+use crate::{crawled, encode, misbehave};
 
 /// The largest body that is built in memory.
 const BODY_BYTES_MAX: u64 = 64 << 20;
@@ -117,6 +117,7 @@ pub(crate) fn answer(request: &Request, site: &Site, limits: &mut Limits, now: I
     let mut reply = page
         .map(Reply::page)
         .or_else(|| limited(name, request, site, limits, now))
+        .or_else(|| (name == "site").then(|| crawled::answer(rest, site.crawled_pages))?)
         .or_else(|| plain(name, rest, request))
         .or_else(|| encoded(name, rest, request))
         .or_else(|| misbehave::answer(name, request))

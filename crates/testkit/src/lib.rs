@@ -16,6 +16,7 @@
 
 mod answer;
 mod background;
+pub mod crawled;
 mod dns;
 mod dns_codec;
 mod encode;

@@ -25,6 +25,8 @@ pub struct Site {
     pub delay: Duration,
     /// Pages by exact path; they go before the built-in paths.
     pub pages: HashMap<String, Page>,
+    /// Pages of the site to be crawled below `/site/`; see [`crate::crawled`].
+    pub crawled_pages: u64,
     /// TLS on every host; plain HTTP without it.
     pub tls: Option<Tls>,
     /// How many HTTP/2 connections, the first ones, are told to go away at their first request,
@@ -69,6 +71,7 @@ impl Default for Site {
             retry_after: RetryAfter::Seconds(1),
             delay: Duration::ZERO,
             pages: HashMap::new(),
+            crawled_pages: 0,
             tls: None,
             http2_turned_away: 0,
             log_requests_max: 10_000,

@@ -8,7 +8,7 @@ use gather::core::config::HostConcurrency;
 use gather::summary::{Ended, Summary};
 
 use crate::again;
-use crate::error::{CliError, EXIT_FAULT};
+use crate::error::CliError;
 use crate::human;
 use crate::outcome;
 use crate::report_file::ReportFile;
@@ -27,7 +27,8 @@ pub(crate) fn fetch(
     argv: &[OsString],
     notes: &[String],
 ) -> Result<ExitCode, CliError> {
-    let run = run::without_clash(RunSettings::try_new(settings)?);
+    let mut run = run::without_clash(RunSettings::try_new(settings)?);
+    run.resume_line = run.journal.is_some().then(|| again::resume_line(settings, argv));
     let talk = Talk::new(&run.talk);
     for note in notes {
         talk.warn(&format!("note: {note}"));
@@ -36,12 +37,7 @@ pub(crate) fn fetch(
     let summary_file = SummaryFile::reserve(&run.talk)?;
     let report = run.report.as_ref().map(ReportFile::reserve).transpose()?;
     let signals = Signals::watch(talk.clone())?;
-    let ended = run::reported_to_end(&run, &talk, &signals, report.as_ref());
-    let summary = ended.inspect_err(|error| {
-        if error.code == EXIT_FAULT && run.journal.is_some() {
-            talk.warn(&again::resume_line(settings, argv));
-        }
-    })?;
+    let summary = run::reported_to_end(&run, &talk, &signals, report.as_ref())?;
     if summary.ended == Ended::FinishedBefore {
         talk.note(&finished_before(&summary));
         return Ok(ExitCode::SUCCESS);
@@ -52,8 +48,8 @@ pub(crate) fn fetch(
         talk.note(&report.said());
     }
     if matches!(summary.ended, Ended::Stopped | Ended::Deadline) {
-        match run.journal {
-            Some(_) => talk.warn(&again::resume_line(settings, argv)),
+        match &run.resume_line {
+            Some(line) => talk.warn(line),
             None if summary.pending > 0 => {
                 talk.warn("targets without a record were not finished");
             }

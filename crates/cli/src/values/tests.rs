@@ -192,3 +192,16 @@ fn only_and_host_limits() {
         &[("0", "'0' is neither 'auto' nor a number from 1")],
     );
 }
+
+#[test]
+fn names_in_robots_txt() {
+    check(
+        product_token,
+        &[("ExampleBot", "ExampleBot".to_owned()), ("a_b-c", "a_b-c".to_owned())],
+        &[
+            ("", "'' is no name in robots.txt"),
+            ("bot/1.0", "'bot/1.0' is no name in robots.txt"),
+            ("*", "'*' is no name in robots.txt"),
+        ],
+    );
+}

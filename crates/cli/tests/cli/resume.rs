@@ -103,6 +103,55 @@ fn a_stopped_run_says_how_to_go_on() {
     assert_whole(&bench, "r.jsonl");
 }
 
+/// Parquet and spreadsheets are built of a spool at the end: a kill before, and while they are
+/// built, loses nothing.
+#[test]
+fn what_is_built_at_the_end_is_whole_after_kills() {
+    const ARGS: &str = "-i urls.txt -c 20 -o r.parquet -o r.xlsx -q";
+    let (server, bench) = bench(4_000);
+    let line: Vec<&str> = ARGS.split(' ').collect();
+    let child = bench.command(&line).spawn().expect("it starts");
+    until_records(&bench, "r.parquet.spool", 1_000);
+    kill(child);
+    assert!(!bench.path("r.parquet").exists() && !bench.path("r.xlsx").exists());
+    for output in ["r.parquet", "r.xlsx"] {
+        let mut resumed =
+            bench.command(&[&line[..], &["--resume"]].concat()).spawn().expect("it starts");
+        let building = bench.path(format!("{output}.tmp"));
+        until("the file being built", || {
+            building.exists() || resumed.try_wait().expect("it was started").is_some()
+        });
+        kill(resumed);
+    }
+    let requests = server.hits();
+    let resumed = bench.line(&format!("{ARGS} --resume"));
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert_eq!(server.hits(), requests, "nothing was left to fetch");
+    for left in ["r.parquet.spool", "r.xlsx.spool", "r.parquet.tmp", "r.xlsx.tmp"] {
+        assert!(!bench.path(left).exists(), "{left}");
+    }
+    assert!(bench.path("r.xlsx").exists());
+    assert_eq!(bench.line("export r.parquet -o p.jsonl -q").code, 0);
+    assert_whole(&bench, "p.jsonl");
+}
+
+/// A run that is stopped has its file, and goes on behind it.
+#[test]
+fn what_is_built_at_the_end_is_there_after_a_stop_and_goes_on() {
+    let (_server, bench) = bench(3_000);
+    let line = "-i urls.txt -c 5 -o r-{part}.parquet -q";
+    let stopped = bench.line(&format!("{line} --deadline 300ms"));
+    assert_eq!(stopped.code, 4, "{}", stopped.stderr);
+    assert_eq!(bench.line("export r-0001.parquet -o some.jsonl -q").code, 0);
+    let some = bench.read("some.jsonl").lines().count();
+    assert!((1..3_000).contains(&some), "{some}");
+    let resumed = bench.line("-i urls.txt -c 50 -o r-{part}.parquet -q --resume");
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert!(!bench.path("r-0001.parquet.spool").exists());
+    assert_eq!(bench.line("export r-0001.parquet -o all.jsonl -q").code, 0);
+    assert_whole(&bench, "all.jsonl");
+}
+
 #[test]
 fn what_has_changed_is_named_and_refused() {
     let (server, bench) = bench(3_000);

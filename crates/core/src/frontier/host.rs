@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::num::NonZeroU32;
 
-use super::lease::Job;
+use super::lease::{Job, Role};
 use crate::attempt::Failure;
 use crate::politeness::Gate;
 use crate::target::HostKey;
@@ -34,8 +34,8 @@ pub(super) enum Place {
     Idle,
     /// Work in flight only, or its targets are ending.
     Away,
-    /// Its name is being resolved.
-    Unnamed,
+    /// Its name is being resolved, or its robots.txt read.
+    Unready,
     /// As many requests in flight as it may have.
     Blocked,
     /// Not to be asked before this moment.
@@ -70,6 +70,19 @@ pub(super) enum Name {
     Asked,
     /// To be looked up again when its backoff is over.
     Backoff,
+}
+
+/// What is known of its robots.txt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rules {
+    /// Read, or not obeyed.
+    Known,
+    /// No target has needed them yet.
+    Unasked,
+    /// To be asked for.
+    Needed,
+    /// Being asked for.
+    Asked,
 }
 
 /// A target that is tried again, not before `at`.
@@ -107,6 +120,8 @@ pub(super) struct Host<P> {
     pub(super) key: HostKey,
     pub(super) queue: VecDeque<Job<P>>,
     pub(super) retries: BinaryHeap<Delayed<P>>,
+    /// Requests for a robots.txt: they wait for nothing but the host's politeness.
+    pub(super) first: BinaryHeap<Delayed<P>>,
     /// The place and the stamp of its one valid entry in the queues.
     pub(super) place: Place,
     pub(super) stamp: u64,
@@ -128,6 +143,7 @@ pub(super) struct Host<P> {
     pub(super) counted: Option<Standing>,
     pub(super) name: Name,
     pub(super) name_tries: u8,
+    pub(super) rules: Rules,
     /// Tries without an answer, one after the other.
     pub(super) silences: u8,
     /// Probes of a parked host that failed.
@@ -152,6 +168,7 @@ impl<P> Host<P> {
             key,
             queue: VecDeque::new(),
             retries: BinaryHeap::new(),
+            first: BinaryHeap::new(),
             place: Place::Nowhere,
             stamp: 0,
             next_at: Time::ZERO,
@@ -168,6 +185,7 @@ impl<P> Host<P> {
             counted: None,
             name: Name::Known,
             name_tries: 0,
+            rules: Rules::Known,
             silences: 0,
             probes_failed: 0,
             parked: false,
@@ -181,25 +199,42 @@ impl<P> Host<P> {
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.queue.len() + self.retries.len()
+        self.queue.len() + self.retries.len() + self.first.len()
     }
 
     /// The earliest moment it may be asked; `Time::NEVER` without waiting targets.
     pub(super) fn due(&self) -> Time {
-        let job = if self.queue.is_empty() {
-            self.retries.peek().map_or(Time::NEVER, |retry| retry.at)
+        let first = self.first.peek().map_or(Time::NEVER, |first| first.at);
+        let job = if self.rules != Rules::Known {
+            first
+        } else if self.queue.is_empty() {
+            self.retries.peek().map_or(first, |retry| retry.at.min(first))
         } else {
             Time::ZERO
         };
         job.max(self.next_at).max(self.until)
     }
 
-    /// The next target to try: a retry that is due goes before one never tried.
-    pub(super) fn pop(&mut self, now: Time) -> Option<Job<P>> {
-        if self.retries.peek().is_some_and(|retry| retry.at <= now) {
-            return self.retries.pop().map(|retry| retry.job);
+    /// The next target to try: a robots.txt goes first, and a retry that is due before a target
+    /// never tried.
+    pub(super) fn pop(&mut self, now: Time) -> Option<(Job<P>, Role)> {
+        if self.first.peek().is_some_and(|first| first.at <= now) {
+            return self.first.pop().map(|first| (first.job, Role::Rules));
         }
-        self.queue.pop_front()
+        let job = match self.retries.peek() {
+            _ if self.rules != Rules::Known => None,
+            Some(retry) if retry.at <= now => self.retries.pop().map(|retry| retry.job),
+            _ => self.queue.pop_front(),
+        };
+        job.map(|job| (job, Role::Target))
+    }
+
+    /// Any waiting target, whatever it waits for; those never tried first.
+    pub(super) fn pop_any(&mut self) -> Option<Job<P>> {
+        self.queue
+            .pop_front()
+            .or_else(|| self.retries.pop().map(|retry| retry.job))
+            .or_else(|| self.first.pop().map(|first| first.job))
     }
 
     /// Takes out the waiting targets that `is_taken` says; the others keep their order.

@@ -13,6 +13,15 @@ pub enum NameNeeded {
     No,
 }
 
+/// What a lease is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A target of the run.
+    Target,
+    /// A robots.txt, which goes before the targets that wait for it.
+    Rules,
+}
+
 /// What a further try costs its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spends {
@@ -98,6 +107,12 @@ pub(super) struct Job<P> {
     pub(super) last_failure: Option<Box<Failure>>,
 }
 
+impl<P> Job<P> {
+    pub(super) fn new(payload: P, admitted_at: Time) -> Self {
+        Self { payload, admitted_at, attempts: 0, retries_spent: 0, last_failure: None }
+    }
+}
+
 /// One target handed out to be fetched. It holds a permit and a slot of its host until it is
 /// given back, by value, to exactly one of `retry`, `hop`, `put_back` or `release`.
 #[derive(Debug)]
@@ -108,9 +123,15 @@ pub struct Lease<P> {
     pub(super) index: u32,
     pub(super) id: LeaseId,
     pub(super) leased_at: Time,
+    pub(super) role: Role,
 }
 
 impl<P> Lease<P> {
+    /// What it is for.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
     /// What the engine admitted.
     pub fn payload(&self) -> &P {
         &self.job.payload

@@ -33,7 +33,7 @@ impl<P> Frontier<P> {
             .iter()
             .flatten()
             .take(LOOKED_AT_MAX)
-            .map(|host| ((host.queue.len() + host.retries.len()) as u64, host))
+            .map(|host| (host.waiting() as u64, host))
             .filter(|(waiting, host)| *waiting > 0 || host.in_flight > 0)
             .collect();
         hosts.sort_by_key(|(waiting, host)| Reverse(waiting + u64::from(host.in_flight)));

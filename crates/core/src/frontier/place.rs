@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::Frontier;
 use super::choose::is_current;
-use super::host::{Host, Name, Place, Standing};
+use super::host::{Host, Name, Place, Rules, Standing};
 use super::lease::Reading;
 use crate::config::{HOST_CONCURRENCY_BASE, HostConcurrency};
 use crate::time::Time;
@@ -34,7 +34,7 @@ impl<P> Frontier<P> {
         host.place = place;
         host.stamp = stamp;
         match place {
-            Place::Nowhere | Place::Away | Place::Unnamed => {}
+            Place::Nowhere | Place::Away | Place::Unready => {}
             Place::Idle => {
                 self.idle.push_back((index, stamp));
                 self.sweep_idle(now);
@@ -68,8 +68,8 @@ impl<P> Frontier<P> {
         if host.ending.is_some() {
             return Place::Away;
         }
-        if host.name != Name::Known {
-            return Place::Unnamed;
+        if host.name != Name::Known || (host.rules != Rules::Known && host.first.is_empty()) {
+            return Place::Unready;
         }
         let probing = host.gate.as_ref().is_some_and(|gate| gate.is_probing());
         if probing || host.in_flight >= self.limit(host) {

@@ -98,6 +98,9 @@ impl<P> Frontier<P> {
             self.set_standing(index, Standing::Proven);
         }
         if revived {
+            if self.host(index).waiting() > 0 {
+                self.want_rules(index);
+            }
             self.touch(index);
             let host = self.host(index).key.clone();
             self.note(HostEvent::Revived { host });

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use fastrand::Rng;
-use gather_core::config::{HostConcurrency, Rate, RetryConfig};
+use gather_core::config::{HostConcurrency, Rate, RetryConfig, RobotsConfig};
 use gather_core::frontier::HostTrust;
 use gather_core::{Config, Duration, ErrorKind, Time};
 
@@ -24,6 +24,11 @@ fn whatever_happens_every_target_ends_once() {
             }
             world.add(1, &site);
         }
+        for site in 0..world.sites.len() {
+            if rng.u8(..) < 30 {
+                world.sites[site].robots_at = Some(rng.usize(..world.sites.len()));
+            }
+        }
         let runs = rng.bool();
         let mut host = 0;
         for n in 0..rng.usize(0..300) {
@@ -37,14 +42,16 @@ fn whatever_happens_every_target_ends_once() {
         world.record_ms_max = rng.u64(0..50);
         world.shaky_permits = rng.u8(..) < 60;
         world.trust = if rng.u8(..) < 40 { HostTrust::Given } else { HostTrust::Earned };
-        let good: Vec<bool> = world
-            .sites
-            .iter()
-            .map(|site| {
-                let named = site.name.is_none_or(|(_, failure)| failure.is_none());
-                named && matches!(site.server, Server::Ok | Server::Slow(_))
-            })
-            .collect();
+        let is_good = |site: &Site| {
+            let named = site.name.is_none_or(|(_, failure)| failure.is_none());
+            named && matches!(site.server, Server::Ok | Server::Slow(_))
+        };
+        let may_go = |site: &Site| {
+            let elsewhere = site.robots_at.filter(|_| world.config.robots.is_some());
+            elsewhere.is_none_or(|to| is_good(&world.sites[to]))
+        };
+        let good: Vec<bool> =
+            world.sites.iter().map(|site| is_good(site) && may_go(site)).collect();
         let (config, targets) = (world.config.clone(), world.targets.clone());
         let report = world.run();
         for (n, &host) in targets.iter().enumerate() {
@@ -86,6 +93,7 @@ fn random_config(rng: &mut Rng) -> Config {
             retry_after_max: Duration::from_secs(rng.u64(1..20)),
             ..RetryConfig::default()
         },
+        robots: (rng.u8(..) < 100).then(|| RobotsConfig::of("gather")),
         ..Config::default()
     }
 }

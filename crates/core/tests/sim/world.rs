@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 
 use fastrand::Rng;
 use gather_core::attempt::{BodySummary, Head, RetryAfter};
-use gather_core::classify::{Budget, Context, Step, classify, conclude};
+use gather_core::classify::{Budget, Context, Step, classify, conclude, signal};
 use gather_core::frontier::{
-    Finishing, HostEvent, HostTrust, Lease, LeaseId, NameNeeded, Next, Reading, Withdraw,
+    Finishing, HostEvent, HostTrust, Lease, LeaseId, NameNeeded, Next, Reading as Input, Role,
+    Spends, Withdraw,
 };
+use gather_core::robots::{self, Reading};
 use gather_core::{
     Attempt, Config, Duration, End, ErrorKind, Failure, Frontier, HostKey, Method, Outcome, Scheme,
     Sent, Time, Timings,
 };
+use url::Url;
 
 use crate::server::{Reply, Server};
 
@@ -26,11 +29,14 @@ pub(crate) struct Site {
     pub(crate) way: f64,
     /// Its name is looked up, which takes so long and fails so.
     pub(crate) name: Option<(Duration, Option<ErrorKind>)>,
+    /// The site that its robots.txt is redirected to.
+    pub(crate) robots_at: Option<usize>,
 }
 
 impl Site {
     pub(crate) fn new(server: Server, latency_ms: f64) -> Self {
-        Self { server, latency: (latency_ms, latency_ms), way: 0.5, name: None }
+        let latency = (latency_ms, latency_ms);
+        Self { server, latency, way: 0.5, name: None, robots_at: None }
     }
 }
 
@@ -146,6 +152,9 @@ struct Run {
     unread: VecDeque<usize>,
     in_flight: Vec<u32>,
     sent_at: Vec<Option<Time>>,
+    /// Whether the robots.txt of a site was read, and how often it failed.
+    rules: Vec<(bool, u32)>,
+    rules_settled: usize,
     permits: u32,
     report: Report,
 }
@@ -172,6 +181,8 @@ impl Run {
             unread: (0..world.targets.len()).collect(),
             in_flight: vec![0; world.sites.len()],
             sent_at: vec![None; world.sites.len()],
+            rules: vec![(world.config.robots.is_none(), 0); world.sites.len()],
+            rules_settled: 0,
             permits: world.config.concurrency.get(),
             report: Report {
                 outcomes: vec![None; world.targets.len()],
@@ -208,7 +219,8 @@ impl Run {
             }
         }
         let counts = self.frontier.counts();
-        assert_eq!(counts.settled as usize, self.world.targets.len(), "{counts:?}");
+        let ended = self.world.targets.len() + self.rules_settled;
+        assert_eq!(counts.settled as usize, ended, "{counts:?}");
         assert!(self.report.outcomes.iter().all(Option::is_some));
         self.report.ended_at = self.now;
     }
@@ -235,7 +247,18 @@ impl Run {
         }
         loop {
             while let Some((finishing, failure)) = self.frontier.next_ended() {
-                self.record(finishing, conclude(failure));
+                match self.site_of_rules(*finishing.payload()) {
+                    None => self.record(finishing, conclude(failure)),
+                    Some(site) => {
+                        self.settle_rules(finishing);
+                        self.frontier.rules_failed(&self.keys[site], failure, self.now);
+                    }
+                }
+            }
+            while let Some(host) = self.frontier.next_unruled() {
+                let site = self.numbers[&host];
+                let n = self.world.targets.len() + site;
+                self.frontier.admit_rules(&host, n, self.name_needed(site), self.now);
             }
             self.read();
             if let Some(id) = self.frontier.give_up(self.now) {
@@ -261,21 +284,35 @@ impl Run {
     fn read(&mut self) {
         while (self.frontier.counts().waiting as usize) < self.world.window {
             let Some(n) = self.unread.pop_front() else {
-                self.frontier.set_reading(Reading::Done);
+                self.frontier.set_reading(Input::Done);
                 return;
             };
             let site = self.world.targets[n];
-            let name = if self.world.sites[site].name.is_some() {
-                NameNeeded::Yes
-            } else {
-                NameNeeded::No
-            };
-            self.frontier.admit(&self.keys[site], n, name, self.now);
+            self.frontier.admit(&self.keys[site], n, self.name_needed(site), self.now);
         }
+    }
+
+    fn name_needed(&self, site: usize) -> NameNeeded {
+        match self.world.sites[site].name {
+            Some(_) => NameNeeded::Yes,
+            None => NameNeeded::No,
+        }
+    }
+
+    /// The site whose robots.txt this payload is.
+    fn site_of_rules(&self, n: usize) -> Option<usize> {
+        n.checked_sub(self.world.targets.len())
+    }
+
+    fn settle_rules(&mut self, finishing: Finishing<usize>) {
+        self.frontier.settle(finishing);
+        self.rules_settled += 1;
     }
 
     fn send(&mut self, lease: Lease<usize>) {
         let site = self.numbers[lease.host()];
+        let is_rules = lease.role() == Role::Rules;
+        assert!(is_rules || self.rules[site].0, "site {site} was asked before its robots.txt");
         self.in_flight[site] += 1;
         let most = &mut self.report.host_in_flight_max[site];
         *most = (*most).max(self.in_flight[site]);
@@ -348,6 +385,9 @@ impl Run {
     fn judge(&mut self, mut lease: Lease<usize>, reply: Reply) {
         let attempt = attempt(reply);
         self.in_flight[self.numbers[lease.host()]] -= 1;
+        if let Some(site) = self.site_of_rules(*lease.payload()) {
+            return self.judge_rules(lease, site, attempt);
+        }
         let budget = if self.frontier.may_retry(&lease) { Budget::Left } else { Budget::Spent };
         let context = Context {
             config: &self.world.config,
@@ -368,6 +408,41 @@ impl Run {
             Step::Final(outcome) => {
                 let finishing = self.frontier.release(lease, verdict.signal, self.now);
                 self.record(finishing, outcome);
+            }
+        }
+    }
+
+    fn judge_rules(&mut self, lease: Lease<usize>, site: usize, mut attempt: Attempt) {
+        let config = self.world.config.robots.as_ref().expect("robots.txt is obeyed");
+        let answered = matches!(&attempt.head, Some(head) if head.status == 200);
+        let elsewhere = self.world.sites[site].robots_at.filter(|&to| answered && to != site);
+        if let Some(to) = elsewhere.filter(|_| lease.host() == &self.keys[site]) {
+            let url = Url::parse(self.keys[to].as_str()).expect("a host key begins a URL");
+            attempt.end = End::Hop(Box::new(url));
+            let signal = signal(&attempt);
+            let name = self.name_needed(to);
+            return self.frontier.hop(lease, signal, &self.keys[to], name, self.now);
+        }
+        let signal = signal(&attempt);
+        let (retry, failed) = (&self.world.config.retry, self.rules[site].1);
+        let read = robots::read(&attempt, failed, &config.agent, retry, self.now, &mut self.rng);
+        match read {
+            Reading::Again { at, spends } => {
+                self.rules[site].1 += u32::from(spends == Spends::Retry);
+                self.frontier.retry(lease, signal, at, spends, self.now);
+            }
+            Reading::Hop => unreachable!("a hop was taken above"),
+            Reading::Known(_) => {
+                let finishing = self.frontier.release(lease, signal, self.now);
+                self.settle_rules(finishing);
+                self.rules[site] = (true, 0);
+                self.frontier.rules_known(&self.keys[site], None, self.now);
+            }
+            Reading::Unreachable(failure) => {
+                let finishing = self.frontier.release(lease, signal, self.now);
+                self.settle_rules(finishing);
+                self.rules[site].1 = 0;
+                self.frontier.rules_failed(&self.keys[site], failure, self.now);
             }
         }
     }

@@ -14,5 +14,6 @@ mod outputs;
 mod reading;
 mod redirects;
 mod refusals;
+mod robots;
 mod shortage;
 mod stops;

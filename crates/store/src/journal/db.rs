@@ -75,7 +75,10 @@ impl Db {
                 (&*run.id, started, program, salt, sum(&columns)),
             )?;
             first(tables)
-        })
+        })?;
+        // So that the file is a journal by itself, whatever becomes of the log beside it.
+        let truncated = self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        truncated.map_err(|error| failed(path, &error))
     }
 
     /// Writes in one transaction.
@@ -205,7 +208,10 @@ pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> JournalError {
         Some(ErrorCode::NotADatabase) => JournalErrorKind::NotAJournal,
         Some(ErrorCode::DatabaseCorrupt) => JournalErrorKind::Damaged { what: error.to_string() },
         Some(ErrorCode::DiskFull) => JournalErrorKind::DiskFull,
-        _ => JournalErrorKind::Io { what: error.to_string() },
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            JournalErrorKind::Io { what: error.to_string() }
+        }
+        _ => JournalErrorKind::Other { what: error.to_string() },
     };
     JournalError::new(path, kind)
 }

@@ -42,8 +42,13 @@ pub enum JournalErrorKind {
     },
     /// The disk, or the quota, is full.
     DiskFull,
-    /// Whatever else the system says.
+    /// The system cannot read or write it.
     Io {
+        /// What it said.
+        what: String,
+    },
+    /// Whatever else SQLite says.
+    Other {
         /// What it said.
         what: String,
     },
@@ -62,7 +67,11 @@ impl JournalError {
                 "build gather with the feature sqlite, or run without a journal".into()
             }
             JournalErrorKind::Busy { .. } => "wait for that run, or stop it".into(),
-            JournalErrorKind::NotAJournal => "name another file with --journal".into(),
+            JournalErrorKind::NotAJournal => {
+                "if it was one it is damaged: move it away with the outputs; else name another file \
+                 with --journal"
+                    .into()
+            }
             JournalErrorKind::Newer { .. } => "use the gather that began the run".into(),
             JournalErrorKind::Damaged { .. } => {
                 "the outputs were not touched and their whole records are good: move them away \
@@ -73,7 +82,9 @@ impl JournalError {
                 "go on with --resume, or begin again with --overwrite".into()
             }
             JournalErrorKind::DiskFull => "free some space, then go on with --resume".into(),
-            JournalErrorKind::Io { .. } => "choose another place with --journal FILE".into(),
+            JournalErrorKind::Io { .. } | JournalErrorKind::Other { .. } => {
+                "choose another place with --journal FILE".into()
+            }
         }
     }
 }
@@ -98,7 +109,9 @@ impl fmt::Display for JournalError {
                 write!(f, "{path} belongs to an unfinished run ({done} inputs done)")?;
             }
             JournalErrorKind::DiskFull => write!(f, "cannot write {path}: no space left")?,
-            JournalErrorKind::Io { what } => write!(f, "cannot use {path}: {what}")?,
+            JournalErrorKind::Io { what } | JournalErrorKind::Other { what } => {
+                write!(f, "cannot use {path}: {what}")?;
+            }
         }
         write!(f, "; hint: {}", self.hint())
     }

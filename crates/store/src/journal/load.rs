@@ -39,9 +39,19 @@ impl From<rusqlite::Error> for Refused {
 /// Reads all of it; `None` if nothing was ever written.
 pub(super) fn load(path: &Path, connection: &Connection) -> Result<Option<Loaded>, JournalError> {
     load_from(connection).map_err(|refused| match refused {
-        Refused::Sqlite(error) => db::failed(path, &error),
+        Refused::Sqlite(error) => as_damage(db::failed(path, &error)),
         Refused::Kind(kind) => JournalError::new(path, kind),
     })
+}
+
+/// What cannot be read as it was written is damaged, unless the machine could not read it at all.
+fn as_damage(error: JournalError) -> JournalError {
+    match error.kind {
+        JournalErrorKind::Other { what } => {
+            JournalError { kind: JournalErrorKind::Damaged { what }, ..error }
+        }
+        _ => error,
+    }
 }
 
 fn load_from(connection: &Connection) -> Result<Option<Loaded>, Refused> {

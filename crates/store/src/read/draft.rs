@@ -26,7 +26,7 @@ pub(crate) enum Given<'a> {
     Text(&'a str),
     /// The digits of a decimal number.
     #[cfg_attr(
-        not(any(feature = "parquet", feature = "sqlite")),
+        not(any(feature = "parquet", feature = "sqlite", feature = "postgres")),
         expect(dead_code, reason = "only these tell a decimal from a text")
     )]
     Decimal(&'a str),
@@ -154,8 +154,26 @@ impl Draft {
         Ok(())
     }
 
+    /// Takes an extracted field as the table `field` has it: its type by name, its value as text.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn extracted(
+        &mut self,
+        name: &str,
+        kind: &str,
+        value: Option<&str>,
+    ) -> Result<(), Wrong> {
+        let value = value.unwrap_or("null");
+        let given = match kind {
+            "text" => Given::Text(value),
+            "decimal" => Given::Decimal(value),
+            "null" => Given::Json("null"),
+            _ => Given::Json(value),
+        };
+        self.set(&Field::Extracted(name.into()), given)
+    }
+
     /// Takes the body as it is.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn body(&mut self, body: &[u8]) {
         self.body = Some(body.to_vec());
         self.held.members |= Field::Body.bit() | Field::BodyEncoding.bit();

@@ -6,6 +6,8 @@
 mod bytes;
 mod composite;
 mod csv;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod database;
 mod draft;
 mod error;
 mod lines;
@@ -24,13 +26,19 @@ pub use crate::sorted::{Order, Sorted, Sorter};
 pub use crate::survey::Survey;
 pub use error::{ReadError, ReadErrorKind};
 
-use draft::Decimals;
+#[cfg(feature = "postgres")]
+pub(crate) use composite::moment_us;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use database::{column_member, no_run};
+pub(crate) use draft::Decimals;
+#[cfg(feature = "postgres")]
+pub(crate) use draft::{Draft, Given, Shape};
 pub(crate) use lines::JsonLines;
 
 use crate::sink::{DatabaseUrl, RunInfo};
 use crate::spool;
 
-/// The records of one result, in its order. It blocks.
+/// The records of one result, in its order. It blocks, and does not belong on an event loop.
 pub trait Results: Send {
     /// The next record; `None` at the end.
     ///
@@ -108,11 +116,13 @@ pub fn open(spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
     match &spec.place {
         ResultPlace::Stdin => from_bytes(Box::new(std::io::stdin()), "-", None),
         ResultPlace::File(path) => open_file(path, spec),
-        ResultPlace::Postgres(url) => Err(ReadError::new(
-            ReadErrorKind::NotBuilt,
-            &url.to_string(),
-            "PostgreSQL is not read back by this build",
-        )),
+        #[cfg(feature = "postgres")]
+        ResultPlace::Postgres(url) => {
+            let rows = crate::postgres::read::PostgresRows::open(url, spec)?;
+            Ok(Box::new(rows))
+        }
+        #[cfg(not(feature = "postgres"))]
+        ResultPlace::Postgres(url) => Err(not_built(&url.to_string())),
     }
 }
 
@@ -157,7 +167,7 @@ fn open_parquet(path: &Path) -> Result<Box<dyn Results>, ReadError> {
 
 #[cfg(not(feature = "parquet"))]
 fn open_parquet(path: &Path) -> Result<Box<dyn Results>, ReadError> {
-    Err(not_built(path))
+    Err(not_built(&path.display().to_string()))
 }
 
 #[cfg(feature = "sqlite")]
@@ -167,13 +177,12 @@ fn open_sqlite(path: &Path, spec: &ResultSpec) -> Result<Box<dyn Results>, ReadE
 
 #[cfg(not(feature = "sqlite"))]
 fn open_sqlite(path: &Path, _spec: &ResultSpec) -> Result<Box<dyn Results>, ReadError> {
-    Err(not_built(path))
+    Err(not_built(&path.display().to_string()))
 }
 
-#[cfg(not(all(feature = "parquet", feature = "sqlite")))]
-fn not_built(path: &Path) -> ReadError {
-    let name = path.display().to_string();
-    ReadError::new(ReadErrorKind::NotBuilt, &name, "this build does not read its form")
+#[cfg(not(all(feature = "parquet", feature = "sqlite", feature = "postgres")))]
+fn not_built(name: &str) -> ReadError {
+    ReadError::new(ReadErrorKind::NotBuilt, name, "has a form that this build does not read")
 }
 
 /// Lines or CSV, gzipped or not.

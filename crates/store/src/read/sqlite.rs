@@ -12,8 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::draft::{Decimals, Draft, Given, Shape, Wrong};
 use super::error::{ReadError, ReadErrorKind};
-use super::{Bodies, ResultSpec, Results, composite};
-use crate::fields::Field;
+use super::{Bodies, ResultSpec, Results, column_member, composite, no_run};
 use crate::sink::RunInfo;
 
 /// Records read at once.
@@ -82,7 +81,7 @@ impl SqliteRows {
             "SELECT *{body} FROM record WHERE run = ? AND (? IS NULL OR n > ?) ORDER BY n LIMIT ?"
         );
         let mut records = self.connection.prepare_cached(&select)?;
-        let names: Vec<String> = records.column_names().map(member_of).collect();
+        let names: Vec<String> = records.column_names().map(column_member).collect();
         let mut drafts: Vec<(i64, Result<Draft, Wrong>)> = Vec::new();
         let mut rows = records.query(params![self.id, self.after, self.after, PAGE_RECORDS])?;
         while let Some(row) = rows.next()? {
@@ -154,25 +153,7 @@ fn find_run(
     let names = list.query_map([], |row| row.get(0)).map_err(said)?;
     let names: Result<Vec<String>, _> = names.take(RUNS_NAMED_MAX).collect();
     let names = names.map_err(said)?;
-    let message = match (wanted, names.as_slice()) {
-        (_, []) => "holds no run".to_owned(),
-        (wanted, names) => format!(
-            "holds no run {}; hint: the last ones are {}",
-            wanted.unwrap_or_default(),
-            names.join(", ")
-        ),
-    };
-    Err(ReadError::new(ReadErrorKind::Missing, name, message))
-}
-
-/// The member that a column of `record` is.
-fn member_of(column: &str) -> String {
-    let parts = [("error_", "error."), ("tls_", "tls.")];
-    let found = parts.iter().find_map(|(prefix, object)| {
-        let name = format!("{object}{}", column.strip_prefix(prefix)?);
-        Field::from_name(&name).map(|_| name)
-    });
-    found.unwrap_or_else(|| column.to_owned())
+    Err(no_run(name, wanted, &names))
 }
 
 fn draft_of(row: &Row<'_>, names: &[String]) -> rusqlite::Result<Result<Draft, Wrong>> {
@@ -215,14 +196,7 @@ fn set(draft: &mut Draft, name: &str, value: ValueRef<'_>) -> Result<(), Wrong> 
 fn add_field(draft: &mut Draft, row: &Row<'_>) -> rusqlite::Result<Result<(), Wrong>> {
     let (name, kind): (String, String) = (row.get(1)?, row.get(2)?);
     let value: Option<String> = row.get(3)?;
-    let value = value.as_deref().unwrap_or("null");
-    let given = match kind.as_str() {
-        "text" => Given::Text(value),
-        "decimal" => Given::Decimal(value),
-        "null" => Given::Json("null"),
-        _ => Given::Json(value),
-    };
-    Ok(draft.set(&Field::Extracted(name.into()), given))
+    Ok(draft.extracted(&name, &kind, value.as_deref()))
 }
 
 fn said(name: &str, error: &rusqlite::Error) -> ReadError {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use gather_core::Record;
 
-use super::{EXTENSION, Files, beside, check, directory, path_of, remove};
+use super::{EXTENSION, Files, beside, check, path_of, remove};
 use crate::error::{SinkError, SinkErrorKind};
 use crate::jsonl::Encoder;
-use crate::output::Output;
+use crate::output::{Output, sync_name};
 use crate::read::{JsonLines, ReadError, Results};
 use crate::sink::{Existing, OutputSpec, OutputTarget, Position, Sink};
 use crate::survey::Survey;
@@ -45,7 +45,7 @@ impl Spool<'_> {
     /// Where it stands, and what is made of it too.
     #[cfg(feature = "xlsx")]
     pub(crate) fn directory(&self) -> &Path {
-        directory(self.0)
+        super::directory(self.0)
     }
 
     /// Its length.
@@ -249,19 +249,7 @@ fn build(
         let _gone = fs::remove_file(&temporary);
         return renamed;
     }
-    sync_directory(path).map_err(BuildError::Write)
-}
-
-/// Makes the new name survive a power cut.
-#[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(directory(path))?.sync_all()
-}
-
-/// Elsewhere a directory cannot be synced.
-#[cfg(not(unix))]
-fn sync_directory(_path: &Path) -> io::Result<()> {
-    Ok(())
+    sync_name(path).map_err(BuildError::Write)
 }
 
 #[cfg(test)]

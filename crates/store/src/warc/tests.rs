@@ -211,8 +211,10 @@ fn what_cannot_be_opened_is_left_alone() {
     let path = dir.path().join("a.warc.gz");
     fs::write(&path, b"something").unwrap();
     let beyond = Position { parts: 0, bytes: 10, records: 1 };
-    let cases =
-        [(Existing::Refuse, SinkErrorKind::Exists), (Existing::Resume(beyond), SinkErrorKind::Io)];
+    let cases = [
+        (Existing::Refuse, SinkErrorKind::Exists),
+        (Existing::Resume(beyond), SinkErrorKind::Changed),
+    ];
     let run = RunInfo::new(0, 0);
     for (existing, kind) in cases {
         let spec = spec(&path, existing, WarcCompression::Gzip);

@@ -1,6 +1,7 @@
 //! Results read back: from every form, into every form, and what is said of rows that are none.
 
 mod broken;
+mod databases;
 mod python;
 mod random;
 mod records;

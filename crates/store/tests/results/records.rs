@@ -68,7 +68,7 @@ pub(crate) fn write_all(spec: &OutputSpec, records: &[Record]) -> Position {
 }
 
 /// The forms that are read back, by the extension of their files.
-pub(crate) const FORMS: &[&str] = &["jsonl", "csv", "parquet"];
+pub(crate) const FORMS: &[&str] = &["jsonl", "csv", "parquet", "db"];
 
 /// Writes records in a form, as `gather export` without `--fields`.
 pub(crate) fn write_as(dir: &Path, name: &str, form: &str, records: &[Record]) -> PathBuf {
@@ -79,6 +79,7 @@ pub(crate) fn write_as(dir: &Path, name: &str, form: &str, records: &[Record]) -
         "jsonl" => (Format::Jsonl, Fields::held()),
         "csv" => (Format::Csv(CsvBom::Utf8), survey.fields()),
         "parquet" => (Format::Parquet, Fields::held()),
+        "db" => (Format::Sqlite, survey.fields()),
         other => panic!("no form {other}"),
     };
     write_all(&spec(&path, format, fields), records);
