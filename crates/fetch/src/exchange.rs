@@ -337,8 +337,6 @@ impl Try<'_> {
             true => None,
             false => Decoder::of(response.headers(), caps.encodings_max)?,
         };
-        // The headers are let go: they point into the connection's read buffer, and while they do
-        // it cannot be used again.
         let mut body = response.into_body();
         let keep = match self.plain_get {
             None => self.shard.keep,
