@@ -202,3 +202,30 @@ fn a_run_is_whole_after_a_resume_that_is_stopped_by_a_signal() {
         job.end(List::File).assert_whole(case.name);
     }
 }
+
+#[test]
+fn a_disk_that_syncs_slowly_stops_requests_before_a_kill_repeats_too_many() {
+    if !has_strace() {
+        return;
+    }
+    for (case, call) in [("jsonl", "fdatasync"), ("sqlite", "fsync")] {
+        let (bed, case) = (Bed::new(6_000), crate::sinks::case(case));
+        let mut job = bed.job(case);
+        let mut child = job.spawn_waiting(&[]);
+        let options =
+            [format!("-etrace={call}"), format!("-einject={call}:delay_enter=2000000:when=3")];
+        let tracer = Tracer::attach(&job, &child, "gather-writer", &options);
+        job.feed(&mut child);
+        let mut hits = 0;
+        until("a standstill", || {
+            std::thread::sleep(Duration::from_millis(300));
+            std::mem::replace(&mut hits, bed.hits()) == bed.hits() && hits > 0
+        });
+        assert!(hits < 6_000, "{}: nothing waited for the disk", case.name);
+        child.kill().expect("it was running");
+        ended(child);
+        drop(tracer.ended());
+        job.kills = 1;
+        job.end(List::Piped).assert_whole(case.name);
+    }
+}
