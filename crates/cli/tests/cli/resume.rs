@@ -248,3 +248,38 @@ fn a_run_without_a_file_keeps_a_journal_where_it_is_told_to() {
     assert_eq!(none.code, 0, "{}", none.stderr);
     assert!(!bench.path("n.jsonl.journal").exists());
 }
+
+#[test]
+fn a_journal_never_outlives_the_outputs_it_tells_of() {
+    let (_server, bench) = bench(2_000);
+    let begin = "-i urls.txt -c 4 -o r.jsonl --deadline 300ms";
+    assert_eq!(bench.line(begin).code, 4);
+    // Another run writes there, with no journal or one elsewhere: only if it may.
+    std::fs::remove_file(bench.path("r.jsonl")).expect("it was there");
+    for flags in ["--no-journal", "--journal j", "-o s.jsonl --journal j"] {
+        let refused = bench.line(&format!("-i urls.txt -c 4 -o r.jsonl {flags}"));
+        assert_eq!(refused.code, 3, "{flags}: {}", refused.stderr);
+        assert!(refused.stderr.contains("r.jsonl.journal belongs to an unfinished run"));
+    }
+    let other = bench.line("-i urls.txt -c 20 -o r.jsonl --no-journal --overwrite");
+    assert_eq!(other.code, 0, "{}", other.stderr);
+    assert!(!bench.path("r.jsonl.journal").exists());
+    let resumed = bench.line("-i urls.txt -c 20 -o r.jsonl --resume");
+    assert!(resumed.stderr.contains("has no journal to go on with"), "{}", resumed.stderr);
+    assert_whole(&bench, "r.jsonl");
+    let itself = bench.line("-i urls.txt -o t.jsonl --journal t.jsonl");
+    assert!(itself.stderr.contains("t.jsonl is an output, too"), "{}", itself.stderr);
+    // A database of somebody's is no journal, not even one to be replaced.
+    let made = std::process::Command::new("sqlite3")
+        .arg(bench.path("own.db"))
+        .arg("CREATE TABLE t (x); INSERT INTO t VALUES (1)")
+        .status();
+    if made.is_ok_and(|status| status.success()) {
+        let before = std::fs::read(bench.path("own.db")).expect("there");
+        for flags in ["", "--overwrite", "--resume"] {
+            let ran = bench.line(&format!("-i urls.txt -o t.jsonl --journal own.db {flags}"));
+            assert!(ran.stderr.contains("own.db is no journal of a run"), "{}", ran.stderr);
+        }
+        assert_eq!(std::fs::read(bench.path("own.db")).expect("there"), before);
+    }
+}
