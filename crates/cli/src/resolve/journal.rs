@@ -1,6 +1,6 @@
 //! Where a run keeps its journal, and the settings that must be the same when it goes on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gather::JournalOptions;
 use gather::core::RequestSpec;
@@ -70,7 +70,7 @@ pub(super) fn journal(
     let args = &settings.args.resume;
     let resumes = args.resume || args.resume_changed;
     let beside = outputs.iter().find_map(|output| match &output.target {
-        OutputTarget::File(path) if !is_special(path) => Some(beside(path)),
+        OutputTarget::File(path) if !is_special(path) => Some(JournalOptions::beside(path)),
         OutputTarget::File(_) | OutputTarget::Stdout | OutputTarget::Postgres(_) => None,
     });
     let path = match &args.journal {
@@ -99,12 +99,6 @@ pub(super) fn journal(
 /// Whether one of these settings gives the outputs their form.
 pub(crate) fn is_fixed(name: &str) -> bool {
     FIXED.contains(&name)
-}
-
-fn beside(output: &Path) -> PathBuf {
-    let mut name = output.as_os_str().to_owned();
-    name.push(".journal");
-    name.into()
 }
 
 /// A pipe, a terminal, `/dev/null`: it keeps nothing that could be gone on with.
