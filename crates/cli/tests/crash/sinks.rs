@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::{Field as Cell, Row};
 use serde_json::Value;
 
 use crate::others;
@@ -99,13 +97,6 @@ pub(crate) const SINKS: &[SinkCase] = &[
         written: ("r.warc.gz", "write"),
         synced: ("r.warc.gz", "fdatasync"),
     },
-    SinkCase {
-        name: "parquet",
-        flags: &["-o", "r.parquet"],
-        read: parquet,
-        // What it is built of at the end.
-        file: "r.parquet.spool",
-    },
 ];
 
 /// Those that can be read on this machine; of the others it is said that they are not tested.
@@ -184,24 +175,6 @@ fn csv_of(path: &Path) -> Vec<Entry> {
         entry_of(cells[n], cells[input], cells[outcome])
     };
     lines.map(entry).collect()
-}
-
-/// By the reader of the library; what the file was built of is gone.
-fn parquet(dir: &Path) -> Vec<Entry> {
-    assert!(!dir.join("r.parquet.spool").exists(), "the spool is left");
-    let file = std::fs::File::open(dir.join("r.parquet")).expect("it was built");
-    let reader = SerializedFileReader::new(file).expect("a whole file");
-    let entry = |row: Row| {
-        let cells: BTreeMap<&str, &Cell> =
-            row.get_column_iter().map(|(name, cell)| (name.as_str(), cell)).collect();
-        match (cells["n"], cells["input"], cells["outcome"]) {
-            (Cell::Long(n), Cell::Str(input), Cell::Str(outcome)) => {
-                entry_of(&n.to_string(), input, outcome)
-            }
-            other => panic!("of other types: {other:?}"),
-        }
-    };
-    reader.get_row_iter(None).expect("rows").map(|row| entry(row.expect("a row"))).collect()
 }
 
 fn text_of(path: &Path) -> Vec<Entry> {
