@@ -20,7 +20,7 @@ use crate::outcome;
 use crate::report_file::ReportFile;
 use crate::resolve::{Loudness, RunSettings};
 use crate::run;
-use crate::settings::Settings;
+use crate::settings::{Origin, Setting, Settings};
 use crate::signals::Signals;
 use crate::talk::Talk;
 
@@ -85,7 +85,9 @@ pub(crate) fn check(
 /// A check tells how things are now, all of them: it begins again.
 fn refuse_resume(settings: &Settings) -> Result<(), CliError> {
     for flag in ["resume", "resume-changed", "journal"] {
-        if settings.is_on(flag) {
+        // One in the file is meant for runs that can.
+        let is_typed = |one: &Setting| one.key.name == flag && one.origin == Origin::Flag;
+        if settings.all.iter().any(is_typed) {
             let message = format!("--{flag}: a check is not gone on with, it begins again");
             return Err(CliError::usage(message, format!("leave --{flag} out")));
         }
