@@ -5,6 +5,7 @@
 
 mod addresses;
 mod concurrency;
+mod crawl;
 mod export;
 mod failing;
 mod http;
@@ -24,6 +25,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use addresses::{AddressArgs, AddressesArg};
 pub(crate) use concurrency::ConcurrencyArgs;
+pub(crate) use crawl::{CrawlArgs, ScopeArg};
 pub(crate) use export::{ExportArgs, SortArg};
 pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
@@ -81,6 +83,18 @@ is what our own side could not check. Standard output shows a table on a termina
 text, else records with `health` and `health_reason`.
 Exit codes: 0 none is down or unknown · 2 some are · 1, 3, 4 as of fetch";
 
+const CRAWL_EXAMPLES: &str = "\
+Examples:
+  gather crawl https://example.com/ -o pages.jsonl
+  gather crawl https://example.com/docs/ --scope path --depth 3 -O bodies -o pages.jsonl
+  gather crawl 'https://shop.example/list?page={1..50}' --include /item/ --max-pages 5000 -o items.csv
+  gather crawl https://example.com/ -o pages.jsonl --resume
+
+Each page has one record; its tags say how far it is from the start (depth) and which page led to it
+(parent). The pages found are kept in OUTPUT.pages: gather verify pages.jsonl holds both against each
+other. All flags of fetch apply; robots.txt is obeyed.
+Exit codes: as of fetch";
+
 const EXPORT_EXAMPLES: &str = "\
 Examples:
   gather export results.jsonl -o results.xlsx
@@ -108,6 +122,9 @@ pub(crate) enum Command {
     /// Check once that targets are up: failing first, exit 2 if any is down
     #[command(after_help = CHECK_EXAMPLES, disable_help_flag = true)]
     Check(CheckArgs),
+    /// Follow the links and sitemaps of a site: each page once, robots.txt obeyed
+    #[command(after_help = CRAWL_EXAMPLES, disable_help_flag = true)]
+    Crawl(Box<CrawlArgs>),
     /// Run a job of gather.toml once; flags given here win
     #[command(disable_help_flag = true)]
     Run(RunArgs),

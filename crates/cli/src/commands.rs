@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 pub(crate) mod config_show;
+mod crawl;
 mod demo;
 mod docs;
 mod export;
@@ -49,6 +50,10 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
     match &cli.command {
         Command::Fetch(args) => fetch(args, typed(&["fetch"], None), &matches),
         Command::Run(args) => fetch(&args.fetch, typed(&["run"], Some(&args.job)), &matches),
+        Command::Crawl(args) => {
+            let settings = Settings::load(typed(&["crawl"], None), &matches)?;
+            crawl::crawl(&settings, args, &argv, &all_notes(&settings, &argv))
+        }
         Command::Check(args) => {
             let settings = Settings::load(typed(&["check"], None), &matches)?;
             note_all(&settings, &argv);
@@ -88,9 +93,12 @@ fn fetch(args: &FetchArgs, typed: Typed<'_>, matches: &ArgMatches) -> Result<Exi
         return print(&print_job::text(name, typed, matches)?);
     }
     let settings = Settings::load(typed, matches)?;
-    let notes: Vec<String> =
-        settings.notes.iter().cloned().chain(usage::note_on(typed.argv)).collect();
-    fetch::fetch(&settings, typed.argv, &notes)
+    fetch::fetch(&settings, typed.argv, &all_notes(&settings, typed.argv))
+}
+
+/// What should be said about the settings.
+fn all_notes(settings: &Settings, argv: &[OsString]) -> Vec<String> {
+    settings.notes.iter().cloned().chain(usage::note_on(argv)).collect()
 }
 
 /// Prints what a command found out, and passes its code on.
@@ -104,7 +112,7 @@ fn ended((code, text): (ExitCode, Option<String>)) -> Result<ExitCode, CliError>
 /// Says what should be said about the settings before anything happens.
 fn note_all(settings: &Settings, argv: &[OsString]) {
     let talk = Talk::new(&resolve::talk_of(&settings.args.talk));
-    for note in settings.notes.iter().cloned().chain(usage::note_on(argv)) {
+    for note in all_notes(settings, argv) {
         talk.warn(&format!("note: {note}"));
     }
 }

@@ -16,6 +16,7 @@ use gather::core::config::{
     Caps, HostConfig, Redirects, RetryConfig, RobotsConfig, StopRule, UnsafeMethods,
 };
 use gather::core::frontier::HostTrust;
+use gather::crawl::CrawlSpec;
 
 use gather::fetch::ClientOptions;
 use gather::source::SourceSpec;
@@ -47,6 +48,8 @@ pub(crate) struct RunSettings {
     pub(crate) view: View,
     /// Where bodies go.
     pub(crate) bodies: Option<PathBuf>,
+    /// Which links are followed; none if `None`.
+    pub(crate) crawl: Option<CrawlSpec>,
     /// What is known of earlier answers.
     pub(crate) cache: Option<PathBuf>,
     /// What is told at the end.
@@ -121,6 +124,7 @@ impl RunSettings {
             outputs: Vec::new(),
             view: View::default(),
             bodies: None,
+            crawl: None,
             cache: None,
             report: None,
             journal: None,
@@ -153,6 +157,7 @@ impl RunSettings {
             outputs,
             view,
             bodies: args.output.bodies.clone(),
+            crawl: None,
             cache: args.output.cache.clone(),
             report: ReportSettings::try_new(&args.report, title(settings), overwrite(settings))?,
             journal,
@@ -296,7 +301,8 @@ fn config(settings: &Settings) -> Config {
     }
 }
 
-fn robots(args: &FetchArgs) -> RobotsConfig {
+/// How robots.txt is obeyed.
+pub(crate) fn robots(args: &FetchArgs) -> RobotsConfig {
     let default = ClientOptions::default().user_agent;
     let user_agent = args.http.user_agent.as_ref().unwrap_or(&default);
     let agent = args.robots.robots_agent.as_ref().unwrap_or(user_agent);

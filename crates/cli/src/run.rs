@@ -133,6 +133,7 @@ fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOption
         outputs: settings.outputs.iter().map(|spec| output(spec, &settings.view)).collect(),
         bodies: settings.bodies.clone(),
         journal: settings.journal.clone(),
+        crawl: settings.crawl.clone(),
         cache: settings.cache.clone(),
         on_record: names_failures.then(|| {
             let show: Box<dyn FnMut(&gather::core::Record) + Send> =

@@ -53,6 +53,7 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
         ("statuses", listed(summary.by_status.iter().map(|(status, count)| (*status, *count)))),
     ];
     items.extend(cache(summary));
+    items.extend(crawl(summary));
     items.extend(pace(summary));
     items.extend(traffic(summary));
     items.extend(summary.hosts.iter().take(HOSTS_MAX).map(|host| ("", trouble(host))));
@@ -68,6 +69,24 @@ fn cache(summary: &Summary) -> Option<(&'static str, String)> {
          stored; {unchanged} unchanged"
     );
     (summary.cache != CacheCounts::default()).then_some(("cache", said))
+}
+
+/// What a crawl passed over.
+fn crawl(summary: &Summary) -> Option<(&'static str, String)> {
+    let n = human::count;
+    summary.crawl.map(|crawl| {
+        let said = format!(
+            "{}, {} named another as canonical; {} out of scope, {} nofollow; {} as in a trap, {} \
+             left out",
+            human::counted(crawl.sitemaps, "sitemap"),
+            human::counted(crawl.duplicates, "page"),
+            human::counted(crawl.links_outside, "link"),
+            n(crawl.links_nofollow),
+            human::counted(crawl.trapped, "page"),
+            n(crawl.left_out),
+        );
+        ("crawl", said)
+    })
 }
 
 /// How much ran at once, and how long targets took.

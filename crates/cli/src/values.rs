@@ -172,6 +172,14 @@ pub(crate) fn limit(text: &str) -> Parsed<u64> {
     })
 }
 
+/// A URL of http or https.
+pub(crate) fn http_url(text: &str) -> Parsed<gather::Url> {
+    let url = gather::Url::parse(text).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(|| {
+        ValueError::new(format!("'{text}' is no URL of http or https"), "write https://…")
+    })
+}
+
 /// A number, zero included.
 pub(crate) fn count(text: &str) -> Parsed<u32> {
     text.parse()

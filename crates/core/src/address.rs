@@ -232,6 +232,22 @@ pub enum Provenance {
     Public,
 }
 
+impl Provenance {
+    /// Of what an answer from this address leads to.
+    pub fn of_answer(from: IpAddr) -> Self {
+        match reach(from) {
+            Reach::Public => Self::Public,
+            Reach::Private | Reach::Metadata => Self::Operator,
+        }
+    }
+
+    /// The narrower of both: what either of them forbids is forbidden.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if other == Self::Public { other } else { self }
+    }
+}
+
 impl AddressPolicy {
     /// Whether this address may be dialled for a URL that came from there; else why not, as the
     /// end of a sentence.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use url::Url;
 
+use crate::address::Provenance;
 use crate::cache::Ticket;
 use crate::time::Duration;
 
@@ -207,6 +208,8 @@ pub struct Target {
     pub place: Option<Box<Place>>,
     /// What the cache of the run has for it, where it has one.
     pub cache: Option<Arc<Ticket>>,
+    /// Where its URL came from: what a page of a crawl led to may not be the operator's word.
+    pub from: Provenance,
 }
 
 /// Names and values that go from the input to the record, in the input's order.
@@ -226,6 +229,7 @@ impl Target {
             tags: None,
             place: None,
             cache: None,
+            from: Provenance::Operator,
         })
     }
 

@@ -279,13 +279,6 @@ impl Engine {
         self.0.entrance.outstanding()
     }
 
-    /// The product token whose robots.txt rules are obeyed, in lower case; empty if none are.
-    #[cfg(feature = "crawl")]
-    pub(crate) fn robots_agent(&self) -> String {
-        let robots = self.0.entrance.shared().config.robots.as_ref();
-        robots.map_or_else(String::new, |robots| robots.agent.as_str().to_owned())
-    }
-
     /// What stops the engine while others still use it.
     pub fn stop(&self) -> Stop {
         self.0.entrance.shared().stop.clone()

@@ -157,6 +157,7 @@ impl Shard {
     fn take_rules(&self, host: &HostKey, read: Result<Arc<Robots>, Failure>, now: Time) {
         match read {
             Ok(robots) => {
+                self.run.tell_sitemaps(host, &robots);
                 self.robots.borrow_mut().insert(host.clone(), Arc::clone(&robots), now);
                 self.obey(host, &robots, now);
             }

@@ -110,13 +110,16 @@ impl Pending {
             Some(past) => TryState {
                 url: past.url.clone(),
                 chain: past.chain.clone(),
-                from: past.from,
+                from: past.from.and(self.target.from),
                 time_left: past.time_left,
                 plain_get,
                 progress,
                 started,
             },
-            None => TryState { progress, started, plain_get, ..TryState::default() },
+            None => {
+                let from = self.target.from;
+                TryState { from, progress, started, plain_get, ..TryState::default() }
+            }
         }
     }
 

@@ -21,7 +21,9 @@ impl Shard {
         signal: Signal,
         now: Time,
     ) {
-        let before = lease.payload().past.as_ref().map_or(Provenance::default(), |past| past.from);
+        let past = lease.payload().past.as_ref();
+        let before = past.map_or(Provenance::default(), |past| past.from);
+        let before = before.and(lease.payload().target.from);
         let from = self.client.leads_from(&lease.payload().host(), &attempt, before);
         let End::Hop(url) = attempt.end else {
             unreachable!("a verdict to hop comes from an attempt that ended in a hop");

@@ -5,6 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
@@ -16,9 +17,14 @@ use tokio::task::LocalSet;
 
 use crate::account::Account;
 use crate::cache::{self, Lookup};
+#[cfg(feature = "crawl")]
+use crate::crawl::CrawlSpec;
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
-use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start};
+use crate::journal::{
+    self, Begun, Change, Given, Growing, Inputs, JournalError, JournalOptions, Keeper, Label,
+    Listed, Start,
+};
 use crate::live::Live;
 use crate::method::RunMethod;
 use crate::pending::Pending;
@@ -28,7 +34,7 @@ use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::{HasJournal, Past, Shared};
 use crate::source::intake::{self, IntakeConfig, LookUp};
-use crate::source::{self, Source, SourceError, SourceSpec};
+use crate::source::{Source, SourceError, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
@@ -66,6 +72,9 @@ pub struct RunOptions {
     pub client: ClientOptions,
     /// What is fetched.
     pub source: SourceSpec,
+    /// Begins at what `source` names, and follows the links of pages.
+    #[cfg(feature = "crawl")]
+    pub crawl: Option<CrawlSpec>,
     /// Where the records go.
     pub outputs: Vec<Output>,
     /// A directory for bodies, each under the name of its SHA-256.
@@ -101,6 +110,9 @@ pub struct Run {
     memory: Option<Arc<MemoryBudget>>,
     reports: Vec<Arc<ShardReport>>,
     shards: Vec<JoinHandle<Result<(), ClientError>>>,
+    /// Those between shards and writer.
+    helpers: Vec<JoinHandle<()>>,
+    growing: Option<Arc<dyn Growing>>,
     writer: Option<WriterThread>,
     /// Kept so that a shard can reach another one for as long as the run goes on.
     _inboxes: Vec<mpsc::Sender<Box<Pending>>>,
@@ -121,9 +133,10 @@ impl Run {
         options.source.caps = options.config.caps;
         let parts = Parts::new(&mut options)?;
         let (outputs, label) = (std::mem::take(&mut options.outputs), label(&options));
+        let mut inputs = inputs(&mut options);
         let begun = match options.journal.take() {
-            None => journal::plain(open_source(&options.source)?, outputs, &label)?,
-            Some(kept) => match journal::begin(&kept, options.source.clone(), outputs, &label)? {
+            None => journal::plain(&mut *inputs, outputs, &label)?,
+            Some(kept) => match journal::begin(&kept, &mut *inputs, outputs, &label)? {
                 Start::On(begun) => *begun,
                 Start::Finished(account) => return Ok(Self::finished(parts, account)),
             },
@@ -141,7 +154,7 @@ impl Run {
         }
         let parts = Parts::new(&mut options)?;
         let outputs = std::mem::take(&mut options.outputs);
-        let begun = journal::plain(source, outputs, &label(&options))?;
+        let begun = journal::plain(&mut Given::new(source), outputs, &label(&options))?;
         Self::go(parts, begun, options)
     }
 
@@ -160,6 +173,8 @@ impl Run {
             memory: None,
             reports: Vec::new(),
             shards: Vec::new(),
+            helpers: Vec::new(),
+            growing: None,
             writer: None,
             _inboxes: Vec::new(),
             outputs: parts.specs,
@@ -169,7 +184,7 @@ impl Run {
     }
 
     fn go(parts: Parts, begun: Begun, options: RunOptions) -> Result<Self, RunError> {
-        let Begun { source, outlets, keeper, account, hosts, begun } = begun;
+        let Begun { source, outlets, keeper, account, hosts, begun, growing } = begun;
         let has_journal = if keeper.is_some() { HasJournal::Yes } else { HasJournal::No };
         let past = Past { begun, ..Past::of(&account, has_journal) };
         let shared = Arc::new(parts.shared(&past));
@@ -185,8 +200,17 @@ impl Run {
             written: Arc::clone(&written),
             shared: Arc::clone(&shared),
             journal: keeper.map(kept).transpose()?,
+            growing: growing.clone(),
         };
         let (batches, writer) = start_writer(writer)?;
+        let mut client = client;
+        let (batches, helpers) = match &growing {
+            Some(growing) => {
+                shared.grows.store(true, Ordering::Relaxed);
+                Arc::clone(growing).start(&mut client.keep, &shared, batches)?
+            }
+            None => (batches, Vec::new()),
+        };
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake, look_up).map_err(RunError::Thread)?;
@@ -217,6 +241,8 @@ impl Run {
             memory: client.memory,
             reports,
             shards,
+            helpers,
+            growing,
             writer: Some(writer),
             _inboxes: inboxes,
             outputs: specs,
@@ -248,6 +274,7 @@ impl Run {
     pub fn wait(mut self) -> Result<Summary, RunError> {
         // All threads are joined before anything is told, so that none outlives the run.
         let shards: Vec<_> = self.shards.drain(..).map(JoinHandle::join).collect();
+        let helpers: Vec<_> = self.helpers.drain(..).map(JoinHandle::join).collect();
         let writer = self.writer.take().map_or(Ok(Ok(())), JoinHandle::join);
         if self.stop.has_panicked() {
             return Err(RunError::Panic);
@@ -255,6 +282,7 @@ impl Run {
         for shard in shards {
             shard.map_err(|_| RunError::Panic)?.map_err(RunError::Client)?;
         }
+        helpers.into_iter().try_for_each(|ended| ended.map_err(|_| RunError::Panic))?;
         writer.map_err(|_| RunError::Panic)??;
         if let Some(error) = self.shared.take_source_error() {
             return Err(RunError::Source(error));
@@ -269,7 +297,8 @@ impl Run {
         let facts: Vec<_> = self.reports.iter().map(|report| report.read()).collect();
         let summary = tell::summary(&self.shared, &account, &facts, self.asked, self.ended());
         let bodies_bytes_max = self.memory.as_ref().map_or(0, |memory| memory.used_max());
-        Ok(Summary { bodies_bytes_max, ..summary })
+        let crawl = self.growing.as_ref().map(|growing| growing.counts());
+        Ok(Summary { bodies_bytes_max, crawl, ..summary })
     }
 
     fn ended(&self) -> Ended {
@@ -431,8 +460,14 @@ fn clocks_of(clocks: &[HostClock], shard: usize, shards: usize) -> Vec<HostClock
     clocks.iter().filter(|clock| intake::shard_of(&clock.host, shards) == shard).cloned().collect()
 }
 
-fn open_source(spec: &SourceSpec) -> Result<Box<dyn Source>, RunError> {
-    source::open(spec).map_err(RunError::Source)
+/// Where the inputs come from.
+fn inputs(options: &mut RunOptions) -> Box<dyn Inputs> {
+    let source = std::mem::take(&mut options.source);
+    #[cfg(feature = "crawl")]
+    if let Some(spec) = options.crawl.take() {
+        return Box::new(crate::crawl::Crawled::new(spec, source, &options.config));
+    }
+    Box::new(Listed::new(source))
 }
 
 fn kept(keeper: Keeper) -> Result<Kept, RunError> {

@@ -253,10 +253,21 @@ impl Shard {
         }
         self.give_up_probes();
         for _ in 0..SEATS_PER_TURN {
-            let Some(lease) = self.next_lease() else { return self.end_refused() };
+            let Some(lease) = self.next_lease() else {
+                self.tell_what_waits();
+                return self.end_refused();
+            };
             spawn_local(Rc::clone(self).slot(lease));
         }
         self.bell.notify_one();
+    }
+
+    /// Where records lead to more targets, none waits while this shard has nothing else to do.
+    fn tell_what_waits(&self) {
+        let grows = self.run.grows.load(Ordering::Relaxed);
+        if grows && !self.outbox.is_behind() && self.frontier.borrow().counts().waiting == 0 {
+            self.outbox.flush();
+        }
     }
 
     /// Whether the first lease should wait for more of the list: which hosts come first is to be

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Mutex, PoisonError};
 
 use gather_core::config::{StopRule, UnsafeMethods};
-use gather_core::{Config, TargetNo};
+use gather_core::robots::Robots;
+use gather_core::{Config, HostKey, TargetNo};
 use gather_fetch::RedactQuery;
 use tokio::sync::Notify;
 
@@ -21,6 +22,8 @@ use crate::stop::{Cause, Stop};
 /// Targets that may be finished and not committed, beside as many as may be in flight: those
 /// that are finish, too.
 const UNCOMMITTED_MAX: u64 = 1_000;
+/// Sitemaps told and not taken; they are taken with every record.
+const SITEMAPS_MAX: usize = 65_536;
 /// Finished targets before a share of failures is judged.
 const SHARE_SAMPLE_MIN: u64 = 20;
 
@@ -63,6 +66,10 @@ pub(crate) struct Shared {
     wants_names: AtomicBool,
     source_error: Mutex<Option<SourceError>>,
     wakes: Vec<Notify>,
+    /// Whether records may lead to more inputs, so that none should wait.
+    pub(crate) grows: AtomicBool,
+    /// Sitemaps that robots.txt files name, and who named them; none where nobody asks.
+    sitemaps: Mutex<Option<Vec<(HostKey, Box<str>)>>>,
 }
 
 impl Shared {
@@ -105,8 +112,31 @@ impl Shared {
             failed: AtomicU64::new(past.failed),
             abandoned: AtomicU64::new(0),
             wakes: (0..shards).map(|_| Notify::new()).collect(),
+            grows: AtomicBool::new(false),
+            sitemaps: Mutex::new(None),
             config,
         }
+    }
+
+    /// Has the sitemaps told that robots.txt files name.
+    #[cfg(feature = "crawl")]
+    pub(crate) fn want_sitemaps(&self) {
+        self.sitemaps.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+    }
+
+    /// The sitemaps told since the last look.
+    #[cfg(feature = "crawl")]
+    pub(crate) fn take_sitemaps(&self) -> Vec<(HostKey, Box<str>)> {
+        let mut sitemaps = self.sitemaps.lock().unwrap_or_else(PoisonError::into_inner);
+        sitemaps.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The robots.txt of a host was read.
+    pub(crate) fn tell_sitemaps(&self, host: &HostKey, robots: &Robots) {
+        let mut sitemaps = self.sitemaps.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sitemaps) = sitemaps.as_mut() else { return };
+        let room = SITEMAPS_MAX.saturating_sub(sitemaps.len());
+        sitemaps.extend(robots.sitemaps().take(room).map(|text| (host.clone(), text.into())));
     }
 
     /// How many shards there are.

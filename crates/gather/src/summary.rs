@@ -40,6 +40,24 @@ pub struct CacheCounts {
     pub unchanged: u64,
 }
 
+/// What a crawl passed over, beside the pages it found. Of a run that went on, since then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CrawlCounts {
+    /// Pages that were not fetched since there are too many like them.
+    pub trapped: u64,
+    /// Pages found and left out by a limit on pages or bytes.
+    pub left_out: u64,
+    /// Pages that name another one as canonical; their links were not followed.
+    pub duplicates: u64,
+    /// Links that lead out of the scope, or that alone show a trap.
+    pub links_outside: u64,
+    /// Links not followed for `nofollow`.
+    pub links_nofollow: u64,
+    /// Sitemaps read, indexes included.
+    pub sitemaps: u64,
+}
+
 /// The closing account of a run. Times are seconds.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
@@ -65,6 +83,9 @@ pub struct Summary {
     pub by_status: BTreeMap<u16, u64>,
     /// What the cache did; all zero without one.
     pub cache: CacheCounts,
+    /// What a crawl passed over; nothing where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crawl: Option<CrawlCounts>,
     /// Wall time of the run.
     pub wall: f64,
     /// Concurrency asked for, and what the machine allowed.

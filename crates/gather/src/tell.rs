@@ -45,6 +45,7 @@ pub(crate) fn summary(
         by_kind: account.by_kind(),
         by_status: account.by_status.clone(),
         cache: account.cache,
+        crawl: None,
         wall,
         concurrency: Concurrency { asked, allowed, mean: over_wall, peak: peak.min(allowed) },
         one_by_one,

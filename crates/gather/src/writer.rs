@@ -13,9 +13,10 @@ use tokio::sync::mpsc;
 
 use crate::account::Account;
 use crate::cache;
-use crate::journal::{JournalError, Keeper};
+use crate::journal::{Growing, JournalError, Keeper};
 use crate::run::RunError;
 use crate::shared::Shared;
+use crate::source::SourceError;
 use crate::stop::Cause;
 
 /// Batches under way to the writer; more make the shards pause.
@@ -86,6 +87,8 @@ pub(crate) struct Writer {
     pub(crate) written: Arc<Written>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) journal: Option<Kept>,
+    /// What makes the inputs grow, if anything does.
+    pub(crate) growing: Option<Arc<dyn Growing>>,
 }
 
 /// The journal of a run, and a clock to commit by.
@@ -100,6 +103,13 @@ pub(crate) struct Kept {
 pub(crate) enum WriteError {
     Sink(SinkError),
     Journal(JournalError),
+    Growing(SourceError),
+}
+
+impl From<SourceError> for WriteError {
+    fn from(error: SourceError) -> Self {
+        Self::Growing(error)
+    }
 }
 
 impl From<SinkError> for WriteError {
@@ -119,6 +129,7 @@ impl From<WriteError> for RunError {
         match error {
             WriteError::Sink(error) => Self::Output(error),
             WriteError::Journal(error) => Self::Journal(error),
+            WriteError::Growing(error) => Self::Source(error),
         }
     }
 }
@@ -156,13 +167,15 @@ impl Writer {
             });
         }
         closed?;
+        let grown = self.commit_growing()?;
         let Some(Kept { mut keeper, .. }) = self.journal else { return Ok(()) };
+        positions.extend(grown);
         let account = self.written.account();
-        match self.shared.has_finished() {
-            true => keeper.finish(&positions, &account, &self.shared)?,
-            false => keeper.commit(&positions, &account, &self.shared)?,
+        if !self.shared.has_finished() {
+            return Ok(keeper.commit(&positions, &account, &self.shared)?);
         }
-        Ok(())
+        keeper.finish(&positions, &account, &self.shared)?;
+        Ok(self.growing.map_or(Ok(()), |growing| growing.finish())?)
     }
 
     fn write_all(&mut self, batches: &mut mpsc::Receiver<Batch>) -> Result<(), WriteError> {
@@ -299,13 +312,14 @@ impl Writer {
     /// run ends.
     fn commit(&mut self, uncommitted: &mut Uncommitted) -> Result<(), WriteError> {
         let has_records = uncommitted.records > 0;
-        let positions = match has_records || self.journal.is_none() {
-            true => self.commit_sinks()?,
-            false => Vec::new(),
-        };
-        if let Some(Kept { keeper, .. }) = &mut self.journal
-            && (has_records || keeper.has_notes(&self.shared))
-        {
+        let keeper = self.journal.as_ref().map(|kept| &kept.keeper);
+        let has_news = keeper.is_some_and(|keeper| has_records || keeper.has_notes(&self.shared));
+        // Before the sinks: what a record led to is known to be found when the record is.
+        let mut positions = if has_news { self.commit_growing()? } else { Vec::new() };
+        if has_records || self.journal.is_none() {
+            positions.extend(self.commit_sinks()?);
+        }
+        if let Some(Kept { keeper, .. }) = self.journal.as_mut().filter(|_| has_news) {
             keeper.commit(&positions, &self.written.account(), &self.shared)?;
         }
         // Last: a target that is fetched again after a kill must not find its own answer there.
@@ -315,6 +329,10 @@ impl Writer {
         uncommitted.settle(&self.written);
         self.shared.count_committed(self.written.committed());
         Ok(())
+    }
+
+    fn commit_growing(&self) -> Result<Vec<(Box<str>, Position)>, WriteError> {
+        Ok(self.growing.as_ref().map_or(Ok(Vec::new()), |growing| growing.commit())?)
     }
 
     fn commit_sinks(&mut self) -> Result<Vec<(Box<str>, Position)>, SinkError> {

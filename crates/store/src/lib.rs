@@ -14,12 +14,14 @@ mod fields;
 pub mod journal;
 mod json;
 mod jsonl;
+mod near;
 #[cfg(not(feature = "sqlite"))]
 mod no_cache;
 mod output;
 mod page;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod pile;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod read;
@@ -44,9 +46,11 @@ pub use cache::{CacheReader, CacheWriter, open_cache};
 pub use error::{SinkError, SinkErrorKind};
 pub use fields::{Beside, Field, Fields, FieldsError};
 pub use jsonl::Encoder;
+pub use near::Near;
 #[cfg(not(feature = "sqlite"))]
 pub use no_cache::{CacheReader, CacheWriter, open_cache};
 pub use output::sync_name;
+pub use pile::Pile;
 pub use seen::{Met, Seen, SeenLimits};
 pub use sink::{
     CsvBom, DatabaseUrl, Durability, Existing, Format, OutputSpec, OutputTarget, Position, RunInfo,

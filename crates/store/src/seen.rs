@@ -28,7 +28,7 @@ const ENTRY_BYTES: usize = 2 * size_of::<u128>() + 8;
 
 /// A fingerprint is a hash already.
 #[derive(Default)]
-struct AsIs(u64);
+pub(crate) struct AsIs(u64);
 
 impl Hasher for AsIs {
     fn finish(&self) -> u64 {
@@ -44,6 +44,11 @@ impl Hasher for AsIs {
     fn write_u128(&mut self, fingerprint: u128) {
         self.0 = fingerprint as u64;
     }
+}
+
+/// What stands for a text.
+pub(crate) fn fingerprint(text: &[u8], seed: u64) -> u128 {
+    xxh3_128_with_seed(text, seed)
 }
 
 /// Whether a text was met before.
@@ -108,7 +113,7 @@ impl Seen {
     /// # Errors
     /// When a temporary file cannot be made, written or read. The set should not be used then.
     pub fn meet(&mut self, text: &[u8]) -> io::Result<Met> {
-        let fingerprint = xxh3_128_with_seed(text, self.seed);
+        let fingerprint = fingerprint(text, self.seed);
         if self.table.contains(&fingerprint) || self.is_on_disk(fingerprint)? {
             return Ok(Met::Again);
         }

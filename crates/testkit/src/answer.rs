@@ -117,7 +117,13 @@ pub(crate) fn answer(request: &Request, site: &Site, limits: &mut Limits, now: I
     let mut reply = page
         .map(Reply::page)
         .or_else(|| limited(name, request, site, limits, now))
-        .or_else(|| (name == "site").then(|| crawled::answer(rest, site.crawled_pages))?)
+        .or_else(|| {
+            (name == "site").then(|| crawled::answer(request.path(), site.crawled_pages))?
+        })
+        .or_else(|| {
+            let is_crawled = site.crawled_pages > 0 && name == "robots.txt";
+            is_crawled.then(crawled::robots)
+        })
         .or_else(|| plain(name, rest, request))
         .or_else(|| encoded(name, rest, request))
         .or_else(|| misbehave::answer(name, request))

@@ -37,6 +37,9 @@ struct Serve {
     /// A wait before every answer, in milliseconds.
     #[arg(long, default_value_t = 0)]
     delay_ms: u64,
+    /// Pages of the site to be crawled.
+    #[arg(long, default_value_t = 0)]
+    crawled: u64,
 }
 
 fn main() -> io::Result<()> {
@@ -70,6 +73,7 @@ fn site(args: Serve) -> Site {
         retry_after: retry_after(&args.retry_after),
         delay: Duration::from_millis(args.delay_ms),
         log_requests_max: 0,
+        crawled_pages: args.crawled,
         ..site
     }
 }

@@ -19,7 +19,7 @@
 //! | `/json/price/SYM` | `{"symbol":"SYM","price":…,"currency":"EUR"}`, the same price for the same symbol |
 //! | `/set-cookie?name=a&value=1` | a cookie; the body is the `Cookie` header received |
 //! | `/etag` | 200 with an `ETag`, 304 when `If-None-Match` has it |
-//! | `/site/p/0` | a site to be crawled, of [`crate::Site::crawled_pages`]; see [`crate::crawled`] |
+//! | `/site/aa/0` | a site to be crawled, of [`crate::Site::crawled_pages`], with a `/robots.txt`; see [`crate::crawled`] |
 //! | `/validated?etag=E&modified&changes=N` | 200 with those validators, 304 to a request that has them; `cc=` is its `Cache-Control`, `expires=` and `vary=` those, `no304` never says 304; validators and body differ from the N-th request for this very target on |
 //! | `/close` | 200 with `Connection: close` |
 //! | `/idle-close?ms=50` | 200 as if to keep the connection, then closes it |

@@ -124,7 +124,7 @@ impl<'a> Work<'a> {
         let Some(journal) = &mut self.journal else { return };
         let mut own = std::mem::take(&mut journal.own);
         for sink in &journal.sinks {
-            if self.outputs.iter().any(|output| is_of(sink, output)) {
+            if self.outputs.iter().any(|output| is_of(sink, output)) || journal.is_input(sink) {
                 continue;
             }
             if sink.name.starts_with("postgres") {

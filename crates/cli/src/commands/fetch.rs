@@ -27,7 +27,21 @@ pub(crate) fn fetch(
     argv: &[OsString],
     notes: &[String],
 ) -> Result<ExitCode, CliError> {
+    fetch_with(settings, argv, notes, |_| Ok(()))
+}
+
+/// As [`fetch`], with what another command does differently.
+///
+/// # Errors
+/// What keeps it from being done.
+pub(crate) fn fetch_with(
+    settings: &Settings,
+    argv: &[OsString],
+    notes: &[String],
+    prepare: impl FnOnce(&mut RunSettings) -> Result<(), CliError>,
+) -> Result<ExitCode, CliError> {
     let mut run = run::without_clash(RunSettings::try_new(settings)?);
+    prepare(&mut run)?;
     run.resume_line = run.journal.is_some().then(|| again::resume_line(settings, argv));
     let talk = Talk::new(&run.talk);
     for note in notes {

@@ -56,13 +56,19 @@ impl Scope {
         exclude: Vec<Glob>,
         url_bytes_max: usize,
     ) -> Self {
-        let starts = starts.into_iter().filter_map(|url| match reach {
+        let mut scope = Self { reach, starts: BTreeSet::new(), include, exclude, url_bytes_max };
+        starts.into_iter().for_each(|url| scope.start_at(url));
+        scope
+    }
+
+    /// One more start URL. It takes memory for each host, domain or directory, by the reach.
+    pub fn start_at(&mut self, url: &Url) {
+        self.starts.extend(match self.reach {
             Reach::Path => directory(url).map(|(host, path)| format!("{host}{path}").into()),
-            Reach::Host => url.host_str().map(Into::into),
-            Reach::Domain => registrable_domain(url).map(Into::into),
+            Reach::Host => url.host_str().map(Box::from),
+            Reach::Domain => registrable_domain(url).map(Box::from),
             Reach::Anywhere => None,
         });
-        Self { reach, starts: starts.collect(), include, exclude, url_bytes_max }
     }
 
     /// Whether a URL belongs to the crawl, and why not.

@@ -1,7 +1,6 @@
 //! How a run begins: anew, or where its journal says that it stopped.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,11 +9,12 @@ use gather_store::journal::{
 };
 use gather_store::{Existing, OutputSpec, OutputTarget, Position, RunInfo};
 
-use super::{JournalOptions, JournalStart, Keeper, spool_of, sums};
+use super::inputs::{Growing, Inputs, Kept, PastInputs};
+use super::{JournalOptions, JournalStart, Keeper, sums};
 use crate::account::Account;
 use crate::clock;
 use crate::run::{Output, RunError};
-use crate::source::{self, Finished, InputLog, InputPath, Source, SourceError, SourceSpec, Spool};
+use crate::source::{InputLog, Source};
 use crate::writer::Outlet;
 
 /// What a run begins with, opened.
@@ -28,12 +28,15 @@ pub(crate) struct Begun {
     pub(crate) hosts: Vec<HostRow>,
     /// Inputs whose request may not be repeated and may have been sent.
     pub(crate) begun: BTreeSet<u64>,
+    /// What makes the inputs grow, if anything does.
+    pub(crate) growing: Option<Arc<dyn Growing>>,
 }
 
 impl Begun {
     fn new(source: Box<dyn Source>, outlets: Vec<Outlet>, keeper: Option<Keeper>) -> Self {
         let (hosts, begun) = (Vec::new(), BTreeSet::new());
-        Self { source, outlets, keeper, account: Account::new(), hosts, begun }
+        let growing = None;
+        Self { source, outlets, keeper, account: Account::new(), hosts, begun, growing }
     }
 }
 
@@ -64,20 +67,22 @@ pub(crate) enum Start {
 
 /// Begins a run without a journal.
 pub(crate) fn plain(
-    source: Box<dyn Source>,
+    inputs: &mut dyn Inputs,
     outputs: Vec<Output>,
     label: &Label,
 ) -> Result<Begun, RunError> {
+    let source = inputs.anew(None)?;
     let stale = stale_journals(&outputs, None)?;
     let outlets = open(outputs, &label.on_new())?;
     stale.iter().try_for_each(|path| Journal::remove(path)).map_err(RunError::Journal)?;
-    Ok(Begun::new(source, outlets, None))
+    inputs.begin()?;
+    Ok(Begun { growing: inputs.growing(), ..Begun::new(source, outlets, None) })
 }
 
 /// Begins a run with a journal, or goes on with it.
 pub(crate) fn begin(
     options: &JournalOptions,
-    spec: SourceSpec,
+    inputs: &mut dyn Inputs,
     outputs: Vec<Output>,
     label: &Label,
 ) -> Result<Start, RunError> {
@@ -90,41 +95,38 @@ pub(crate) fn begin(
         return Err(RunError::Journal(JournalError { kind, path: options.path.clone() }));
     }
     match options.start {
-        JournalStart::Anew => anew(options, spec, outputs, label),
+        JournalStart::Anew => anew(options, inputs, outputs, label),
         JournalStart::Resume => match Journal::open(&options.path).map_err(RunError::Journal)? {
-            Some(kept) => go_on(options, spec, outputs, label, kept),
-            None => anew(options, spec, outputs, label),
+            Some(kept) => go_on(options, inputs, outputs, label, kept),
+            None => anew(options, inputs, outputs, label),
         },
     }
 }
 
 fn anew(
     options: &JournalOptions,
-    mut spec: SourceSpec,
+    inputs: &mut dyn Inputs,
     outputs: Vec<Output>,
     label: &Label,
 ) -> Result<Start, RunError> {
     let replaces = outputs.iter().all(|output| output.spec.existing == Existing::Overwrite);
     refuse_unfinished(&options.path, replaces.into())?;
     let stale = stale_journals(&outputs, Some(&options.path))?;
-    if reads_stdin(&spec) {
-        let path = spool_of(&options.path);
-        let spool = Spool::begin(&path).map_err(|error| no_spool(&path, error))?;
-        spec.spool = Some(approved(spool, &path)?);
-    }
     let log = Arc::<InputLog>::default();
-    let finished = Finished::These(Arc::default());
-    let source = source::open_on(&spec, Arc::default(), finished, Arc::clone(&log));
-    let source = source.map_err(RunError::Source)?;
+    let kept = Kept { journal: &options.path, log: &log };
+    let source = inputs.anew(Some(kept))?;
     let info = label.on_new();
     let names = names(&outputs);
     let outlets = open(outputs, &info)?;
     // Only now: until here nothing of an earlier run was touched.
     stale.iter().try_for_each(|path| Journal::remove(path)).map_err(RunError::Journal)?;
-    let sinks = names.into_iter().map(|name| (name, Position::default())).collect();
+    inputs.begin()?;
+    let names = names.into_iter().chain(inputs.files(&options.path));
+    let sinks = names.map(|name| (name, Position::default())).collect();
     let journal = Journal::create(&options.path, &info, &options.settings, sinks);
     let keeper = Keeper::new(journal.map_err(RunError::Journal)?, log);
-    Ok(Start::On(Box::new(Begun::new(source, outlets, Some(keeper)))))
+    let begun = Begun { growing: inputs.growing(), ..Begun::new(source, outlets, Some(keeper)) };
+    Ok(Start::On(Box::new(begun)))
 }
 
 /// Whether the outputs of an unfinished run are to be replaced.
@@ -178,7 +180,7 @@ fn stale_journals(outputs: &[Output], own: Option<&Path>) -> Result<Vec<PathBuf>
 
 fn go_on(
     options: &JournalOptions,
-    mut spec: SourceSpec,
+    inputs: &mut dyn Inputs,
     mut outputs: Vec<Output>,
     label: &Label,
     (mut journal, memory): (Journal, Memory),
@@ -207,17 +209,15 @@ fn go_on(
             output.spec.existing = Existing::Resume(position);
         }
     }
-    let before: Arc<[_]> = memory.blocks.into();
-    if reads_stdin(&spec) {
-        spec.spool = Some(spool_again(&options.path)?);
-    }
-    source::verify(&spec, &before).map_err(RunError::Source)?;
-    let path = spool_of(&options.path);
-    spec.spool = spec.spool.map(|spool| approved(spool, &path)).transpose()?;
     let log = Arc::<InputLog>::default();
-    let done: Arc<Done> = Arc::new(journal.done().clone());
-    let source = source::open_on(&spec, before, Finished::These(done), Arc::clone(&log));
-    let source = source.map_err(RunError::Source)?;
+    let kept = Kept { journal: &options.path, log: &log };
+    let past = PastInputs {
+        before: memory.blocks.into(),
+        done: Arc::<Done>::new(journal.done().clone()),
+        position: &|name| journal.position(name),
+        body_bytes: account.body_bytes,
+    };
+    let source = inputs.again(kept, past)?;
     if !changes.is_empty() {
         journal.replace_settings(&options.settings).map_err(RunError::Journal)?;
     }
@@ -226,38 +226,10 @@ fn go_on(
         account,
         hosts: memory.hosts,
         begun: memory.begun,
+        growing: inputs.growing(),
         ..Begun::new(source, outlets, Some(Keeper::new(journal, log)))
     };
     Ok(Start::On(Box::new(begun)))
-}
-
-fn reads_stdin(spec: &SourceSpec) -> bool {
-    spec.files.iter().any(|file| file.path == InputPath::Stdin)
-}
-
-/// Standard input as it was, if it was read to its end; else it has to come again.
-fn spool_again(journal: &Path) -> Result<Spool, RunError> {
-    let path = spool_of(journal);
-    let spool = match Spool::whole(&path) {
-        Ok(Some(spool)) => Ok(spool),
-        Ok(None) if std::io::stdin().is_terminal() => {
-            let message = "it was not read to its end before: pipe the same in again";
-            let form = SourceError::Form { file: "-".to_owned(), message: message.to_owned() };
-            return Err(RunError::Source(form));
-        }
-        Ok(None) => Spool::begin(&path),
-        Err(error) => Err(error),
-    };
-    spool.map_err(|error| no_spool(&path, error))
-}
-
-fn approved(spool: Spool, path: &Path) -> Result<Spool, RunError> {
-    spool.approve().map_err(|error| no_spool(path, error))?;
-    Ok(spool)
-}
-
-fn no_spool(path: &Path, error: std::io::Error) -> RunError {
-    RunError::Source(SourceError::Spool { file: path.display().to_string(), error })
 }
 
 fn new_output(name: &str) -> Change {

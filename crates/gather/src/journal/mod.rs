@@ -6,12 +6,16 @@ pub use gather_store::journal::{Change, JournalError, JournalErrorKind, Setting,
 
 mod begin;
 mod hosts;
+mod inputs;
 mod keeper;
 mod notes;
 mod sums;
 
 pub(crate) use self::begin::{Begun, Label, Start, begin, plain};
 pub(crate) use self::hosts::clocks;
+pub(crate) use self::inputs::{Given, Growing, Inputs, Listed};
+#[cfg(feature = "crawl")]
+pub(crate) use self::inputs::{GrowingThreads, Kept as KeptInputs, PastInputs, reads_stdin};
 pub(crate) use self::keeper::Keeper;
 pub(crate) use self::notes::Notes;
 

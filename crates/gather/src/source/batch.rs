@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gather_core::Provenance;
 use gather_core::target::{Place, RequestSpec, SchemeFrom, Tags, Target, TargetNo};
 
 use super::inputs::Context;
@@ -87,6 +88,7 @@ impl<'a> Batch<'a> {
                 };
                 Item::Target(Target {
                     cache: None,
+                    from: Provenance::Operator,
                     n,
                     url: parsed.url,
                     host: parsed.host,

@@ -69,6 +69,13 @@ pub enum SourceError {
         /// What the system said.
         error: io::Error,
     },
+    /// The pages that a crawl found could not be kept in a file.
+    Pages {
+        /// That file; empty for a temporary one.
+        file: String,
+        /// What the system said.
+        error: io::Error,
+    },
     /// Targets that must wait could not be put on disk or read back.
     Spill(io::Error),
 }
@@ -84,7 +91,7 @@ impl SourceError {
             | Self::Form { .. }
             | Self::Changed { .. }
             | Self::Shorter { .. } => true,
-            Self::Read { .. } | Self::Spill(_) | Self::Spool { .. } => false,
+            Self::Read { .. } | Self::Spill(_) | Self::Spool { .. } | Self::Pages { .. } => false,
         }
     }
 
@@ -107,6 +114,12 @@ impl SourceError {
             Self::Spool { .. } => {
                 Some("free some space, or do without a journal: --no-journal".into())
             }
+            Self::Pages { error, .. } => Some(match error.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                    "the crawl cannot go on: begin again with --overwrite".into()
+                }
+                _ => "free some space, then go on with --resume".into(),
+            }),
             Self::Spill(_) => Some("free some space, or set TMPDIR to a larger disk".into()),
             Self::Read { .. } | Self::Template { .. } | Self::Form { .. } => None,
         }
@@ -141,6 +154,12 @@ impl fmt::Display for SourceError {
             Self::Spool { file, error } => {
                 write!(f, "cannot keep standard input in {file}: {error}")
             }
+            Self::Pages { file, error } if file.is_empty() => {
+                write!(f, "cannot keep the pages found in a temporary file: {error}")
+            }
+            Self::Pages { file, error } => {
+                write!(f, "cannot keep the pages found in {file}: {error}")
+            }
             Self::Spill(error) => write!(f, "cannot set waiting targets aside on disk: {error}"),
         }
     }
@@ -152,6 +171,7 @@ impl std::error::Error for SourceError {
             Self::Open { error, .. }
             | Self::Read { error, .. }
             | Self::Spool { error, .. }
+            | Self::Pages { error, .. }
             | Self::Spill(error) => Some(error),
             _ => None,
         }

@@ -7,7 +7,7 @@ use gather_store::journal::{BLOCK_ITEMS, Block, Done, Roll};
 use super::SourceError;
 
 /// Watches the inputs pass, in their order.
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     roll: Roll,
     /// What was read before the run goes on, to be read again as it was.
     before: Arc<[Block]>,
@@ -45,7 +45,8 @@ impl InputLog {
         logged.ended
     }
 
-    fn add(&self, block: Block) {
+    /// A block was read, perhaps in part.
+    pub(crate) fn add(&self, block: Block) {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.blocks.last().is_some_and(|last| last.block == block.block) {
             logged.blocks.pop();
@@ -53,13 +54,14 @@ impl InputLog {
         logged.blocks.push(block);
     }
 
-    fn end(&self) {
+    /// All was read.
+    pub(crate) fn end(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
     }
 }
 
 impl Ledger {
-    pub(super) fn new(before: Arc<[Block]>, finished: Finished, log: Arc<InputLog>) -> Self {
+    pub(crate) fn new(before: Arc<[Block]>, finished: Finished, log: Arc<InputLog>) -> Self {
         Self { roll: Roll::default(), before, finished, log, changed: None }
     }
 
@@ -69,7 +71,7 @@ impl Ledger {
     }
 
     /// Whether the next input is finished.
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         match &self.finished {
             Finished::All => true,
             Finished::These(done) => done.contains(self.roll.inputs()),
@@ -77,7 +79,7 @@ impl Ledger {
     }
 
     /// Takes in the next input.
-    pub(super) fn pass(&mut self, text: &[u8], source: Option<&Arc<str>>, line: u64) {
+    pub(crate) fn pass(&mut self, text: &[u8], source: Option<&Arc<str>>, line: u64) {
         let full = self.roll.item(text, source, line);
         let block = (self.roll.inputs() / BLOCK_ITEMS) as usize - usize::from(full.is_some());
         let Some(known) = self.before.get(block) else {
@@ -108,7 +110,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When an input is not what it was.
-    pub(super) fn publish(&self) -> Result<(), SourceError> {
+    pub(crate) fn publish(&self) -> Result<(), SourceError> {
         if let Some((block, last_line)) = &self.changed {
             return Err(SourceError::Changed {
                 file: block.source.to_string(),
@@ -126,7 +128,7 @@ impl Ledger {
     }
 
     /// The source is exhausted.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.log.end();
     }
 }

@@ -35,6 +35,8 @@ mod tests;
 pub use error::SourceError;
 pub use inputs::open;
 pub(crate) use inputs::{open_on, verify};
+#[cfg(feature = "crawl")]
+pub(crate) use ledger::Ledger;
 pub(crate) use ledger::{Finished, InputLog};
 pub use scan::{Scan, scan};
 pub use spool::Spool;

@@ -103,6 +103,16 @@ impl Journal {
         Err(VerifyError::usage(message, "build it with the feature sqlite"))
     }
 
+    /// Whether this is no output, but what a crawl found: its pages, which are the inputs, and beside
+    /// them what they link to.
+    pub(crate) fn is_input(&self, sink: &Sink) -> bool {
+        let pages = match sink.name.strip_suffix(".links") {
+            Some(base) => format!("{base}.pages"),
+            None => sink.name.clone(),
+        };
+        self.sources.contains(&pages)
+    }
+
     /// What a setting was when the run began.
     pub(crate) fn setting(&self, name: &str) -> Option<&str> {
         self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())

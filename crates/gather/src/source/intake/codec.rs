@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gather_core::Provenance;
 use gather_core::target::{Method, Place, RequestSpec, SchemeFrom, Tags, Target, TargetNo};
 use gather_core::time::Duration;
 use url::Url;
@@ -28,6 +29,7 @@ const INPUT: u8 = 2;
 const TAGS: u8 = 4;
 const PLACE: u8 = 8;
 const REQUEST: u8 = 16;
+const PUBLIC: u8 = 32;
 
 impl Codec {
     pub(super) fn new() -> Self {
@@ -50,7 +52,8 @@ impl Codec {
                 | flag(target.input.is_some(), INPUT)
                 | flag(target.tags.is_some(), TAGS)
                 | flag(target.place.is_some(), PLACE)
-                | flag(target.request.is_some(), REQUEST),
+                | flag(target.request.is_some(), REQUEST)
+                | flag(target.from == Provenance::Public, PUBLIC),
         );
         put_bytes(out, target.url.as_str().as_bytes());
         if let Some(input) = &target.input {
@@ -101,7 +104,8 @@ impl Codec {
         let scheme_from = if flags & GUESS != 0 { SchemeFrom::Guess } else { SchemeFrom::Input };
         // The cache is asked when it is handed out.
         let cache = None;
-        Some(Target { n, url, host, input, scheme_from, request, tags, place, cache })
+        let from = if flags & PUBLIC != 0 { Provenance::Public } else { Provenance::Operator };
+        Some(Target { n, url, host, input, scheme_from, request, tags, place, cache, from })
     }
 
     fn put_name(&mut self, out: &mut Vec<u8>, name: &Arc<str>) {
@@ -279,6 +283,7 @@ mod tests {
             Some(Box::new(Place { source: source.map(Into::into), line: 300 }))
         };
         let full = Target {
+            from: Provenance::Public,
             n: TargetNo(u64::MAX),
             input: Some("A.example/p?q=1".into()),
             scheme_from: SchemeFrom::Guess,
