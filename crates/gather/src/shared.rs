@@ -27,6 +27,9 @@ const SITEMAPS_MAX: usize = 65_536;
 /// Finished targets before a share of failures is judged.
 const SHARE_SAMPLE_MIN: u64 = 20;
 
+/// Sitemaps as they stand in robots.txt, and whose that is.
+pub(crate) type NamedSitemaps = Vec<(HostKey, Box<str>)>;
+
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
@@ -69,7 +72,7 @@ pub(crate) struct Shared {
     /// Whether records may lead to more inputs, so that none should wait.
     pub(crate) grows: AtomicBool,
     /// Sitemaps that robots.txt files name, and who named them; none where nobody asks.
-    sitemaps: Mutex<Option<Vec<(HostKey, Box<str>)>>>,
+    sitemaps: Mutex<Option<NamedSitemaps>>,
 }
 
 impl Shared {
@@ -126,7 +129,7 @@ impl Shared {
 
     /// The sitemaps told since the last look.
     #[cfg(feature = "crawl")]
-    pub(crate) fn take_sitemaps(&self) -> Vec<(HostKey, Box<str>)> {
+    pub(crate) fn take_sitemaps(&self) -> NamedSitemaps {
         let mut sitemaps = self.sitemaps.lock().unwrap_or_else(PoisonError::into_inner);
         sitemaps.as_mut().map(std::mem::take).unwrap_or_default()
     }

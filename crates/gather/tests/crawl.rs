@@ -36,9 +36,8 @@ fn spec() -> CrawlSpec {
 }
 
 fn options(starts: &[String], spec: CrawlSpec) -> RunOptions {
-    let mut options = RunOptions::default();
-    options.source = SourceSpec { arguments: starts.to_vec(), ..SourceSpec::default() };
-    options.crawl = Some(spec);
+    let source = SourceSpec { arguments: starts.to_vec(), ..SourceSpec::default() };
+    let mut options = RunOptions { source, crawl: Some(spec), ..RunOptions::default() };
     options.config.robots = Some(RobotsConfig::of("gather"));
     options.config.concurrency = NonZeroU32::new(20).expect("not zero");
     options.config.host_concurrency = HostConcurrency::Share;
@@ -138,7 +137,7 @@ fn asked(pages: &[(&str, &str)], change: impl FnOnce(&mut CrawlSpec, &str)) -> V
     let mut spec = CrawlSpec::default();
     change(&mut spec, &server.url("/"));
     let (records, _) = run(options(&[server.url("/")], spec));
-    let mut paths: Vec<String> = records.iter().map(|record| path(record)).collect();
+    let mut paths: Vec<String> = records.iter().map(path).collect();
     paths.sort();
     paths
 }
@@ -146,11 +145,13 @@ fn asked(pages: &[(&str, &str)], change: impl FnOnce(&mut CrawlSpec, &str)) -> V
 #[test]
 fn what_is_followed() {
     type Change = fn(&mut CrawlSpec, &str);
+    /// Pages and what they say, what is different, what is asked for.
+    type Case<'a> = (&'a [(&'a str, &'a str)], Change, &'a [&'a str]);
     let named: Change = |spec, home| {
         let url = Url::parse(home).and_then(|url| url.join("/map")).expect("a URL");
         spec.sitemaps = Sitemaps { named: vec![url], of_robots: OfRobots::Left };
     };
-    let cases: &[(&[(&str, &str)], Change, &[&str])] = &[
+    let cases: &[Case<'_>] = &[
         (&[("/", "<a href=/x>")], |_, _| (), &["/", "/x"]),
         (&[("/", "<a href=/x rel=nofollow>")], |_, _| (), &["/"]),
         (

@@ -48,7 +48,10 @@ impl Bench {
 
     /// The command, ready to run; its input is empty, its outputs are caught.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gather"));
+        let built = env!("CARGO_BIN_EXE_gather");
+        // As built for the tests, or the one that `cargo xtask show` names.
+        let program = std::env::var_os("GATHER_SHOW_PROGRAM").unwrap_or_else(|| built.into());
+        let mut command = Command::new(program);
         command
             .args(args)
             .current_dir(self.directory.path())

@@ -5,6 +5,7 @@ mod archive;
 mod bench;
 mod check;
 mod config;
+mod crawl;
 mod databases;
 mod docs;
 mod export;

@@ -165,7 +165,6 @@ impl Inputs for Crawled {
         Ok(self.grow(Map::new(state, path, log), rules))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "called before a run starts")]
     fn begin(&mut self) -> Result<(), RunError> {
         for (part, path) in self.unnamed.drain(..) {
             let named = std::fs::rename(&part, &path).and_then(|()| gather_store::sync_name(&path));

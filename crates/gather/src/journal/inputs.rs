@@ -54,8 +54,10 @@ pub(crate) struct PastInputs<'a> {
     pub(crate) before: Arc<[Block]>,
     pub(crate) done: Arc<Done>,
     /// The committed position of a file beside the journal.
+    #[cfg_attr(not(feature = "crawl"), expect(dead_code, reason = "a list has none"))]
     pub(crate) position: &'a dyn Fn(&str) -> Option<Position>,
     /// Bytes of bodies in the records so far.
+    #[cfg_attr(not(feature = "crawl"), expect(dead_code, reason = "it limits a crawl"))]
     pub(crate) body_bytes: u64,
 }
 

@@ -91,7 +91,11 @@ impl SourceError {
             | Self::Form { .. }
             | Self::Changed { .. }
             | Self::Shorter { .. } => true,
-            Self::Read { .. } | Self::Spill(_) | Self::Spool { .. } | Self::Pages { .. } => false,
+            // Changed, and not by us.
+            Self::Pages { error, .. } => {
+                matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+            }
+            Self::Read { .. } | Self::Spill(_) | Self::Spool { .. } => false,
         }
     }
 
