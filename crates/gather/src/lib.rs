@@ -62,7 +62,7 @@
 //! | `zstd` | no | the same for `zstd` | the same |
 //! | `system-roots` | no | [`Roots::System`](fetch::Roots), the operating system's certificates | refused; Mozilla's roots are built in |
 //! | `sqlite` | no | resuming a killed run (the journal), the cache, and SQLite files as output | refused |
-//! | `crawl` | no | `gather::crawl`, which follows links | it is not there |
+//! | `crawl` | no | `gather::crawl`: a run that follows links | it is not there |
 //! | `postgres` | no | PostgreSQL as output | refused |
 //! | `parquet` | no | Parquet files as output | refused |
 //! | `xlsx` | no | Excel files as output | refused |
