@@ -8,6 +8,7 @@
 mod bed;
 mod calls;
 mod check;
+mod crawl;
 mod damage;
 mod faults;
 mod kills;
