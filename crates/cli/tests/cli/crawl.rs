@@ -180,14 +180,16 @@ fn a_crawl_killed_at_random_moments_ends_with_the_same_pages() {
 
 #[test]
 fn a_crawl_goes_on_with_what_it_began_with() {
-    let (server, bench) = (site(PAGES), Bench::new());
-    let begun = line(&server, "--depth 4 --deadline 50ms");
+    let delay = Duration::from_millis(10);
+    let site = Site { crawled_pages: PAGES, delay, ..Site::default() };
+    let (server, bench) = (Server::start(site), Bench::new());
+    let begun = line(&server, "--depth 4 --deadline 500ms");
     assert_eq!(bench.line(&begun).code, 4);
     let changed = bench.line(&line(&server, "--depth 5 --resume"));
     assert_eq!(changed.code, 3);
     assert!(changed.stderr.contains(r#"depth was "4" and is "5""#), "{}", changed.stderr);
     let pages = bench.read("r.jsonl.pages");
-    std::fs::write(bench.path("r.jsonl.pages"), pages.replacen("/site/", "/other/", 1))
+    std::fs::write(bench.path("r.jsonl.pages"), pages.replacen("/site/", "/tise/", 1))
         .expect("written");
     let changed = bench.line(&line(&server, "--depth 4 --resume"));
     assert_eq!(changed.code, 3, "{}", changed.stderr);
@@ -257,4 +259,29 @@ fn starts_come_from_templates_and_standard_input_and_outputs_are_those_of_fetch(
         0
     );
     assert!(!bench.path("n.jsonl.pages").exists());
+}
+
+#[test]
+fn a_start_may_redirect_within_its_domain() {
+    for (host, expected) in [("www.shop.example", 3), ("shop.example.org", 1)] {
+        let page = |to: String| {
+            let headers = vec![("Location".to_owned(), to)];
+            Page { status: 302, headers, body: Vec::new() }
+        };
+        let home = Page::html("<a href=/x><a href=//other.example/>");
+        let relay = Server::start(Site::default().page("/home", home).page("/x", Page::html("")));
+        let port = relay.addr().port();
+        let start = page(format!("http://{host}:{port}/home"));
+        let server = Server::start(Site::default().page("/", start));
+        let (own, bench) = (server.addr().port(), Bench::new());
+        let names =
+            format!("--resolve shop.example:{own}:127.0.0.1 --resolve {host}:{port}:127.0.0.1");
+        let text = format!("crawl http://shop.example:{own}/ {names} -q -o r.jsonl");
+        let done = bench.line(&text);
+        let results = bench.read("r.jsonl");
+        // The start, where it leads, and what that links to.
+        assert!(done.code == 0 || done.code == 2, "{}", done.stderr);
+        assert_eq!(results.lines().count(), expected, "{results}");
+        assert_eq!(bench.line("verify r.jsonl").code, 0);
+    }
 }

@@ -74,7 +74,7 @@ impl Crawled {
         let spec = &self.spec;
         let (include, exclude) = (spec.include.clone(), spec.exclude.clone());
         Rules {
-            scope: Scope::new([], spec.reach, include, exclude, spec.links.url_bytes_max),
+            scope: Scope::new([], spec.reach, include, exclude, spec.links.url_bytes_max).into(),
             canonical: spec.canonical.clone(),
             traps: Traps::new(spec.traps),
             nofollow: spec.nofollow,
@@ -99,15 +99,10 @@ impl Crawled {
     }
 
     /// Takes in what the crawl begins with. Done again, it adds what is new.
-    fn start(
-        &self,
-        state: &mut State,
-        rules: &mut Rules,
-        path: Option<&Path>,
-    ) -> Result<(), RunError> {
+    fn start(&self, state: &mut State, rules: &Rules, path: Option<&Path>) -> Result<(), RunError> {
         self.each_start(|item| {
             if let Item::Target(target) = &item {
-                rules.scope.start_at(&target.url);
+                rules.begin_at(&target.url);
             }
             state.start(item).map_err(|error| no_pages(path, error))
         })?;
@@ -155,8 +150,8 @@ impl Inputs for Crawled {
         };
         let links = links.transpose().map_err(said)?;
         let mut state = self.state(list.map_err(said)?, links).map_err(said)?;
-        let mut rules = self.rules();
-        self.start(&mut state, &mut rules, path.as_deref())?;
+        let rules = self.rules();
+        self.start(&mut state, &rules, path.as_deref())?;
         let log = kept.map(|kept| Arc::clone(kept.log));
         if kept.is_some() {
             let finished = Finished::These(Arc::default());
@@ -189,13 +184,13 @@ impl Inputs for Crawled {
         let mut state = self.state(open(&path).map_err(said)?, links).map_err(said)?;
         let mut ledger = Ledger::new(Arc::clone(&past.before), Finished::All, Arc::default());
         let name = text_of(&path).into();
-        let mut rules = self.rules();
+        let rules = self.rules();
         while let Some(line) = state.list.read().map_err(said)? {
             ledger.pass(&line, Some(&name), state.list.next());
             let entry = parsed(&line).map_err(said)?;
             state.recall(&entry).map_err(said)?;
             if let Some(url) = entry.start() {
-                rules.scope.start_at(&url);
+                rules.begin_at(&url);
             }
         }
         ledger.publish().map_err(RunError::Source)?;
@@ -213,7 +208,7 @@ impl Inputs for Crawled {
         state.keep_ledger(|told| Ledger::new(before, Finished::These(done), told));
         // Standard input was read to its end before anything else, and is in the list.
         if !reads_stdin(&self.starts) {
-            self.start(&mut state, &mut rules, Some(&path))?;
+            self.start(&mut state, &rules, Some(&path))?;
         }
         let log = Some(Arc::clone(kept.log));
         Ok(self.grow(Map::new(state, Some(path), log), rules))

@@ -157,6 +157,9 @@ impl State {
         self.counts.links_nofollow += judged.nofollow;
         self.counts.duplicates += u64::from(judged.canonical.is_some());
         self.counts.sitemaps += u64::from(judged.is_sitemap);
+        if let Some(url) = &judged.start {
+            self.begin_at(Entry { url: url.as_str().to_owned(), ..Entry::default() })?;
+        }
         if judged.links.is_empty() {
             return Ok(());
         }
@@ -427,6 +430,7 @@ mod tests {
             depth,
             from: Provenance::Public,
             is_sitemap: false,
+            start: None,
             outside: 0,
             nofollow: 0,
         }

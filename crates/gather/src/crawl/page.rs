@@ -1,6 +1,7 @@
 //! What a record leads to: pure CPU, on a thread of its own.
 
 use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 
 use gather_core::crawl::{Canonical, LinkCost, Scope, Traps, registrable_domain};
 use gather_core::{ErrorKind, Outcome, Provenance, Record};
@@ -18,7 +19,8 @@ const SITEMAP: &str = "sitemap ";
 
 /// What the links of every page are judged by.
 pub(super) struct Rules {
-    pub(super) scope: Scope,
+    /// Grows where a start URL redirects within its domain.
+    pub(super) scope: RwLock<Scope>,
     pub(super) canonical: Canonical,
     /// Only looks: what it counts it counts elsewhere.
     pub(super) traps: Traps,
@@ -75,6 +77,8 @@ pub(super) struct Judged {
     pub(super) depth: u32,
     pub(super) from: Provenance,
     pub(super) is_sitemap: bool,
+    /// Where a start URL redirected to: a start, too.
+    pub(super) start: Option<Url>,
     pub(super) outside: u64,
     pub(super) nofollow: u64,
 }
@@ -94,6 +98,7 @@ impl Rules {
             depth: tag("depth").and_then(|depth| depth.parse().ok()).unwrap_or(0),
             from: record.remote_ip.map_or(Provenance::Operator, Provenance::of_answer),
             is_sitemap: tag("sitemap").is_some(),
+            start: None,
             outside: 0,
             nofollow: 0,
         };
@@ -105,6 +110,9 @@ impl Rules {
         let url = Url::parse(record.final_url.as_deref().unwrap_or(&record.url));
         let is_whole = came && (200..300).contains(&record.status_code) && !record.truncated;
         let (Some(body), true, Ok(url)) = (&record.body, is_whole, url) else { return judged };
+        if judged.depth == 0 && tag("parent").is_none() && !judged.is_sitemap {
+            judged.start = self.start_of(&judged.url, &url);
+        }
         if judged.is_sitemap {
             self.judge_sitemap(body, &url, &mut judged);
         } else if record.content_type.as_deref().is_none_or(is_html) && self.admits(&url) {
@@ -112,6 +120,24 @@ impl Rules {
             self.judge_page(body, &url, redacted, &mut judged);
         }
         judged
+    }
+
+    /// Where a start URL redirected to, if that is out of the scope and within the domain: somebody
+    /// who types `example.com` means `www.example.com` as well, if that is where the site is.
+    fn start_of(&self, start: &str, url: &Url) -> Option<Url> {
+        let start = Url::parse(start).ok()?;
+        let url = self.canonical.apply(url.clone());
+        let is_near = registrable_domain(&start) == registrable_domain(&url);
+        if !is_near || self.admits(&url) {
+            return None;
+        }
+        self.begin_at(&url);
+        Some(url)
+    }
+
+    /// One more start URL.
+    pub(super) fn begin_at(&self, url: &Url) {
+        self.scope.write().unwrap_or_else(PoisonError::into_inner).start_at(url);
     }
 
     /// The sitemap that a robots.txt names.
@@ -197,7 +223,8 @@ impl Rules {
     }
 
     fn admits(&self, url: &Url) -> bool {
-        self.scope.admits(url).is_ok() && self.traps.look(url).is_ok()
+        let scope = self.scope.read().unwrap_or_else(PoisonError::into_inner);
+        scope.admits(url).is_ok() && self.traps.look(url).is_ok()
     }
 
     /// Sitemaps may be where their pages are, and within the domain of who names them.
