@@ -28,6 +28,7 @@ complete -c gather -n "__fish_gather_needs_command" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_needs_command" -s V -l version -d 'Print version'
 complete -c gather -n "__fish_gather_needs_command" -f -a "fetch" -d 'Fetch a list once; records to stdout or to files'
 complete -c gather -n "__fish_gather_needs_command" -f -a "check" -d 'Check once that targets are up: failing first, exit 2 if any is down'
+complete -c gather -n "__fish_gather_needs_command" -f -a "crawl" -d 'Follow the links and sitemaps of a site: each page once, robots.txt obeyed'
 complete -c gather -n "__fish_gather_needs_command" -f -a "run" -d 'Run a job of gather.toml once; flags given here win'
 complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a run would do, without a single request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
@@ -227,6 +228,120 @@ complete -c gather -n "__fish_gather_using_subcommand check" -s q -l quiet -d 'S
 complete -c gather -n "__fish_gather_using_subcommand check" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand check" -l no-progress -d 'No live progress on a terminal'
 complete -c gather -n "__fish_gather_using_subcommand check" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l scope -d 'How far from the start URLs: path (their directories), host, domain (registrable), any' -r -f -a "path\t'Below the directories of the start URLs'
+host\t'Their hosts'
+domain\t'Their registrable domains'
+any\t'Anywhere'"
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l include -d 'Only URLs that match; * stands for anything, /blog/ for */blog/* (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l exclude -d 'No URLs that match (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l depth -d 'Links from the start URLs at most; the next page of a list is no deeper than the list' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-pages -d 'Pages at most, start URLs and sitemaps included' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-bytes -d 'Begin no further page after so many bytes of bodies' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l sitemap -d 'Read this sitemap or index of sitemaps, too (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l strip-param -d 'Drop this parameter from URLs; NAME* drops all that begin so (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-alike -d 'Pages at most whose URLs differ in numbers alone: a calendar without end stops here' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-segments -d 'Segments of a path at most' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-repeats -d 'How often a segment may occur in a path' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s i -l input -d 'Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l url-field -d 'The column or member of the input that holds the URL' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l scheme -d 'For inputs without a scheme: https, http, or auto: https, then http' -r -f -a "auto\t'https, then http if it cannot connect'
+https\t'https'
+http\t'http'"
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l limit -d 'Take the first N targets only' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l only -d 'Of an earlier result given with -i, fetch again what failed: failed or failed:KIND' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s c -l concurrency -d 'Requests in flight at once, over all hosts' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l host-concurrency -d 'Requests in flight at once to one host; auto is 4, or a fair share of a given -c' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l rate -d 'Requests over all hosts: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l host-rate -d 'Requests to one host: 10/s, 5/15s, 100/m' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s t -l timeout -d 'One try, DNS to last byte, its redirects included, waiting in the queue not' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l connect-timeout -d 'Until a connection stands, TLS included' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l min-speed -d 'Give up a body that comes more slowly; 0 for no lower limit' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l deadline -d 'Stop the whole run after this long; what is left has no record' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l retries -d 'Further tries after the first; a 429 spends none' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l backoff -d 'Wait before the first further try, doubled for each one after it, with jitter' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l backoff-max -d 'The longest such wait' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l retry-on -d 'Statuses, error kinds and families of them that are tried again [default: 408,5xx,timeout,connect,dns.temporary, and answers that were cut off]' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-retry-after -d 'Give up on a host that asks for a longer pause; 0: on any that refuses' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l robots-agent -d 'Whose rules count [default: the first word of the User-Agent]' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-crawl-delay -d 'The longest Crawl-delay that is kept to; a longer one counts as this' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s X -l method -l request -d 'Request method [default: GET, with -d POST, with -I HEAD]' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s H -l header -d 'Header \'Name: value\', or @FILE with a header a line (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s d -l data -d 'Request body, or @FILE; makes it a POST' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s A -l user-agent -d 'User-Agent to send' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s u -l user -d 'Basic authentication, for the host of each target only' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s b -l cookie -d 'Cookie header: \'a=1; b=2\'' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s x -l proxy -d 'Go through http://, socks5:// or socks5h://[user:password@]host:port' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-redirects -d 'Redirects followed in a row; 0 takes a 3xx as the answer' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l resolve -d 'Use this address for a host and port (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l cert -d 'Client certificate (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l key -d 'Its private key (PEM)' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
+public\t'Public addresses only'"
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l allow-address -d 'Always dial this address or block, metadata addresses included (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l deny-address -d 'Never dial this address or block: 10.0.0.0/8 (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-body -d 'A body as received' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-decoded -d 'A body after decompression' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-headers -d 'The head of a response' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-memory -d 'All bodies in memory together' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l accept -d 'Final statuses that are ok; any other is failed' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l match-code -l mc -d 'Show these statuses only' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l filter-code -l fc -d 'Hide these statuses' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l match-regex -l mr -d 'Show targets only whose body matches' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s o -l output -d 'Write records to FILE, its format by extension, or to postgres://…; - is stdout, {date} today (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l format -d 'A format: jsonl, csv, text, sqlite, parquet, xlsx, warc [default: by extension; stdout: text on a terminal, else jsonl]' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'
+sqlite\t'A SQLite database'
+postgres\t'A PostgreSQL database'
+parquet\t'Apache Parquet'
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s O -l bodies -d 'Store each body in a file of its own under DIR; -o FILE.warc.gz archives all that passes' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l cache -d 'Ask only for what has changed since the last run with this FILE, or is no longer fresh' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l template -d 'Text lines of this form: \'{status_code} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l fields -d 'Members of a record: a list, or more than the usual with +body,+headers,+sha256' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l no-sitemaps -d 'Leave the sitemaps alone that robots.txt names'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l strip-sessions -d 'Drop the usual parameters of sessions and of tracking from URLs: PHPSESSID, utm_*'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l sort-query -d 'Take URLs for one that differ in the order of their parameters alone'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l follow-nofollow -d 'Follow links that say nofollow'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l ignore-canonical -d 'Take no page for a duplicate that names another one as canonical'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l ignore-robots -d 'Read no robots.txt, and ask for what it forbids'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s I -l head -d 'Ask for heads only (HEAD)'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s L -l location -d 'Follow redirects: they are followed anyway'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s k -l insecure -d 'Accept any certificate'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l http1.1 -d 'HTTP/1.1 only'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l http2 -d 'HTTP/2 only, also without TLS'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l trust-proxy -d 'With --addresses public: let the proxy decide what it reaches, which cannot be seen from here'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l fail-fast -d 'Stop at the first failure; the rest is recorded as skipped (exit 4)'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l overwrite -d 'Replace files that exist; a SQLite file loses its earlier runs, PostgreSQL keeps them'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l resume -d 'Go on with the run that writes these outputs; begin it if there is none'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l resume-changed -d 'As --resume, although settings have changed: what is left gets the new ones'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l no-journal -d 'Keep no journal: faster on a slow disk, and a killed run cannot go on'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l no-progress -d 'No live progress on a terminal'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -s h -l help -d 'Print this page'
 complete -c gather -n "__fish_gather_using_subcommand run" -s i -l input -d 'Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l url-field -d 'The column or member of the input that holds the URL' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l scheme -d 'For inputs without a scheme: https, http, or auto: https, then http' -r -f -a "auto\t'https, then http if it cannot connect'

@@ -76,10 +76,10 @@ fn crawl(summary: &Summary) -> Option<(&'static str, String)> {
     let n = human::count;
     summary.crawl.map(|crawl| {
         let said = format!(
-            "{}, {} named another as canonical; {} out of scope, {} nofollow; {} as in a trap, {} \
-             left out",
+            "{}; {} by their canonical URL; {} out of scope, {} nofollow; left out: {} as a trap, \
+             {} for limits",
             human::counted(crawl.sitemaps, "sitemap"),
-            human::counted(crawl.duplicates, "page"),
+            human::counted(crawl.duplicates, "duplicate"),
             human::counted(crawl.links_outside, "link"),
             n(crawl.links_nofollow),
             human::counted(crawl.trapped, "page"),
