@@ -206,8 +206,9 @@ impl Inputs for Crawled {
         state.go_on(read_before, past.body_bytes);
         let PastInputs { before, done, .. } = past;
         state.keep_ledger(|told| Ledger::new(before, Finished::These(done), told));
-        // Standard input was read to its end before anything else, and is in the list.
-        if !reads_stdin(&self.starts) {
+        // Standard input was read to its end before anything else, and is in the list; unless it was
+        // killed before anything was committed.
+        if inputs == 0 || !reads_stdin(&self.starts) {
             self.start(&mut state, &rules, Some(&path))?;
         }
         let log = Some(Arc::clone(kept.log));
