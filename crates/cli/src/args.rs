@@ -29,7 +29,7 @@ pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
-pub(crate) use report::ReportArgs;
+pub(crate) use report::{PageFormArg, ReportArgs, ReportOfArgs};
 pub(crate) use resume::ResumeArgs;
 pub(crate) use robots::RobotsArgs;
 pub(crate) use talk::{LogFormat, TalkArgs};
@@ -91,6 +91,17 @@ Examples:
 It reads a run's outputs while the run goes on. Without -o, JSON lines go to standard output.
 Exit codes: 0 all read · 2 rows that are no records were left out · 1, 3 as of fetch";
 
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  gather report results.jsonl -o report.html
+  gather report shops.db -o shops.html --group-by host --agg 'min(price),avg(price),count()'
+  gather report results.jsonl --target https://example.com/ --sort -price
+  gather report monday.jsonl tuesday.parquet --format json | jq .outcomes
+
+It reads a run's outputs while the run goes on, and says that it does. Without -o, Markdown goes to
+standard output.
+Exit codes: 0 all read · 2 rows that are no records were left out · 1, 3 as of fetch";
+
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   gather verify results.jsonl -i urls.txt
@@ -120,6 +131,9 @@ pub(crate) enum Command {
     /// Write results in another form, chosen and sorted
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Box<ExportArgs>),
+    /// Tell of results in one page to show around: HTML, Markdown or JSON
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(Box<ReportOfArgs>),
     /// Prove that outputs hold one whole, right record for each input
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),

@@ -10,6 +10,7 @@ mod fetch;
 mod init;
 mod plan;
 mod print_job;
+mod report;
 mod verify;
 
 use std::ffi::OsString;
@@ -63,6 +64,7 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
             ended(compare::compare(&settings)?)
         }
         Command::Export(args) => export::export(args),
+        Command::Report(args) => report::report(args),
         Command::Verify(args) => {
             let (code, text) = verify::verify(args)?;
             print(&text)?;

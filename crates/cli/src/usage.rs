@@ -22,7 +22,7 @@ more: gather --help, gather fetch --help";
 
 /// Commands that a later version will have.
 const LATER_COMMANDS: &[&str] =
-    &["crawl", "watch", "extract", "report", "changes", "notify", "silence"];
+    &["crawl", "watch", "extract", "changes", "notify", "silence"];
 
 /// Flags that a later version will have; as keys of a job, too.
 pub(crate) const LATER_KEYS: &[&str] =

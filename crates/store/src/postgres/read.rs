@@ -15,7 +15,7 @@ use crate::database::quoted;
 use crate::fields::Field;
 use crate::read::{
     Bodies, Decimals, Draft, Given, ReadError, ReadErrorKind, ResultSpec, Results, Shape,
-    column_member, moment_us, no_run,
+    Standing, column_member, moment_us, no_run,
 };
 use crate::sink::{DatabaseUrl, RunInfo};
 
@@ -28,6 +28,7 @@ pub(crate) struct PostgresRows {
     run: RunInfo,
     /// The key of the run.
     id: i64,
+    standing: Standing,
     /// The members of the selected columns, in their order; a body follows them.
     members: Vec<String>,
     records: String,
@@ -42,6 +43,7 @@ pub(crate) struct PostgresRows {
 struct Found {
     id: i64,
     run: RunInfo,
+    standing: Standing,
     members: Vec<String>,
     records: String,
 }
@@ -69,11 +71,12 @@ impl PostgresRows {
         });
         let reactor = Reactor(Some(runtime));
         let (client, found) = opened.map_err(|fault: Wrong| fault.at(&name))?;
-        let Found { id, run, members, records } = found;
+        let Found { id, run, standing, members, records } = found;
         Ok(Self {
             name: name.into(),
             run,
             id,
+            standing,
             members,
             records,
             after: -1,
@@ -137,6 +140,10 @@ impl Results for PostgresRows {
     fn run(&self) -> Option<&RunInfo> {
         Some(&self.run)
     }
+
+    fn standing(&self) -> Standing {
+        self.standing
+    }
 }
 
 async fn find(
@@ -155,8 +162,8 @@ async fn find(
         return Err(Wrong::Found(ReadError::new(ReadErrorKind::Form, name, message)));
     }
     let wanted = spec.run.as_deref();
-    let run = "SELECT id, name, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')
-               FROM run WHERE $1::text IS NULL OR name = $1
+    let run = "SELECT id, name, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
+               finished_at IS NULL FROM run WHERE $1::text IS NULL OR name = $1
                ORDER BY started_at DESC, id DESC LIMIT 1";
     let Some(run) = client.query_opt(run, &[&wanted]).await? else {
         let last = client.query("SELECT name FROM run ORDER BY id DESC LIMIT 5", &[]).await?;
@@ -164,6 +171,7 @@ async fn find(
         return Err(Wrong::Found(no_run(name, wanted, &last)));
     };
     let started = moment_us(run.get(2)).unwrap_or(0);
+    let standing = if run.get(3) { Standing::Unfinished } else { Standing::Ended };
     let info = RunInfo { id: run.get::<_, &str>(1).into(), ..RunInfo::new(started, 0) };
     let columns = "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
                    WHERE attrelid = to_regclass('record') AND attnum > 0 AND NOT attisdropped
@@ -182,7 +190,7 @@ async fn find(
     };
     let records =
         format!("SELECT {select}n{body} FROM record WHERE run = $1 AND n > $2 ORDER BY n LIMIT $3");
-    Ok(Found { id: run.get(0), run: info, members, records })
+    Ok(Found { id: run.get(0), run: info, standing, members, records })
 }
 
 /// A column as the text that a record has.

@@ -15,6 +15,7 @@ mod lines;
 mod parquet;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod standing;
 
 use std::fs::File;
 use std::io::{BufRead, Read};
@@ -25,6 +26,7 @@ use gather_core::Record;
 pub use crate::sorted::{Order, Sorted, Sorter};
 pub use crate::survey::Survey;
 pub use error::{ReadError, ReadErrorKind};
+pub use standing::Standing;
 
 #[cfg(feature = "postgres")]
 pub(crate) use composite::moment_us;
@@ -50,6 +52,28 @@ pub trait Results: Send {
     /// The run it is of, where the result says so.
     fn run(&self) -> Option<&RunInfo> {
         None
+    }
+
+    /// How far its run is, as far as the result itself says; [`standing`] knows more.
+    fn standing(&self) -> Standing {
+        Standing::Ended
+    }
+}
+
+/// How far the run of a result is, by the result and by what stands beside it.
+pub fn standing(spec: &ResultSpec, results: &dyn Results) -> Standing {
+    let beside = match &spec.place {
+        ResultPlace::File(path) => standing::of_file(path),
+        ResultPlace::Stdin | ResultPlace::Postgres(_) => Standing::Ended,
+    };
+    match (beside, results.standing()) {
+        // Beside a database it is told of the run that writes there now.
+        (Standing::Going | Standing::Unfinished, Standing::Ended) if results.run().is_some() => {
+            Standing::Ended
+        }
+        (Standing::Going, _) | (_, Standing::Going) => Standing::Going,
+        (Standing::Unfinished, _) | (_, Standing::Unfinished) => Standing::Unfinished,
+        (Standing::Ended, Standing::Ended) => Standing::Ended,
     }
 }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::draft::{Decimals, Draft, Given, Shape, Wrong};
 use super::error::{ReadError, ReadErrorKind};
-use super::{Bodies, ResultSpec, Results, column_member, composite, no_run};
+use super::{Bodies, ResultSpec, Results, Standing, column_member, composite, no_run};
 use crate::sink::RunInfo;
 
 /// Records read at once.
@@ -29,6 +29,7 @@ pub(crate) struct SqliteRows {
     run: RunInfo,
     /// The key of the run.
     id: i64,
+    standing: Standing,
     bodies: Bodies,
     /// The number of the last record read.
     after: Option<i64>,
@@ -54,12 +55,13 @@ impl SqliteRows {
             let message = "is a database without results of gather";
             return Err(ReadError::new(ReadErrorKind::Form, &name, message));
         }
-        let (id, run) = find_run(&connection, &name, spec.run.as_deref())?;
+        let (id, run, standing) = find_run(&connection, &name, spec.run.as_deref())?;
         Ok(Self {
             connection,
             name: name.as_str().into(),
             run,
             id,
+            standing,
             bodies: spec.bodies,
             after: None,
             page: VecDeque::new(),
@@ -131,20 +133,25 @@ impl Results for SqliteRows {
     fn run(&self) -> Option<&RunInfo> {
         Some(&self.run)
     }
+
+    fn standing(&self) -> Standing {
+        self.standing
+    }
 }
 
 fn find_run(
     connection: &Connection,
     name: &str,
     wanted: Option<&str>,
-) -> Result<(i64, RunInfo), ReadError> {
+) -> Result<(i64, RunInfo, Standing), ReadError> {
     let said = |error: rusqlite::Error| said(name, &error);
-    let find = "SELECT id, name, started_at FROM run WHERE ? IS NULL OR name = ?
+    let find = "SELECT id, name, started_at, finished_at IS NULL FROM run WHERE ? IS NULL OR name = ?
                 ORDER BY started_at DESC, id DESC LIMIT 1";
     let found = connection.query_row(find, params![wanted, wanted], |row| {
         let (id, run, started): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let started = composite::moment_us(&started).unwrap_or(0);
-        Ok((id, RunInfo { id: run.into(), ..RunInfo::new(started, 0) }))
+        let standing = if row.get(3)? { Standing::Unfinished } else { Standing::Ended };
+        Ok((id, RunInfo { id: run.into(), ..RunInfo::new(started, 0) }, standing))
     });
     if let Some(found) = found.optional().map_err(said)? {
         return Ok(found);
