@@ -1,5 +1,7 @@
 //! Reports of runs: what is in them, and what is refused.
 
+use std::time::Duration;
+
 use gather_testkit::{Server, Site};
 use serde_json::Value;
 
@@ -95,7 +97,8 @@ fn results_of_every_form_are_told_alike() {
     };
     let page = told("r.jsonl");
     assert_eq!(page["outcomes"], serde_json::json!({ "ok": 4, "failed": 1, "skipped": 0 }));
-    let prices: Vec<&Value> = page["rows"].as_array().unwrap().iter().map(|r| &r["cells"][0]).collect();
+    let prices: Vec<&Value> =
+        page["rows"].as_array().unwrap().iter().map(|r| &r["cells"][0]).collect();
     assert_eq!(prices, ["10.50", "9.50", "8.50", "7.50"]);
     assert_eq!(page["table"]["rows"][0], serde_json::json!(["a.example", "3", "9.5"]));
     assert_eq!(page["targets"][0]["waterfall"]["url"], "https://b.example/3");
@@ -146,4 +149,52 @@ fn what_cannot_be_told_of_results_leaves_no_file() {
     assert_eq!(bench.read("there.md"), "mine");
     let ran = bench.line("report r.jsonl");
     assert!(ran.stdout.starts_with("# r.jsonl\n"), "{}", ran.stdout);
+}
+
+/// Until so many records have been read back from the output of a run that goes on.
+fn until_records(bench: &Bench, name: &str, count: u64) {
+    let since = std::time::Instant::now();
+    loop {
+        // Before its first commit there is nothing that could be read.
+        let ran = bench.line(&format!("report {name} --format json -q"));
+        let page: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+        if page["results"][0]["records"].as_u64().unwrap_or_default() >= count {
+            assert_ne!(page["results"][0]["standing"], "ended", "{page}");
+            return;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "never came: {}", ran.stderr);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn the_report_of_a_run_that_went_on_is_of_the_whole_run() {
+    for output in ["r.jsonl", "r.db", "r.csv", "r.parquet"] {
+        let server = Server::start(Site { delay: Duration::from_millis(2), ..Site::default() });
+        let list: String = (0..3_000).map(|n| server.url(&format!("/ok?n={n}\n"))).collect();
+        let bench = Bench::new().with_file("urls.txt", &list);
+        let args = ["-i", "urls.txt", "-c", "5", "-o", output, "-q"];
+        let mut child = bench.command(&args).spawn().expect("it starts");
+        until_records(&bench, output, 1_200);
+        child.kill().expect("it was running");
+        child.wait().expect("it is gone");
+
+        // Killed, it is told so far, and that it did not end.
+        let page = page_of(&bench, output);
+        assert_eq!(page["results"][0]["standing"], "unfinished", "{output}");
+        let on = format!("-i urls.txt -c 50 -o {output} --resume");
+        let resumed = bench.line(&format!("{on} --report whole.json --summary s.json"));
+        assert_eq!(resumed.code, 0, "{output}: {}", resumed.stderr);
+        let summary: Value = serde_json::from_str(&bench.read("s.json")).expect("JSON");
+        assert!(summary["done_before"].as_u64() > Some(0), "{output}: {summary}");
+        let page: Value = serde_json::from_str(&bench.read("whole.json")).expect("JSON");
+        assert_eq!(page["outcomes"]["ok"], 3_000, "{output}: {}", resumed.stderr);
+
+        // Finished before, it is the same once more.
+        let again = bench.line(&format!("{on} --report again.json"));
+        assert_eq!(again.code, 0, "{output}: {}", again.stderr);
+        let again: Value = serde_json::from_str(&bench.read("again.json")).expect("JSON");
+        assert_eq!(again["outcomes"]["ok"], 3_000, "{output}");
+        assert_eq!(page_of(&bench, output)["results"][0]["standing"], "ended", "{output}");
+    }
 }

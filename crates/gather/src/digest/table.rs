@@ -271,12 +271,7 @@ impl Rows {
             // Stable: of equals by the name of the group.
             rows.sort_by_cached_key(|row| sort.rank(row.get(at).map(String::as_str)));
         }
-        Table {
-            columns,
-            rows,
-            not_numbers: self.not_numbers,
-            beyond: self.beyond,
-        }
+        Table { columns, rows, not_numbers: self.not_numbers, beyond: self.beyond }
     }
 }
 

@@ -14,8 +14,8 @@ use super::{Reactor, tls};
 use crate::database::quoted;
 use crate::fields::Field;
 use crate::read::{
-    Bodies, Decimals, Draft, Given, ReadError, ReadErrorKind, ResultSpec, Results, Shape,
-    Standing, column_member, moment_us, no_run,
+    Bodies, Decimals, Draft, Given, ReadError, ReadErrorKind, ResultSpec, Results, Shape, Standing,
+    column_member, moment_us, no_run,
 };
 use crate::sink::{DatabaseUrl, RunInfo};
 

@@ -62,18 +62,16 @@ pub trait Results: Send {
 
 /// How far the run of a result is, by the result and by what stands beside it.
 pub fn standing(spec: &ResultSpec, results: &dyn Results) -> Standing {
-    let beside = match &spec.place {
-        ResultPlace::File(path) => standing::of_file(path),
-        ResultPlace::Stdin | ResultPlace::Postgres(_) => Standing::Ended,
-    };
-    match (beside, results.standing()) {
-        // Beside a database it is told of the run that writes there now.
-        (Standing::Going | Standing::Unfinished, Standing::Ended) if results.run().is_some() => {
-            Standing::Ended
-        }
-        (Standing::Going, _) | (_, Standing::Going) => Standing::Going,
-        (Standing::Unfinished, _) | (_, Standing::Unfinished) => Standing::Unfinished,
-        (Standing::Ended, Standing::Ended) => Standing::Ended,
+    let ResultPlace::File(path) = &spec.place else { return results.standing() };
+    let beside = standing::of_file(path);
+    match results.run() {
+        // Beside a database it is told of the run that began there last.
+        Some(_) if results.standing() == Standing::Unfinished => match beside.standing {
+            Standing::Going => Standing::Going,
+            Standing::Ended | Standing::Unfinished => Standing::Unfinished,
+        },
+        Some(run) if beside.run.as_deref() != Some(&*run.id) => Standing::Ended,
+        _ => beside.standing,
     }
 }
 

@@ -145,7 +145,8 @@ fn find_run(
     wanted: Option<&str>,
 ) -> Result<(i64, RunInfo, Standing), ReadError> {
     let said = |error: rusqlite::Error| said(name, &error);
-    let find = "SELECT id, name, started_at, finished_at IS NULL FROM run WHERE ? IS NULL OR name = ?
+    let find =
+        "SELECT id, name, started_at, finished_at IS NULL FROM run WHERE ? IS NULL OR name = ?
                 ORDER BY started_at DESC, id DESC LIMIT 1";
     let found = connection.query_row(find, params![wanted, wanted], |row| {
         let (id, run, started): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);

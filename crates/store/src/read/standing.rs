@@ -29,45 +29,67 @@ impl Standing {
     }
 }
 
-/// That of the run which writes this file, by the locks on it and by what stands beside it.
-pub(super) fn of_file(path: &Path) -> Standing {
+/// What stands beside a file says of the run that writes it.
+pub(super) struct Beside {
+    pub(super) standing: Standing,
+    /// The run, where it is known.
+    pub(super) run: Option<String>,
+}
+
+/// By the locks on a file and by what stands beside it.
+pub(super) fn of_file(path: &Path) -> Beside {
     let spool = spool::path_of(path);
     let (written, has_spool) = match spool.is_file() {
         true => (&*spool, true),
         false => (path, false),
     };
     if bytes::is_being_written(Some(written)) {
-        return Standing::Going;
+        return Beside { standing: Standing::Going, run: None };
     }
     match by_journal(path) {
-        Standing::Ended if has_spool => Standing::Unfinished,
-        standing => standing,
+        beside if beside.standing == Standing::Ended && has_spool => {
+            Beside { standing: Standing::Unfinished, ..beside }
+        }
+        beside => beside,
     }
 }
 
+const NOTHING: Beside = Beside { standing: Standing::Ended, run: None };
+
 /// What the journal beside a file says; nothing where there is none.
 #[cfg(feature = "sqlite")]
-fn by_journal(path: &Path) -> Standing {
-    use rusqlite::{Connection, ErrorCode, OpenFlags};
+fn by_journal(path: &Path) -> Beside {
+    use rusqlite::ErrorCode;
 
     let mut name = path.as_os_str().to_owned();
     name.push(".journal");
     if !Path::new(&name).is_file() {
-        return Standing::Ended;
+        return NOTHING;
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let finished = Connection::open_with_flags(&name, flags).and_then(|journal| {
-        journal.query_row("SELECT finished FROM state", [], |row| row.get::<_, bool>(0))
-    });
-    match finished {
-        Ok(false) => Standing::Unfinished,
+    match read_journal(Path::new(&name)) {
+        Ok((false, run)) => Beside { standing: Standing::Unfinished, run: Some(run) },
+        Ok((true, run)) => Beside { standing: Standing::Ended, run: Some(run) },
         // It belongs to one process as long as that runs.
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Standing::Going,
-        Ok(true) | Err(_) => Standing::Ended,
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            Beside { standing: Standing::Going, run: None }
+        }
+        Err(_) => NOTHING,
     }
 }
 
+/// Whether its run is finished, and which it is.
+#[cfg(feature = "sqlite")]
+fn read_journal(path: &Path) -> rusqlite::Result<(bool, String)> {
+    use rusqlite::{Connection, OpenFlags};
+
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let journal = Connection::open_with_flags(path, flags)?;
+    journal.busy_timeout(std::time::Duration::ZERO)?;
+    journal
+        .query_row("SELECT finished, id FROM state, run", [], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 #[cfg(not(feature = "sqlite"))]
-fn by_journal(_path: &Path) -> Standing {
-    Standing::Ended
+fn by_journal(_path: &Path) -> Beside {
+    NOTHING
 }
