@@ -33,6 +33,7 @@ complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a 
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
 complete -c gather -n "__fish_gather_needs_command" -f -a "export" -d 'Write results in another form, chosen and sorted'
 complete -c gather -n "__fish_gather_needs_command" -f -a "report" -d 'Tell of results in one page to show around: HTML, Markdown or JSON'
+complete -c gather -n "__fish_gather_needs_command" -f -a "changes" -d 'Tell what changed between runs: prices and texts, statuses, targets that came and went'
 complete -c gather -n "__fish_gather_needs_command" -f -a "verify" -d 'Prove that outputs hold one whole, right record for each input'
 complete -c gather -n "__fish_gather_needs_command" -f -a "demo" -d 'Fetch a small site that runs on this machine: works offline, shows everything'
 complete -c gather -n "__fish_gather_needs_command" -f -a "init" -d 'Write a commented gather.toml to start from'
@@ -553,6 +554,24 @@ json\t'One JSON object'"
 complete -c gather -n "__fish_gather_using_subcommand report" -l overwrite -d 'Replace a file that exists'
 complete -c gather -n "__fish_gather_using_subcommand report" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand report" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand changes" -l run -d 'Of a database, compare this run with the one before it [default: the last run]' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l with -d 'Compare --run with this later one' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l since -d 'All changes since then: 2026-11-24, 2026-11-24T10:00:00Z, or a time ago: 7d, 12h' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l job -d 'Look at the runs of this job [default: that of the last run]' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l key -d 'What tells a target from the others: a field, a tag, a member [default: its URL]' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l fields -d 'Compare these: fields, tags, members as title or sha256 [default: all fields found]' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l only -d 'Tell of these alone: changed, lost, found, status, added, removed' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -s o -l output -d 'Write to FILE, its form by extension: jsonl, csv, html, md; - is stdout' -r -F
+complete -c gather -n "__fish_gather_using_subcommand changes" -l format -d 'text, jsonl, csv, html or md [default: text on a terminal, else jsonl]' -r -f -a "text\t'Lines for people'
+jsonl\t'A JSON object each'
+csv\t'A row each'
+html\t'One HTML file'
+md\t'Markdown'"
+complete -c gather -n "__fish_gather_using_subcommand changes" -l title -d 'The heading of html and md' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l exit-code -d 'Exit with 2 if anything changed'
+complete -c gather -n "__fish_gather_using_subcommand changes" -l overwrite -d 'Replace a file that exists'
+complete -c gather -n "__fish_gather_using_subcommand changes" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand changes" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_using_subcommand verify" -s i -l input -d 'What the run was given with -i, in the same order: lists, CSV, JSONL, also .gz (repeatable)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand verify" -l url -d 'URLs the run was given as arguments, without templates (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand verify" -l url-field -d 'The column or member of the input that holds the URL, as the run had it' -r

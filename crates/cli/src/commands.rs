@@ -1,5 +1,6 @@
 //! From what was typed to the command that does it.
 
+mod changes;
 mod check;
 mod compare;
 pub(crate) mod config_show;
@@ -65,6 +66,7 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
         }
         Command::Export(args) => export::export(args),
         Command::Report(args) => report::report(args),
+        Command::Changes(args) => changes::changes(args),
         Command::Verify(args) => {
             let (code, text) = verify::verify(args)?;
             print(&text)?;

@@ -36,6 +36,7 @@ pub use detail::{Detail, Member, TargetChoice};
 pub use hosts::HostLine;
 pub use html::html;
 pub use markdown::markdown;
+pub(crate) use markdown::text as plain_markdown;
 pub use page::{
     Count, Evidence, FailureLine, FieldRow, Outcomes, Page, Phase, ResultLine, Times, Waterfall,
 };

@@ -71,18 +71,18 @@ pub(crate) struct ReportOfArgs {
 impl ReportOfArgs {
     /// What is said, as `fetch` has it.
     pub(crate) fn talk(&self) -> TalkArgs {
-        quietly(self.quiet, LogFormat::Text)
+        quietly(self.quiet)
     }
 }
 
 /// Talk of a command that has no progress to show.
-fn quietly(quiet: bool, log_format: LogFormat) -> TalkArgs {
+pub(super) fn quietly(quiet: bool) -> TalkArgs {
     TalkArgs {
         quiet,
         verbose: false,
         no_progress: true,
         stats_interval: None,
-        log_format,
+        log_format: LogFormat::Text,
         summary: None,
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use gather::digest::{Digest, digest_results};
+use gather::export::OnBroken;
 use gather::store::read::{Bodies, ReadError, ReadErrorKind, ResultPlace, ResultSpec};
 
 use crate::args::ReportOfArgs;
@@ -38,17 +39,7 @@ pub(crate) fn report(args: &ReportOfArgs) -> Result<ExitCode, CliError> {
     let settings = output.map(|path| ReportSettings::of(path, form, &asked, overwrite));
     let file = settings.transpose()?.as_ref().map(ReportFile::reserve).transpose()?;
     let mut digest = Digest::new(asked.spec()?);
-    let telling = talk.clone();
-    let mut told = 0;
-    let on_broken = Box::new(move |error: &ReadError| {
-        told += 1;
-        match told {
-            ..=BROKEN_SHOWN_MAX => telling.warn(&human::printable(&error.to_string())),
-            more if more == BROKEN_SHOWN_MAX + 1 => telling.warn("more are only counted"),
-            _ => {}
-        }
-    });
-    let read = digest_results(&mut digest, &specs, Some(on_broken));
+    let read = digest_results(&mut digest, &specs, Some(on_broken(&talk)));
     let told = read.map_err(|error| unreadable(&error)).and_then(|()| match &file {
         _ if digest.missing_target().is_some() => Err(missing(&digest)),
         Some(file) => file.write_of(&digest).map(|()| talk.note(&file.said())),
@@ -60,6 +51,20 @@ pub(crate) fn report(args: &ReportOfArgs) -> Result<ExitCode, CliError> {
         file.release();
     }
     told.map(|()| code(&digest))
+}
+
+/// Names rows that are no records, as many as can be read.
+pub(crate) fn on_broken(talk: &Talk) -> OnBroken {
+    let talk = talk.clone();
+    let mut told = 0;
+    Box::new(move |error: &ReadError| {
+        told += 1;
+        match told {
+            ..=BROKEN_SHOWN_MAX => talk.warn(&human::printable(&error.to_string())),
+            more if more == BROKEN_SHOWN_MAX + 1 => talk.warn("more are only counted"),
+            _ => {}
+        }
+    })
 }
 
 fn code(digest: &Digest) -> ExitCode {
@@ -100,7 +105,7 @@ pub(crate) fn results(names: &[String], run: Option<&str>) -> Result<Vec<ResultS
 }
 
 /// Why a result cannot be read.
-pub(crate) fn unreadable(error: &ReadError) -> CliError {
+fn unreadable(error: &ReadError) -> CliError {
     let is_usage = matches!(
         error.kind,
         ReadErrorKind::Missing | ReadErrorKind::Form | ReadErrorKind::NotBuilt

@@ -170,7 +170,7 @@ fn phases(fall: &Waterfall) -> String {
 }
 
 /// Text from outside: one line, and no markup of its own.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

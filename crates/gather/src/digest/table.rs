@@ -122,7 +122,9 @@ impl Group {
     pub(crate) fn text(&self, record: &Record) -> Option<String> {
         match self {
             Self::Host => Some(host_of(record)),
-            Self::Member(field) => member_text(record, field),
+            // A field may be called as a member is: `title`.
+            Self::Member(field) => member_text(record, field)
+                .or_else(|| member_text(record, &Field::Extracted(field.name().into()))),
             Self::Named(name) => member_text(record, &Field::Extracted((**name).into()))
                 .or_else(|| member_text(record, &Field::Tag((**name).into()))),
         }

@@ -13,6 +13,7 @@ mod error;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod runs;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod standing;
@@ -23,9 +24,10 @@ use std::path::{Path, PathBuf};
 
 use gather_core::Record;
 
-pub use crate::sorted::{Order, Sorted, Sorter};
+pub use crate::sorted::{ByteSorter, Order, Sorted, SortedBytes, Sorter};
 pub use crate::survey::Survey;
 pub use error::{ReadError, ReadErrorKind};
+pub use runs::{RunAbout, runs};
 pub use standing::Standing;
 
 #[cfg(feature = "postgres")]
