@@ -1,5 +1,6 @@
 //! From what was typed to the command that does it.
 
+mod changes;
 mod check;
 mod compare;
 pub(crate) mod config_show;
@@ -10,6 +11,7 @@ mod fetch;
 mod init;
 mod plan;
 mod print_job;
+mod report;
 mod verify;
 
 use std::ffi::OsString;
@@ -63,6 +65,8 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
             ended(compare::compare(&settings)?)
         }
         Command::Export(args) => export::export(args),
+        Command::Report(args) => report::report(args),
+        Command::Changes(args) => changes::changes(args),
         Command::Verify(args) => {
             let (code, text) = verify::verify(args)?;
             print(&text)?;

@@ -18,7 +18,9 @@ use crate::account::Account;
 use crate::cache::{self, Lookup};
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
-use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start};
+use crate::journal::{
+    self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start, Witness,
+};
 use crate::live::Live;
 use crate::method::RunMethod;
 use crate::pending::Pending;
@@ -78,6 +80,9 @@ pub struct RunOptions {
     pub judge: Option<Judge>,
     /// Is shown every record as it is written, on the writer's thread.
     pub on_record: Option<OnRecord>,
+    /// Where the run goes on with what an earlier one left: is shown the records that are there
+    /// already, read back from the first output that can be, before anything is fetched.
+    pub on_earlier: Option<OnRecord>,
     /// Is told what the operator should know: that concurrency was lowered, and why.
     pub on_note: Option<OnNote>,
     /// Whether the descriptor limit of the process may be raised.
@@ -123,10 +128,16 @@ impl Run {
         let (outputs, label) = (std::mem::take(&mut options.outputs), label(&options));
         let begun = match options.journal.take() {
             None => journal::plain(open_source(&options.source)?, outputs, &label)?,
-            Some(kept) => match journal::begin(&kept, options.source.clone(), outputs, &label)? {
-                Start::On(begun) => *begun,
-                Start::Finished(account) => return Ok(Self::finished(parts, account)),
-            },
+            Some(kept) => {
+                let witness = Witness {
+                    on_earlier: options.on_earlier.as_mut(),
+                    on_note: options.on_note.as_mut(),
+                };
+                match journal::begin(&kept, options.source.clone(), outputs, &label, witness)? {
+                    Start::On(begun) => *begun,
+                    Start::Finished(account) => return Ok(Self::finished(parts, account)),
+                }
+            }
         };
         Self::go(parts, begun, options)
     }
