@@ -16,6 +16,8 @@ use tokio::task::LocalSet;
 
 use crate::account::Account;
 use crate::cache::{self, Lookup};
+#[cfg(feature = "extract")]
+use crate::extract_pool::Extractor;
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
 use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start};
@@ -74,6 +76,10 @@ pub struct RunOptions {
     /// conditionally, or not at all while it is fresh (RFC 9111). Made if it does not exist; needs
     /// the feature `sqlite`.
     pub cache: Option<PathBuf>,
+    /// What is looked for in each page that answered with a 2xx status, on threads of their own.
+    /// Rows go to the outputs whose `fields` are [`Fields::of_rows`](gather_store::Fields::of_rows).
+    #[cfg(feature = "extract")]
+    pub extract: Option<Arc<gather_extract::Rules>>,
     /// Completes each record before it is written, on the writer's thread.
     pub judge: Option<Judge>,
     /// Is shown every record as it is written, on the writer's thread.
@@ -101,6 +107,8 @@ pub struct Run {
     memory: Option<Arc<MemoryBudget>>,
     reports: Vec<Arc<ShardReport>>,
     shards: Vec<JoinHandle<Result<(), ClientError>>>,
+    /// Those that extract.
+    extractors: Vec<JoinHandle<()>>,
     writer: Option<WriterThread>,
     /// Kept so that a shard can reach another one for as long as the run goes on.
     _inboxes: Vec<mpsc::Sender<Box<Pending>>>,
@@ -160,6 +168,7 @@ impl Run {
             memory: None,
             reports: Vec::new(),
             shards: Vec::new(),
+            extractors: Vec::new(),
             writer: None,
             _inboxes: Vec::new(),
             outputs: parts.specs,
@@ -187,6 +196,15 @@ impl Run {
             journal: keeper.map(kept).transpose()?,
         };
         let (batches, writer) = start_writer(writer)?;
+        #[cfg(feature = "extract")]
+        let mut client = client;
+        #[cfg(feature = "extract")]
+        let (batches, extractors) = match options.extract {
+            Some(rules) => Extractor::new(rules, &mut client.keep, &shared).start(batches)?,
+            None => (batches, Vec::new()),
+        };
+        #[cfg(not(feature = "extract"))]
+        let extractors = Vec::new();
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake, look_up).map_err(RunError::Thread)?;
@@ -217,6 +235,7 @@ impl Run {
             memory: client.memory,
             reports,
             shards,
+            extractors,
             writer: Some(writer),
             _inboxes: inboxes,
             outputs: specs,
@@ -248,10 +267,12 @@ impl Run {
     pub fn wait(mut self) -> Result<Summary, RunError> {
         // All threads are joined before anything is told, so that none outlives the run.
         let shards: Vec<_> = self.shards.drain(..).map(JoinHandle::join).collect();
+        let extractors: Vec<_> = self.extractors.drain(..).map(JoinHandle::join).collect();
         let writer = self.writer.take().map_or(Ok(Ok(())), JoinHandle::join);
         if self.stop.has_panicked() {
             return Err(RunError::Panic);
         }
+        extractors.into_iter().try_for_each(|ended| ended.map_err(|_| RunError::Panic))?;
         for shard in shards {
             shard.map_err(|_| RunError::Panic)?.map_err(RunError::Client)?;
         }

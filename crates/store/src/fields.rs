@@ -223,6 +223,8 @@ pub struct Fields {
     asked: Vec<Field>,
     choice: Choice,
     begun_from: In,
+    /// The fields of a row, where rows are written and not records.
+    rows: Option<Vec<Arc<str>>>,
 }
 
 /// Whether the list is all that is written.
@@ -253,6 +255,17 @@ impl Default for Fields {
 }
 
 impl Fields {
+    /// What extraction found in rows, each with these fields: run, number, row, address and moment
+    /// of its page, then the fields.
+    pub fn of_rows(names: Vec<Arc<str>>) -> Self {
+        Self { rows: Some(names), ..Self::listed(Vec::new()) }
+    }
+
+    /// The fields of a row, where rows are written.
+    pub(crate) fn rows(&self) -> Option<&[Arc<str>]> {
+        self.rows.as_deref()
+    }
+
     /// Reads `--fields`: either `+body,+title` (the default set and these) or
     /// `url,status_code,time_total` (these alone, in this order where order matters). `error`
     /// and `tls` stand for their parts.
@@ -305,7 +318,7 @@ impl Fields {
     }
 
     fn listed(list: Vec<Field>) -> Self {
-        Self { list, asked: Vec::new(), choice: Choice::Listed, begun_from: In::Asked }
+        Self { list, asked: Vec::new(), choice: Choice::Listed, begun_from: In::Asked, rows: None }
     }
 
     /// Whether each record is written with what it holds.
