@@ -31,9 +31,6 @@ _gather() {
             gather,demo)
                 cmd="gather__subcmd__demo"
                 ;;
-            gather,export)
-                cmd="gather__subcmd__export"
-                ;;
             gather,fetch)
                 cmd="gather__subcmd__fetch"
                 ;;
@@ -49,9 +46,6 @@ _gather() {
             gather,run)
                 cmd="gather__subcmd__run"
                 ;;
-            gather,verify)
-                cmd="gather__subcmd__verify"
-                ;;
             gather__subcmd__config,show)
                 cmd="gather__subcmd__config__subcmd__show"
                 ;;
@@ -62,7 +56,7 @@ _gather() {
 
     case "${cmd}" in
         gather)
-            opts="-h -V --help --version fetch check run plan compare export verify demo init config completions man"
+            opts="-h -V --help --version fetch check run plan compare demo init config completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -76,7 +70,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__check)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --expect --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --expect --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --extract --each --rows --rules --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -170,14 +164,6 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --method)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -302,6 +288,22 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --extract)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --each)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --match-code)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -335,7 +337,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -346,19 +348,11 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cache)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -375,10 +369,6 @@ _gather() {
                     return 0
                     ;;
                 --agg)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -414,7 +404,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__compare)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --extract --each --rows --rules --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -504,14 +494,6 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --method)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -636,6 +618,22 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --extract)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --each)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --match-code)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -669,7 +667,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -680,19 +678,11 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cache)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -709,10 +699,6 @@ _gather() {
                     return 0
                     ;;
                 --agg)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -776,7 +762,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__config__subcmd__show)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --job --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --job --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --extract --each --rows --rules --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -870,14 +856,6 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --method)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1002,6 +980,22 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --extract)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --each)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --match-code)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1035,7 +1029,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -1046,19 +1040,11 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cache)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1075,10 +1061,6 @@ _gather() {
                     return 0
                     ;;
                 --agg)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1139,86 +1121,8 @@ _gather() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        gather__subcmd__export)
-            opts="-o -q -h --run --strict --mc --match-code --fc --filter-code --mr --match-regex --only --limit --sort --output --format --csv-bom --template --fields --overwrite --quiet --log-format --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --run)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --match-code)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --mc)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --filter-code)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fc)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --match-regex)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --mr)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --only)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --limit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sort)
-                    COMPREPLY=($(compgen -W "n" -- "${cur}"))
-                    return 0
-                    ;;
-                --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
-                    return 0
-                    ;;
-                --template)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fields)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         gather__subcmd__fetch)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --extract --each --rows --rules --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1308,14 +1212,6 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --method)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1440,6 +1336,22 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --extract)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --each)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --match-code)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1473,7 +1385,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -1484,19 +1396,11 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cache)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1513,10 +1417,6 @@ _gather() {
                     return 0
                     ;;
                 --agg)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1580,7 +1480,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__plan)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --extract --each --rows --rules --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1667,14 +1567,6 @@ _gather() {
                     return 0
                     ;;
                 --max-retry-after)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1802,6 +1694,22 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --extract)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --each)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --match-code)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1835,7 +1743,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -1846,19 +1754,11 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cache)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1875,10 +1775,6 @@ _gather() {
                     return 0
                     ;;
                 --agg)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1914,7 +1810,7 @@ _gather() {
             return 0
             ;;
         gather__subcmd__run)
-            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --robots --robots-agent --max-crawl-delay --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --cache --template --fields --redact-query --overwrite --report --report-title --group-by --agg --resume --resume-changed --journal --no-journal --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
+            opts="-i -c -t -X -H -d -A -u -b -I -x -L -k -4 -6 -o -O -q -v -K -h --input --url-field --scheme --limit --only --concurrency --host-concurrency --rate --host-rate --timeout --connect-timeout --min-speed --deadline --retries --backoff --backoff-max --retry-on --max-retry-after --retry-unsafe --request --method --header --data --user-agent --user --cookie --head --proxy --location --max-redirects --insecure --resolve --connect-to --cacert --cert --key --ipv4 --ipv6 --http1.1 --http2 --addresses --allow-address --deny-address --trust-proxy --max-body --max-decoded --max-headers --max-memory --accept --fail-fast --max-failures --allow-failures --extract --each --rows --rules --mc --match-code --fc --filter-code --mr --match-regex --output --format --csv-bom --bodies --template --fields --overwrite --report --report-title --group-by --agg --quiet --verbose --no-progress --stats-interval --log-format --summary --config --print-job --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2001,14 +1897,6 @@ _gather() {
                     return 0
                     ;;
                 --max-retry-after)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --robots-agent)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-crawl-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2136,6 +2024,22 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --extract)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --each)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --match-code)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2169,7 +2073,7 @@ _gather() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx warc" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "jsonl csv text sqlite postgres parquet xlsx" -- "${cur}"))
                     return 0
                     ;;
                 --bodies)
@@ -2180,19 +2084,11 @@ _gather() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cache)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --fields)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --redact-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2209,10 +2105,6 @@ _gather() {
                     return 0
                     ;;
                 --agg)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --journal)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2238,68 +2130,6 @@ _gather() {
                     ;;
                 --print-job)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        gather__subcmd__verify)
-            opts="-i -O -h --input --url --url-field --limit --only --redact-query --run --journal --bodies --format --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --input)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -i)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --url)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --url-field)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --limit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --only)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --redact-query)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --run)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --journal)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --bodies)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -O)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -84,6 +84,10 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-memory -d 'A
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -179,6 +183,10 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l max-memory -d 'A
 complete -c gather -n "__fish_gather_using_subcommand check" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -273,6 +281,10 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l max-memory -d 'All
 complete -c gather -n "__fish_gather_using_subcommand run" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -367,6 +379,10 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l max-memory -d 'Al
 complete -c gather -n "__fish_gather_using_subcommand plan" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -461,6 +477,10 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l max-memory -d 
 complete -c gather -n "__fish_gather_using_subcommand compare" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -605,6 +625,10 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-regex -l mr -d 'Show targets only whose body matches' -r

@@ -6,6 +6,7 @@
 mod addresses;
 mod concurrency;
 mod export;
+mod extract;
 mod failing;
 mod http;
 mod input;
@@ -25,6 +26,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use addresses::{AddressArgs, AddressesArg};
 pub(crate) use concurrency::ConcurrencyArgs;
 pub(crate) use export::{ExportArgs, SortArg};
+pub(crate) use extract::ExtractArgs;
 pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
@@ -166,6 +168,9 @@ pub(crate) struct FetchArgs {
     /// What a failure does.
     #[command(flatten)]
     pub(crate) failing: FailingArgs,
+    /// What is looked for in pages.
+    #[command(flatten)]
+    pub(crate) extract: ExtractArgs,
     /// What stdout shows.
     #[command(flatten)]
     pub(crate) view: ViewArgs,

@@ -1,5 +1,6 @@
 //! Settings -> what a run is started with: contradictions are refused here, and nowhere later.
 
+pub(crate) mod extract;
 mod input;
 mod journal;
 mod output;
@@ -8,6 +9,7 @@ mod request;
 use std::io::IsTerminal;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gather::JournalOptions;
@@ -17,6 +19,7 @@ use gather::core::config::{
 };
 use gather::core::frontier::HostTrust;
 
+use gather::extract::Rules;
 use gather::fetch::ClientOptions;
 use gather::source::SourceSpec;
 use gather::store::OutputSpec;
@@ -41,6 +44,8 @@ pub(crate) struct RunSettings {
     pub(crate) source: SourceSpec,
     /// What is sent, and over what.
     pub(crate) client: ClientOptions,
+    /// What is looked for in pages.
+    pub(crate) extract: Option<Arc<Rules>>,
     /// Where records go; at least one.
     pub(crate) outputs: Vec<OutputSpec>,
     /// Which records stdout shows.
@@ -118,6 +123,7 @@ impl RunSettings {
             config: Config::default(),
             source: SourceSpec::default(),
             client: ClientOptions::default(),
+            extract: None,
             outputs: Vec::new(),
             view: View::default(),
             bodies: None,
@@ -139,7 +145,11 @@ impl RunSettings {
     pub(crate) fn try_new(settings: &Settings) -> Result<Self, CliError> {
         refuse_contradictions(settings)?;
         let args = &settings.args;
-        let outputs = output::outputs(settings)?;
+        let mut outputs = output::outputs(settings)?;
+        let extract = extract::rules(settings)?;
+        if let Some(rules) = &extract {
+            outputs.extend(extract::rows(settings, rules)?);
+        }
         let view = output::view(settings, &outputs)?;
         let config = config(settings);
         let source = input::source(&args.input, config.caps)?;
@@ -150,6 +160,7 @@ impl RunSettings {
             config,
             source: SourceSpec { default_request: by_row, ..source },
             client,
+            extract,
             outputs,
             view,
             bodies: args.output.bodies.clone(),

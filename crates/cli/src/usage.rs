@@ -25,8 +25,7 @@ const LATER_COMMANDS: &[&str] =
     &["crawl", "watch", "extract", "report", "changes", "notify", "silence"];
 
 /// Flags that a later version will have; as keys of a job, too.
-pub(crate) const LATER_KEYS: &[&str] =
-    &["dedup", "extract", "each", "rows", "rules", "every", "notify", "expect", "target"];
+pub(crate) const LATER_KEYS: &[&str] = &["dedup", "every", "notify", "expect", "target"];
 
 /// Formats that a later version will write.
 pub(crate) const LATER_FORMATS: &[&str] = &["html"];

@@ -8,6 +8,7 @@ mod config;
 mod databases;
 mod docs;
 mod export;
+mod extract;
 mod fetch;
 mod report;
 mod resume;

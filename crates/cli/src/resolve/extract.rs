@@ -1,0 +1,108 @@
+//! What is looked for in pages, and where rows go.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use gather::extract::{Of, RuleError, Rules, RulesSpec};
+use gather::store::{Fields, Format, OutputSpec, OutputTarget};
+
+use crate::config_file::Source;
+use crate::error::CliError;
+use crate::resolve::output;
+use crate::settings::Settings;
+
+/// The rules, compiled; `None` if nothing is looked for.
+///
+/// # Errors
+/// A rule that cannot be used, with its name and place; flags that say nothing together.
+pub(crate) fn rules(settings: &Settings) -> Result<Option<Arc<Rules>>, CliError> {
+    let args = &settings.args.extract;
+    let mut spec = match &args.rules {
+        Some(path) => read(path)?,
+        None => RulesSpec::default(),
+    };
+    for rule in &args.extract {
+        spec.add(rule).map_err(|error| told("--extract", &error))?;
+    }
+    if let Some(each) = &args.each {
+        spec.each = Some(each.clone());
+    }
+    let has_rules = !spec.fields.0.is_empty() || !spec.page.0.is_empty();
+    if spec.each.is_some() && spec.fields.0.is_empty() {
+        let hint = "add --extract NAME=RULE, looked for in each of them";
+        return Err(CliError::usage("--each: nothing is looked for", hint));
+    }
+    if args.rows.is_some() && spec.each.is_none() {
+        let hint = "add --each css:.card, or what else the rows are";
+        return Err(CliError::usage("--rows: nothing gives rows", hint));
+    }
+    if spec.each.is_some() && args.rows.is_none() {
+        return Err(CliError::usage("--each: the rows go nowhere", "add --rows FILE.jsonl"));
+    }
+    if !has_rules {
+        return Ok(None);
+    }
+    if settings.args.http.head {
+        let hint = "leave -I out: the rules read the body";
+        return Err(CliError::usage("--head and --extract contradict each other", hint));
+    }
+    // A rule of the file and one of the command line are told apart by their names.
+    let place = match &args.rules {
+        Some(path) if args.extract.is_empty() => path.display().to_string(),
+        _ => "--extract".to_owned(),
+    };
+    Rules::compile(&spec).map(|rules| Some(Arc::new(rules))).map_err(|error| told(&place, &error))
+}
+
+fn told(place: &str, error: &RuleError) -> CliError {
+    CliError::usage(format!("{place}: {error}"), error.hint.clone())
+}
+
+/// A file of rules.
+///
+/// # Errors
+/// It cannot be read, or is no TOML of this form: with its line.
+pub(crate) fn read(path: &Path) -> Result<RulesSpec, CliError> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        let message = format!("--rules: cannot read {}: {error}", path.display());
+        CliError::usage(message, "name a file of rules in TOML")
+    })?;
+    toml::from_str(&text).map_err(|error| {
+        let span = error.span().unwrap_or_default();
+        let message = error.message().lines().next().unwrap_or_default().to_owned();
+        let hint = "a file of rules has each, [fields] and [page]; a rule is \"css:h1\" or a table";
+        Source::new(path, text.clone()).error(span, message, hint.to_owned())
+    })
+}
+
+/// Where rows go.
+///
+/// # Errors
+/// A name that does not say a format that rows are written in.
+pub(crate) fn rows(settings: &Settings, rules: &Rules) -> Result<Option<OutputSpec>, CliError> {
+    let Some(name) = &settings.args.extract.rows else { return Ok(None) };
+    let target = output::target(name)?;
+    let format = match &target {
+        OutputTarget::Stdout => Format::Jsonl,
+        OutputTarget::File(path) => match path.extension().and_then(|end| end.to_str()) {
+            Some("jsonl" | "ndjson" | "json") => Format::Jsonl,
+            Some("csv") => output::csv(&settings.args.output),
+            _ if path.starts_with("/dev") => Format::Jsonl,
+            _ => return Err(no_format(name)),
+        },
+        OutputTarget::Postgres(_) => return Err(no_format(name)),
+    };
+    Ok(Some(OutputSpec {
+        target,
+        format,
+        fields: Fields::of_rows(rules.names(Of::Row)),
+        existing: output::existing(&settings.args.output),
+        durability: gather::store::Durability::System,
+    }))
+}
+
+fn no_format(name: &str) -> CliError {
+    let message = format!("--rows {name}: rows are written as JSON lines or CSV");
+    CliError::usage(message, "end it in .jsonl or .csv")
+}

@@ -1,0 +1,123 @@
+//! Fields and rows of pages, by flags, by a file of rules and by a job.
+
+use gather_testkit::{Page, Server, Site};
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+
+const PAGE: &str = "<title>Lamps</title><li class=card><h3>A</h3><b>1.299,00 €</b>\
+                    <li class=card><h3>B</h3><b>ab 5 €</b>";
+
+fn server() -> Server {
+    let mut api = Page::html(r#"{"items":[{"n":"x","p":1.5},{"n":"y"}]}"#);
+    api.headers[0].1 = "application/json".into();
+    Server::start(Site::default().page("/list", Page::html(PAGE)).page("/api", api))
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+#[test]
+fn fields_are_members_of_the_record() {
+    let server = server();
+    let bench = Bench::new();
+    let url = server.url("/list");
+    let line = format!("{url} --extract t=title --extract 'price=price:css:b' --format jsonl");
+    let ran = bench.line(&line);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let wanted = json!({ "t": "Lamps", "price": "1299.00", "currency": "EUR" });
+    assert_eq!(lines(&ran.stdout)[0]["fields"], wanted);
+
+    let ran = bench.line(&format!("{url} --extract 'x=int:css:h3 | required' --format jsonl"));
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    let record = &lines(&ran.stdout)[0];
+    assert_eq!(record["status_code"], 200);
+    assert_eq!(record["error"]["kind"], "extract.failed");
+    let message = "rule 'x' found \"A\", which is no whole number";
+    assert_eq!(record["error"]["message"], message);
+
+    let api = server.url("/api");
+    let ran = bench.line(&format!("{api} --extract 'p=json:$.items[0].p' --fields fields.p"));
+    assert_eq!(ran.stdout, "{\"fields\":{\"p\":\"1.5\"}}\n", "{}", ran.stderr);
+}
+
+#[test]
+fn rows_have_a_file_of_their_own() {
+    let server = server();
+    let rules = "each = \"css:.card\"\n[page]\ntitle = \"title\"\n[fields]\nname = \"css:h3\"\n\
+                 cost = { find = [\"css:i\", \"css:b\"], type = \"price\", required = true }\n";
+    let job = "[job.shop]\nurl = \"URL\"\neach = \"css:.card\"\nrows = \"job.csv\"\n\
+               [job.shop.extract]\nz = \"css:h3\"\na = { find = \"css:b\", steps = [\"replace ab ''\"] }\n";
+    let bench = Bench::new()
+        .with_file("rules.toml", rules)
+        .with_file("gather.toml", &job.replace("URL", &server.url("/list")));
+    let url = server.url("/list");
+
+    let ran = bench.line(&format!("{url} --rules rules.toml --rows rows.jsonl --format jsonl"));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(lines(&ran.stdout)[0]["fields"], json!({ "title": "Lamps" }));
+    let rows = lines(&bench.read("rows.jsonl"));
+    let fields: Vec<_> = rows.iter().map(|row| row["fields"].clone()).collect();
+    assert_eq!(
+        fields,
+        [
+            json!({ "name": "A", "cost": "1299.00", "cost_currency": "EUR" }),
+            json!({ "name": "B", "cost": "5", "cost_currency": "EUR", "cost_from": true }),
+        ]
+    );
+    assert_eq!(
+        (&rows[1]["n"], &rows[1]["row"], &rows[1]["url"]),
+        (&json!(0), &json!(2), &json!(url))
+    );
+
+    // The columns stand in the order of the job's rules.
+    let ran = bench.line("run shop");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let table = bench.read("job.csv");
+    let cells: Vec<_> = table.lines().map(|line| line.splitn(6, ',').nth(5).unwrap()).collect();
+    assert_eq!(cells, ["z,a", "A,\"1.299,00 €\"", "B, 5 €"]);
+
+    let api = server.url("/api");
+    let line =
+        "--each 'json:$.items[*]' --extract n=json:$.n --extract p=json:$.p --rows - -o r.jsonl";
+    let ran = bench.line(&format!("{api} {line}"));
+    let fields: Vec<_> = lines(&ran.stdout).iter().map(|row| row["fields"].clone()).collect();
+    assert_eq!(fields, [json!({ "n": "x", "p": "1.5" }), json!({ "n": "y", "p": null })]);
+}
+
+#[test]
+fn what_cannot_be_looked_for_is_refused_before_anything_is_fetched() {
+    let server = server();
+    let bench = Bench::new()
+        .with_file("bad.toml", "[fields]\nname = \"css:h3[\"\n")
+        .with_file("typo.toml", "[fields]\nname = { fnd = \"css:h3\" }\n")
+        .with_file("there.jsonl", "mine\n");
+    let url = server.url("/list");
+    let cases = [
+        ("--extract css:h1", "'css:h1': it has no name", "write NAME=css:h1"),
+        ("--extract x=xpath://a", "rule 'x': there is no kind of rule 'xpath'", "css:SELECTOR"),
+        ("--extract 'x=css:a::attr(href)'", "there is no ::attr(href) at column 6", "css:a@href"),
+        ("--extract 'x={\"fnd\": 1}'", "rule 'x': unknown field `fnd`", "a table has find"),
+        ("--rules bad.toml", "bad.toml: rule 'name': it ends too early", "CSS Selectors 4"),
+        ("--rules typo.toml", "typo.toml:2:10: unknown field `fnd`", "[fields]"),
+        ("--rules none.toml", "cannot read none.toml", "TOML"),
+        ("--each css:li --rows r.jsonl", "--each: nothing is looked for", "--extract"),
+        ("--extract x=title --rows r.jsonl", "--rows: nothing gives rows", "--each"),
+        ("--extract x=title --each css:li", "--each: the rows go nowhere", "--rows FILE"),
+        ("--extract x=title --each css:li --rows r.xlsx", "--rows r.xlsx: rows are", ".csv"),
+        ("--extract x=title -I", "--head and --extract contradict", "leave -I out"),
+        (
+            "--extract x=css:b --each css:li --rows there.jsonl",
+            "there.jsonl exists and is not empty",
+            "",
+        ),
+    ];
+    for (flags, message, hint) in cases {
+        let ran = bench.line(&format!("{url} {flags}"));
+        assert_eq!(ran.code, 3, "{flags}: {}", ran.stderr);
+        assert!(ran.stderr.contains(message), "{flags}: {}", ran.stderr);
+        assert!(ran.stderr.contains(hint), "{flags}: {}", ran.stderr);
+    }
+    assert_eq!(server.hits(), 0);
+}
