@@ -41,7 +41,7 @@ pub(crate) struct Extractor {
 impl Extractor {
     /// Has everything kept of responses that the rules need; it is dropped again after them.
     pub(crate) fn new(rules: Arc<Rules>, keep: &mut Keep, run: &Arc<Shared>) -> Self {
-        let others = keep.clone();
+        let others = *keep;
         keep.body = KeepBody::All;
         if rules.needs_headers() {
             keep.headers = KeepHeaders::All;
