@@ -190,6 +190,7 @@ impl Shared {
     }
 
     /// A target that had counted as finished turned out to be a failure.
+    #[cfg(feature = "extract")]
     pub(crate) fn count_failed_late(&self) {
         let failures = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
         self.judge(failures, self.finished.load(Ordering::Relaxed));
