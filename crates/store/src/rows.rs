@@ -171,7 +171,7 @@ mod tests {
             fields("c", FieldValue::Null),
         ];
         let folder = tempfile::tempdir().unwrap();
-        let run = RunInfo { id: "r1".into(), started_unix_us: 0 };
+        let run = RunInfo { id: "r1".into(), ..RunInfo::new(0, 0) };
         let write = |name: &str, format: Format| {
             let path = folder.path().join(name);
             let spec = OutputSpec {
