@@ -146,21 +146,24 @@ impl RunSettings {
         refuse_contradictions(settings)?;
         let args = &settings.args;
         let mut outputs = output::outputs(settings)?;
-        let extract = extract::rules(settings)?;
-        if let Some(rules) = &extract {
-            outputs.extend(extract::rows(settings, rules)?);
+        let looked = extract::rules(settings)?;
+        if let Some(looked) = &looked {
+            outputs.extend(extract::rows(settings, &looked.rules)?);
         }
         let view = output::view(settings, &outputs)?;
         let config = config(settings);
         let source = input::source(&args.input, config.caps)?;
         let keep = output::keep(&outputs, &view);
         let request::Requests { client, by_row } = request::requests(settings, &config, keep)?;
-        let journal = journal::journal(settings, &outputs, &client, by_row.as_deref())?;
+        let journal = {
+            let sent = journal::Sent { client: &client, by_row: by_row.as_deref() };
+            journal::journal(settings, &outputs, &sent, looked.as_ref())?
+        };
         Ok(Self {
             config,
             source: SourceSpec { default_request: by_row, ..source },
             client,
-            extract,
+            extract: looked.map(|looked| looked.rules),
             outputs,
             view,
             bodies: args.output.bodies.clone(),

@@ -5,48 +5,55 @@
 //! bodies that wait here count against the run's memory for bodies.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
-use gather_core::{ErrorKind, Failure, Outcome, Record, RecordError};
-use gather_extract::{Extraction, Limits, Page, Rules, Stopped, Work};
+use gather_core::{Outcome, Record};
+use gather_extract::Rules;
 use gather_fetch::{Keep, KeepBody, KeepHeaders};
 use tokio::sync::mpsc;
-use url::Url;
 
+use crate::cache;
+use crate::extracted::{self, Applied, PageRules};
 use crate::platform;
 use crate::run::RunError;
 use crate::shared::Shared;
 use crate::stop::{Cause, StopOnPanic};
+use crate::stored::StoredBodies;
 use crate::writer::Batch;
 
 /// Batches waiting for a thread; more make the shards pause.
 const BATCHES_MAX: usize = 4;
 /// Records a thread takes at once: large pages take it a tenth of a second.
 const RECORDS_AT_ONCE: usize = 16;
-/// The longest that one page may take, whatever its steps. The usual page takes a millisecond.
-const PAGE_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What a run's records are searched for.
 pub(crate) struct Extractor {
-    rules: Arc<Rules>,
-    limits: Limits,
-    /// Whether body and headers are in the record for others, too.
-    keep: Keep,
+    rules: PageRules,
+    /// What others want of responses; the rest is dropped again.
+    others: Keep,
+    /// Of a body that was stored earlier.
+    body_bytes_max: u64,
     run: Arc<Shared>,
 }
 
+/// Has kept of responses what the rules need.
+pub(crate) fn keep(rules: &Rules, keep: &mut Keep) {
+    keep.body = KeepBody::All;
+    if rules.needs_headers() {
+        keep.headers = KeepHeaders::All;
+    }
+}
+
 impl Extractor {
-    /// Has everything kept of responses that the rules need; it is dropped again after them.
-    pub(crate) fn new(rules: Arc<Rules>, keep: &mut Keep, run: &Arc<Shared>) -> Self {
-        let others = *keep;
-        keep.body = KeepBody::All;
-        if rules.needs_headers() {
-            keep.headers = KeepHeaders::All;
-        }
-        Self { rules, limits: Limits::default(), keep: others, run: Arc::clone(run) }
+    /// What `others` do not want of responses is dropped after the rules.
+    pub(crate) fn new(
+        rules: Arc<Rules>,
+        others: Keep,
+        body_bytes_max: u64,
+        run: &Arc<Shared>,
+    ) -> Self {
+        Self { rules: PageRules::new(rules), others, body_bytes_max, run: Arc::clone(run) }
     }
 
     /// Starts a thread for each processor: where shards send their batches now, and the threads.
@@ -75,32 +82,25 @@ impl Extractor {
     fn work(&self, queue: &Mutex<Queue>, writer: &mpsc::Sender<Batch>) {
         let _stop = StopOnPanic(self.run.stop.clone());
         platform::come_after_loops();
+        let mut bodies = StoredBodies::new(self.body_bytes_max);
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some(mut batch) = next else { return };
             // Who stops at once wants no more of it: what is not extracted stays to be done.
-            batch.records.retain_mut(|record| self.extract(record) == Done::Yes);
+            batch.records.retain_mut(|record| self.extract(record, &mut bodies) == Done::Yes);
             if writer.blocking_send(batch).is_err() {
                 return;
             }
         }
     }
 
-    fn extract(&self, record: &mut Record) -> Done {
-        let is_meant = record.outcome == Outcome::Ok && (200..300).contains(&record.status_code);
-        if is_meant {
-            // A defect in reading one page is no reason to lose the others.
-            match catch_unwind(AssertUnwindSafe(|| self.search(record))) {
-                Ok(Ok(found)) => self.take(record, found),
-                Ok(Err(Stopped::Time)) if self.must_end() => return Done::No,
-                Ok(Err(stopped)) => self.fail(record, stopped.to_string()),
-                Err(_) => {
-                    let message = "extraction failed by a defect of gather, please report it";
-                    self.fail(record, message.to_owned());
-                }
-            }
+    fn extract(&self, record: &mut Record, bodies: &mut StoredBodies) -> Done {
+        match self.apply(record, bodies) {
+            Some(Applied::BrokenOff) => return Done::No,
+            Some(Applied::Failed) => self.run.count_failed_late(),
+            Some(Applied::Found) | None => {}
         }
-        match self.keep.body {
+        match self.others.body {
             KeepBody::All => {}
             KeepBody::No => (record.body, record.hold) = (None, None),
             KeepBody::UpTo(most) => {
@@ -111,51 +111,28 @@ impl Extractor {
                 }
             }
         }
-        if self.keep.headers == KeepHeaders::No {
+        if self.others.headers == KeepHeaders::No {
             record.headers = None;
         }
         Done::Yes
     }
 
-    fn search(&self, record: &Record) -> Result<Extraction, Stopped> {
-        let url = Url::parse(record.final_url.as_deref().unwrap_or(&record.url)).ok();
-        let page = Page {
-            body: record.body.as_deref().unwrap_or_default(),
-            content_type: record.content_type.as_deref(),
-            final_url: url.as_ref(),
-            headers: record.headers.as_deref().map_or(&[], Vec::as_slice),
-        };
-        let until = Instant::now() + PAGE_TIME_MAX;
-        let is_over = || Instant::now() >= until || self.must_end();
-        self.rules.extract(&page, &self.limits, &Work::new(self.limits.steps_max, &is_over))
-    }
-
-    /// Whether the run ends now, without waiting for what is under way.
-    fn must_end(&self) -> bool {
-        matches!(self.run.stop.cause(), Some(Cause::Now | Cause::Fault))
-    }
-
-    fn take(&self, record: &mut Record, found: Extraction) {
-        let Extraction { fields, rows, missing } = found;
-        if !fields.is_empty() {
-            record.fields = Some(Box::new(fields));
+    /// `None` where the rules are not meant for it.
+    fn apply(&self, record: &mut Record, bodies: &mut StoredBodies) -> Option<Applied> {
+        let is_reused = cache::is_reused(record);
+        if !(extracted::is_page(record) || is_reused && record.outcome == Outcome::Ok) {
+            return None;
         }
-        match missing.split_first() {
-            None => record.rows = rows,
-            Some((first, others)) => {
-                let more = match others.len() {
-                    0 => String::new(),
-                    count => format!(", and {count} more"),
-                };
-                self.fail(record, format!("{first}{more}"));
-            }
+        if is_reused && record.body.is_none() {
+            let stored = record.ticket.as_ref().and_then(|ticket| ticket.stored.as_ref());
+            let Some(body) = stored.and_then(|stored| cache::read(bodies, stored)) else {
+                let message = "its stored body is gone; the next run fetches it anew";
+                return Some(extracted::fail(record, message.to_owned()));
+            };
+            record.body = Some(body);
         }
-    }
-
-    fn fail(&self, record: &mut Record, message: String) {
-        let failure = Failure::new(ErrorKind::ExtractFailed, message);
-        record.outcome = Outcome::Failed(RecordError::new(failure, false));
-        self.run.count_failed_late();
+        let must_end = || matches!(self.run.stop.cause(), Some(Cause::Now | Cause::Fault));
+        Some(self.rules.apply(record, &must_end))
     }
 }
 

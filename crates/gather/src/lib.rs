@@ -93,6 +93,8 @@ mod cache;
 mod clock;
 #[cfg(feature = "extract")]
 mod extract_pool;
+#[cfg(feature = "extract")]
+mod extracted;
 mod feed;
 mod finish;
 mod fit;

@@ -9,7 +9,9 @@ use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
 use gather_core::frontier::HostClock;
-use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, RedactQuery, TlsConfigs};
+use gather_fetch::{
+    Client, ClientError, ClientOptions, Keep, MemoryBudget, RedactQuery, TlsConfigs,
+};
 use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec, SinkError};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -17,7 +19,7 @@ use tokio::task::LocalSet;
 use crate::account::Account;
 use crate::cache::{self, Lookup};
 #[cfg(feature = "extract")]
-use crate::extract_pool::Extractor;
+use crate::extract_pool::{self, Extractor};
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
 use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start};
@@ -184,6 +186,10 @@ impl Run {
         let shared = Arc::new(parts.shared(&past));
         let clocks = journal::clocks(&hosts, &shared.clock);
         let Parts { fit, client, tls, bodies, look_up, cache, specs, asked, .. } = parts;
+        #[cfg(feature = "extract")]
+        let extractor = options
+            .extract
+            .map(|rules| Extractor::new(rules, parts.kept, client.caps.decoded_bytes_max, &shared));
         let written = Arc::new(Written::new(fit.shards, account));
         let writer = Writer {
             outlets,
@@ -197,10 +203,8 @@ impl Run {
         };
         let (batches, writer) = start_writer(writer)?;
         #[cfg(feature = "extract")]
-        let mut client = client;
-        #[cfg(feature = "extract")]
-        let (batches, extractors) = match options.extract {
-            Some(rules) => Extractor::new(rules, &mut client.keep, &shared).start(batches)?,
+        let (batches, extractors) = match extractor {
+            Some(extractor) => extractor.start(batches)?,
             None => (batches, Vec::new()),
         };
         #[cfg(not(feature = "extract"))]
@@ -337,6 +341,7 @@ impl Drop for Run {
 fn open_cache(
     path: Option<&Path>,
     client: &ClientOptions,
+    kept: Keep,
     on_note: &mut Option<OnNote>,
 ) -> Result<(Option<LookUp>, Option<cache::Keeper>), RunError> {
     let Some(path) = path else { return Ok((None, None)) };
@@ -351,7 +356,7 @@ fn open_cache(
         return Ok((None, None));
     };
     let look_up: LookUp = Box::new(move |target| lookup.look_up(target));
-    Ok((Some(look_up), Some(cache::Keeper::new(writer, client))))
+    Ok((Some(look_up), Some(cache::Keeper::new(writer, client, kept.body))))
 }
 
 /// Has kept of each response what outputs, bodies and cache need, and told of it what there is. An
@@ -408,6 +413,9 @@ struct Parts {
     look_up: Option<LookUp>,
     cache: Option<cache::Keeper>,
     specs: Vec<OutputSpec>,
+    /// What outputs ask for of responses; the client keeps what rules need as well.
+    #[cfg_attr(not(feature = "extract"), expect(dead_code, reason = "only rules need more"))]
+    kept: Keep,
     /// The concurrency that was configured.
     asked: u32,
 }
@@ -429,11 +437,16 @@ impl Parts {
         let specs = options.outputs.iter().map(|output| output.spec.clone()).collect();
         let secrets = (Credentials::of(&client), client.redact_query.clone());
         let bodies = open_bodies(bodies, &options.outputs)?;
-        let (look_up, cache) = open_cache(cache, &client, &mut options.on_note)?;
+        let kept = client.keep;
+        #[cfg(feature = "extract")]
+        if let Some(rules) = &options.extract {
+            extract_pool::keep(rules, &mut client.keep);
+        }
+        let (look_up, cache) = open_cache(cache, &client, kept, &mut options.on_note)?;
         let asked = config.concurrency;
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
         let asked = asked.get();
-        Ok(Self { config, fit, client, tls, secrets, bodies, look_up, cache, specs, asked })
+        Ok(Self { config, fit, client, tls, secrets, bodies, look_up, cache, specs, kept, asked })
     }
 
     fn shared(&self, past: &Past) -> Shared {

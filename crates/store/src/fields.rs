@@ -261,6 +261,11 @@ impl Fields {
         Self { rows: Some(names), ..Self::listed(Vec::new()) }
     }
 
+    /// Whether rows are written, and not records.
+    pub fn is_rows(&self) -> bool {
+        self.rows.is_some()
+    }
+
     /// The fields of a row, where rows are written.
     pub(crate) fn rows(&self) -> Option<&[Arc<str>]> {
         self.rows.as_deref()

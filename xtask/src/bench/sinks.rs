@@ -38,6 +38,8 @@ const BULK: &[Bulk] = &[
 /// What is added to a run that writes JSON lines.
 struct Beside {
     name: &'static str,
+    /// What the run is beside that it is compared with.
+    alone: &'static [&'static str],
     /// `{folder}` and `{postgres}` stand for what there is.
     flags: &'static [&'static str],
     /// The client's CPU beside that of JSON lines alone, at most.
@@ -45,9 +47,10 @@ struct Beside {
 }
 
 const BESIDE: &[Beside] = &[
-    Beside { name: "csv", flags: &["-o", "{folder}/out.csv"], limit: None },
-    Beside { name: "sqlite", flags: &["-o", "{folder}/out.db"], limit: None },
-    Beside { name: "postgres", flags: &["-o", "{postgres}"], limit: None },
+    Beside { name: "journal", alone: &["--no-journal"], flags: &[], limit: Some(1.10) },
+    Beside { name: "csv", alone: &[], flags: &["-o", "{folder}/out.csv"], limit: None },
+    Beside { name: "sqlite", alone: &[], flags: &["-o", "{folder}/out.db"], limit: None },
+    Beside { name: "postgres", alone: &[], flags: &["-o", "{postgres}"], limit: None },
 ];
 
 const TARGETS: usize = 100_000;
@@ -105,11 +108,12 @@ fn beside_jsonl(bench: &mut Bench) -> Result<Vec<Sample>> {
     let folder = bench.folder.path().display().to_string();
     let mut samples = Vec::new();
     for beside in BESIDE {
-        let flags: Vec<String> = beside
-            .flags
-            .iter()
-            .map(|flag| flag.replace("{folder}", &folder).replace("{postgres}", &server.url))
-            .collect();
+        let filled = |flags: &[&str]| -> Vec<String> {
+            let fill =
+                |flag: &&str| flag.replace("{folder}", &folder).replace("{postgres}", &server.url);
+            flags.iter().map(fill).collect()
+        };
+        let (without, flags) = (filled(beside.alone), filled(beside.flags));
         let mut fetch = |more: &[String]| -> Result<Run> {
             let concurrency = CONNECTIONS.to_string();
             let all = ["-c", &concurrency].into_iter().chain(more.iter().map(String::as_str));
@@ -118,11 +122,11 @@ fn beside_jsonl(bench: &mut Bench) -> Result<Vec<Sample>> {
         // Whoever comes second finds a warmer machine, so they take turns.
         let (alone, both);
         if bench.round.is_multiple_of(2) {
-            alone = fetch(&[])?;
+            alone = fetch(&without)?;
             both = fetch(&flags)?;
         } else {
             both = fetch(&flags)?;
-            alone = fetch(&[])?;
+            alone = fetch(&without)?;
         }
         samples.extend(pair(beside, &alone, &both));
     }

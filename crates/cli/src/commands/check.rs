@@ -20,7 +20,7 @@ use crate::outcome;
 use crate::report_file::ReportFile;
 use crate::resolve::{Loudness, RunSettings};
 use crate::run;
-use crate::settings::Settings;
+use crate::settings::{Origin, Setting, Settings};
 use crate::signals::Signals;
 use crate::talk::Talk;
 
@@ -39,7 +39,9 @@ pub(crate) fn check(
     settings: &Settings,
     expected: &[Expect],
 ) -> Result<(ExitCode, Option<String>), CliError> {
+    refuse_resume(settings)?;
     let mut run = RunSettings::try_new(settings)?;
+    run.journal = None;
     prepare(&mut run, settings, expected);
     let shown = takes_table(&mut run, settings);
     let run = run::without_clash(run);
@@ -78,6 +80,19 @@ pub(crate) fn check(
         }
     };
     Ok((ExitCode::from(code(&board, &summary, signals.exit_code())), text))
+}
+
+/// A check tells how things are now, all of them: it begins again.
+fn refuse_resume(settings: &Settings) -> Result<(), CliError> {
+    for flag in ["resume", "resume-changed", "journal"] {
+        // One in the file is meant for runs that can.
+        let is_typed = |one: &Setting| one.key.name == flag && one.origin == Origin::Flag;
+        if settings.all.iter().any(is_typed) {
+            let message = format!("--{flag}: a check is not gone on with, it begins again");
+            return Err(CliError::usage(message, format!("leave --{flag} out")));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the table goes to standard output.

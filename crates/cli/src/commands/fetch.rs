@@ -46,6 +46,10 @@ pub(crate) fn fetch(
     if let Some(report) = report {
         report.write()?;
         talk.note(&report.said());
+        if summary.done_before > 0 {
+            let before = human::counted(summary.done_before, "target");
+            talk.warn(&format!("note: the report leaves out the {before} of before"));
+        }
     }
     if matches!(summary.ended, Ended::Stopped | Ended::Deadline) {
         match &run.resume_line {

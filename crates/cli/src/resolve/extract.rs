@@ -12,15 +12,23 @@ use crate::error::CliError;
 use crate::resolve::output;
 use crate::settings::Settings;
 
+/// What is looked for.
+pub(crate) struct Looked {
+    /// The rules, compiled.
+    pub(crate) rules: Arc<Rules>,
+    /// The file of rules as it stands; empty if there is none.
+    pub(crate) file: String,
+}
+
 /// The rules, compiled; `None` if nothing is looked for.
 ///
 /// # Errors
 /// A rule that cannot be used, with its name and place; flags that say nothing together.
-pub(crate) fn rules(settings: &Settings) -> Result<Option<Arc<Rules>>, CliError> {
+pub(crate) fn rules(settings: &Settings) -> Result<Option<Looked>, CliError> {
     let args = &settings.args.extract;
-    let mut spec = match &args.rules {
+    let (mut spec, file) = match &args.rules {
         Some(path) => read(path)?,
-        None => RulesSpec::default(),
+        None => (RulesSpec::default(), String::new()),
     };
     for rule in &args.extract {
         spec.add(rule).map_err(|error| told("--extract", &error))?;
@@ -52,28 +60,30 @@ pub(crate) fn rules(settings: &Settings) -> Result<Option<Arc<Rules>>, CliError>
         Some(path) if args.extract.is_empty() => path.display().to_string(),
         _ => "--extract".to_owned(),
     };
-    Rules::compile(&spec).map(|rules| Some(Arc::new(rules))).map_err(|error| told(&place, &error))
+    let rules = Rules::compile(&spec).map_err(|error| told(&place, &error))?;
+    Ok(Some(Looked { rules: Arc::new(rules), file }))
 }
 
 fn told(place: &str, error: &RuleError) -> CliError {
     CliError::usage(format!("{place}: {error}"), error.hint.clone())
 }
 
-/// A file of rules.
+/// A file of rules, and its text.
 ///
 /// # Errors
 /// It cannot be read, or is no TOML of this form: with its line.
-pub(crate) fn read(path: &Path) -> Result<RulesSpec, CliError> {
+fn read(path: &Path) -> Result<(RulesSpec, String), CliError> {
     let text = fs::read_to_string(path).map_err(|error| {
         let message = format!("--rules: cannot read {}: {error}", path.display());
         CliError::usage(message, "name a file of rules in TOML")
     })?;
-    toml::from_str(&text).map_err(|error| {
+    let spec = toml::from_str(&text).map_err(|error| {
         let span = error.span().unwrap_or_default();
         let message = error.message().lines().next().unwrap_or_default().to_owned();
         let hint = "a file of rules has each, [fields] and [page]; a rule is \"css:h1\" or a table";
         Source::new(path, text.clone()).error(span, message, hint.to_owned())
-    })
+    })?;
+    Ok((spec, text))
 }
 
 /// Where rows go.

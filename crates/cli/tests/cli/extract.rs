@@ -1,9 +1,12 @@
 //! Fields and rows of pages, by flags, by a file of rules and by a job.
 
+use std::fs;
+use std::time::Duration;
+
 use gather_testkit::{Page, Server, Site};
 use serde_json::{Value, json};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, until};
 
 const PAGE: &str = "<title>Lamps</title><li class=card><h3>A</h3><b>1.299,00 €</b>\
                     <li class=card><h3>B</h3><b>ab 5 €</b>";
@@ -120,4 +123,82 @@ fn what_cannot_be_looked_for_is_refused_before_anything_is_fetched() {
         assert!(ran.stderr.contains(hint), "{flags}: {}", ran.stderr);
     }
     assert_eq!(server.hits(), 0);
+}
+
+/// Pages that take a moment each, with three rows in each.
+fn slow_lists(count: usize) -> Server {
+    let mut site = Site { delay: Duration::from_millis(2), ..Site::default() };
+    for page in 0..count {
+        let cards: String =
+            (0..3).map(|row| format!("<li class=card><h3>{page}/{row}</h3>")).collect();
+        site = site.page(&format!("/list/{page}"), Page::html(&cards));
+    }
+    Server::start(site)
+}
+
+#[test]
+fn a_killed_run_goes_on_with_its_rows() {
+    const PAGES: usize = 3_000;
+    let server = slow_lists(PAGES);
+    let list: String = (0..PAGES).map(|n| server.url(&format!("/list/{n}\n"))).collect();
+    let rules = "each = \"css:.card\"\n[fields]\nname = \"css:h3 | required\"\n";
+    for rows in ["rows.jsonl", "rows.csv"] {
+        let bench = Bench::new().with_file("urls.txt", &list).with_file("rules.toml", rules);
+        let line = format!("-i urls.txt -c 20 -o r.jsonl --rules rules.toml --rows {rows} -q");
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut child = bench.command(&words).spawn().expect("it starts");
+        let enough = || bench.path(rows).metadata().is_ok_and(|about| about.len() > 400_000);
+        until("enough rows", enough);
+        child.kill().expect("it was running");
+        child.wait().expect("it is gone");
+
+        // What is committed is right, and rules that are others are not gone on with.
+        let verified = bench.line("verify r.jsonl");
+        assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
+        assert!(verified.stdout.contains("pages, each whole"), "{}", verified.stdout);
+        fs::write(bench.path("rules.toml"), format!("{rules}more = \"css:i\"\n")).expect("written");
+        let refused = bench.line(&format!("{line} --resume"));
+        assert_eq!(refused.code, 3, "{}", refused.stderr);
+        assert!(refused.stderr.contains("rules has changed"), "{}", refused.stderr);
+        let form = bench.line(&format!("{line} --resume-changed"));
+        match rows {
+            // A table has its columns already.
+            "rows.csv" => assert!(form.stderr.contains("columns of rows was"), "{}", form.stderr),
+            _ => assert_eq!(form.code, 0, "{}", form.stderr),
+        }
+        fs::write(bench.path("rules.toml"), rules).expect("written");
+        let resumed = bench.line(&format!("{line} --resume"));
+        assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+
+        let verified = bench.line("verify r.jsonl -i urls.txt");
+        assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
+        let found = bench.read(rows);
+        let mut names: Vec<String> = match rows {
+            "rows.csv" => found.lines().skip(1).map(|line| last_cell(line).to_owned()).collect(),
+            _ => lines(&found).iter().map(|row| text(&row["fields"]["name"])).collect(),
+        };
+        names.sort_unstable();
+        let mut made: Vec<String> =
+            (0..PAGES).flat_map(|page| (0..3).map(move |row| format!("{page}/{row}"))).collect();
+        made.sort_unstable();
+        assert!(names == made, "{rows}: {} rows of {}", names.len(), made.len());
+
+        // Planted faults are named.
+        let mut torn: Vec<&str> = found.lines().collect();
+        torn.remove(torn.len() / 2 / 3 * 3 + 1);
+        fs::write(bench.path(rows), torn.join("\n") + "\n").expect("written");
+        let verified = bench.line("verify r.jsonl");
+        assert_eq!(verified.code, 1, "{}", verified.stdout);
+        let told = "the rows of a page are not counted without a gap";
+        assert!(verified.stdout.contains(told), "{}", verified.stdout);
+        assert!(verified.stdout.contains("shorter than what was committed"), "{}", verified.stdout);
+    }
+}
+
+fn last_cell(line: &str) -> &str {
+    line.rsplit(',').next().expect("cells")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
 }

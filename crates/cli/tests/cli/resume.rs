@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gather_testkit::{RetryAfter, Server, Site};
 use serde_json::Value;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, until};
 
 /// A server that takes a moment for each answer, and a bench with a list of `count` URLs of it.
 fn bench(count: usize) -> (Server, Bench) {
@@ -19,15 +19,6 @@ fn bench(count: usize) -> (Server, Bench) {
 
 fn list(server: &Server, count: usize) -> String {
     (0..count).map(|n| server.url(&format!("/ok?n={n}\n"))).collect()
-}
-
-/// Waits until something is so, but not for ever.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < Duration::from_secs(60), "never came: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Waits until so many whole records are in the file.
@@ -261,4 +252,74 @@ fn a_post_that_may_have_been_seen_is_not_sent_again() {
     assert_eq!((count("\"interrupted\""), count("\"timeout.first_byte\"")), (3, 6), "{text}");
     assert_eq!(count("\"method\":\"POST\""), 9, "{text}");
     assert_whole(&bench, "r.jsonl");
+}
+
+#[test]
+fn what_cannot_be_gone_on_with_says_so() {
+    let bench = Bench::new().with_file("r.jsonl", "of somebody\n");
+    let url = "http://127.0.0.1:9/";
+    for (line, expected) in [
+        (format!("{url} --resume"), "without an output file this run has no journal"),
+        (format!("{url} -o /dev/null --resume"), "without an output file this run has no journal"),
+        (format!("{url} -o r.jsonl --resume"), "is not empty, and has no journal to go on with"),
+        (format!("{url} -o s.jsonl --resume --overwrite"), "contradict each other"),
+        (format!("{url} -o s.jsonl --resume --no-journal"), "contradict each other"),
+        (format!("{url} -o s.jsonl --journal r.jsonl --resume"), "r.jsonl is no journal of a run"),
+        (format!("check {url} -o s.jsonl --resume"), "a check is not gone on with"),
+    ] {
+        let ran = bench.line(&line);
+        assert_eq!(ran.code, 3, "{line}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{line}: {}", ran.stderr);
+    }
+    assert_eq!(bench.read("r.jsonl"), "of somebody\n");
+    assert!(!bench.path("s.jsonl").exists() && !bench.path("s.jsonl.journal").exists());
+}
+
+#[test]
+fn a_run_without_a_file_keeps_a_journal_where_it_is_told_to() {
+    let (_server, bench) = bench(300);
+    let stopped = bench.line("-i urls.txt -c 2 --journal j --deadline 100ms");
+    assert_eq!(stopped.code, 4, "{}", stopped.stderr);
+    let resumed = bench.line("-i urls.txt -c 20 --journal j --resume");
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    std::fs::write(bench.path("r.jsonl"), stopped.stdout + &resumed.stdout).expect("written");
+    assert_whole(&bench, "r.jsonl");
+    let none = bench.line("-i urls.txt -o n.jsonl --no-journal");
+    assert_eq!(none.code, 0, "{}", none.stderr);
+    assert!(!bench.path("n.jsonl.journal").exists());
+}
+
+#[test]
+fn a_journal_never_outlives_the_outputs_it_tells_of() {
+    let (_server, bench) = bench(2_000);
+    let begin = "-i urls.txt -c 4 -o r.jsonl --deadline 300ms";
+    assert_eq!(bench.line(begin).code, 4);
+    // Another run writes there, with no journal or one elsewhere: only if it may.
+    std::fs::remove_file(bench.path("r.jsonl")).expect("it was there");
+    for flags in ["--no-journal", "--journal j", "-o s.jsonl --journal j"] {
+        let refused = bench.line(&format!("-i urls.txt -c 4 -o r.jsonl {flags}"));
+        assert_eq!(refused.code, 3, "{flags}: {}", refused.stderr);
+        assert!(refused.stderr.contains("r.jsonl.journal belongs to an unfinished run"));
+    }
+    let other = bench.line("-i urls.txt -c 20 -o r.jsonl --no-journal --overwrite");
+    assert_eq!(other.code, 0, "{}", other.stderr);
+    assert!(!bench.path("r.jsonl.journal").exists());
+    let resumed = bench.line("-i urls.txt -c 20 -o r.jsonl --resume");
+    assert!(resumed.stderr.contains("has no journal to go on with"), "{}", resumed.stderr);
+    assert_whole(&bench, "r.jsonl");
+    let itself = bench.line("-i urls.txt -o t.jsonl --journal t.jsonl");
+    assert!(itself.stderr.contains("t.jsonl is an output, too"), "{}", itself.stderr);
+    // A database of somebody's is no journal, not even one to be replaced.
+    let made = std::process::Command::new("sqlite3")
+        .arg(bench.path("own.db"))
+        .arg("CREATE TABLE t (x); INSERT INTO t VALUES (1)")
+        .status();
+    if made.is_ok_and(|status| status.success()) {
+        let before = std::fs::read(bench.path("own.db")).expect("there");
+        for flags in ["", "--overwrite", "--resume"] {
+            let ran = bench.line(&format!("-i urls.txt -o t.jsonl --journal own.db {flags}"));
+            assert!(ran.stderr.contains("own.db is no journal of a run"), "{}", ran.stderr);
+        }
+        assert_eq!(std::fs::read(bench.path("own.db")).expect("there"), before);
+    }
 }

@@ -96,7 +96,7 @@ impl Bed {
 
     /// What is wrong with the output in this directory.
     pub(crate) fn verdict(&self, case: &SinkCase, dir: &Path) -> Verdict {
-        check(&self.inputs, &(case.read)(dir))
+        check(&self.inputs, &case.entries(dir))
     }
 }
 

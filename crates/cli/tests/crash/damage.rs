@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use crate::bed::{Bed, Job, List, ended};
 use crate::kills::{kill_midway, seed};
-use crate::sinks::SINKS;
+use crate::sinks::{SINKS, sinks};
 
 const INPUTS: usize = 3_000;
 
@@ -21,8 +21,7 @@ fn checkpointed<'a>(bed: &'a Bed, case: &'static crate::sinks::SinkCase) -> Job<
 }
 
 fn outputs(job: &Job<'_>) -> Vec<Vec<u8>> {
-    let names = job.case.flags.iter().filter(|flag| flag.contains('.') && !flag.contains('{'));
-    names.map(|name| std::fs::read(job.path(name)).unwrap_or_default()).collect()
+    job.case.files().map(|name| std::fs::read(job.path(name)).unwrap_or_default()).collect()
 }
 
 #[test]
@@ -69,8 +68,8 @@ fn is_empty(bytes: &[u8]) -> bool {
 #[test]
 fn a_torn_tail_of_the_write_ahead_log_costs_a_commit_and_nothing_else() {
     let bed = Bed::new(INPUTS);
-    for case in SINKS {
-        for cut in [1, 100, 4_000, 9_000, u64::MAX] {
+    for case in sinks().filter(|case| ["jsonl", "sqlite"].contains(&case.name)) {
+        for cut in [1, 4_000, u64::MAX] {
             let mut job = bed.job(case);
             kill_midway(&job);
             job.kills = 1;
@@ -93,9 +92,10 @@ fn tear(path: &Path, bytes: u64) {
 #[test]
 fn an_output_that_was_shortened_is_refused() {
     let bed = Bed::new(INPUTS);
-    for case in SINKS {
+    // What is missing in a database is found by `gather verify`.
+    for case in sinks().filter(|case| case.name != "sqlite") {
         let job = checkpointed(&bed, case);
-        tear(&job.path(case.file), 1);
+        tear(&job.path(case.written.0), 1);
         let before = outputs(&job);
         let output = ended(job.spawn(&["--resume"]));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

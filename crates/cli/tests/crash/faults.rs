@@ -10,7 +10,7 @@ use gather_testkit::{Server, Site};
 use crate::bed::{Bed, Job, List, ended, until};
 use crate::calls::{Tracer, has_strace};
 use crate::kills::kill_midway;
-use crate::sinks::SINKS;
+use crate::sinks::{SINKS, sinks};
 
 const INPUTS: usize = 1_100;
 
@@ -42,29 +42,34 @@ fn a_full_disk_and_a_failed_sync_end_the_run_and_it_goes_on() {
         return;
     }
     let bed = Bed::new(INPUTS);
-    let full = "no space left";
-    for case in SINKS {
+    for case in sinks() {
         let journal = format!("{}.journal", case.flags[1]);
         let wal = format!("{journal}-wal");
+        let (written, write) = case.written;
+        let (synced, sync) = case.synced;
         for (file, inject, expected) in [
-            (case.file, "write:error=ENOSPC:when=2+", full),
-            (case.file, "fdatasync:error=EIO:when=2", case.file),
-            (case.file, "fdatasync:error=EIO:when=1", "Input/output error"),
-            (&wal, "pwrite64:error=ENOSPC:when=9+", full),
-            (&wal, "fsync:error=EIO:when=1", &journal),
-            (&wal, "fsync:error=EIO:when=2", &journal),
+            (written, format!("{write}:error=ENOSPC:when=2+"), FULL),
+            (synced, format!("{sync}:error=EIO:when=1"), NO_SYNC),
+            (synced, format!("{sync}:error=EIO:when=2"), NO_SYNC),
+            (&wal, "pwrite64:error=ENOSPC:when=9+".to_owned(), FULL),
+            (&wal, "fsync:error=EIO:when=1".to_owned(), &journal),
+            (&wal, "fsync:error=EIO:when=2".to_owned(), &journal),
         ] {
             let mut job = bed.job(case);
             job.kills = 1;
-            fails_and_goes_on(&job, file, inject, &[expected, "resume with: gather fetch"]);
+            fails_and_goes_on(&job, file, &inject, &[expected, "resume with: gather fetch"]);
         }
     }
 }
 
+/// What is said where there is no space, and where a sync fails.
+const FULL: &str = "no space left";
+const NO_SYNC: &str = "cannot write ";
+
 #[test]
 fn a_small_disk_is_filled_and_the_run_goes_on_where_there_is_space() {
     let bed = Bed::new(5_000);
-    for case in SINKS {
+    for case in sinks() {
         let dir = tempfile::tempdir().expect("a directory");
         let Some(disk) = SmallDisk::mount(dir.path()) else {
             eprintln!("NOT TESTED: a full disk, which needs the right to mount a tmpfs");
@@ -111,7 +116,7 @@ impl Drop for SmallDisk {
 #[test]
 fn a_journal_in_use_is_refused_and_the_other_run_named() {
     let bed = Bed::new(100);
-    for case in SINKS {
+    for case in sinks() {
         let job = bed.job(case);
         let mut first = job.spawn_waiting(&[]);
         until("the journal", || job.journal().exists() && is_locked(&job, &first));
@@ -140,7 +145,7 @@ fn is_locked(job: &Job<'_>, child: &Child) -> bool {
 #[test]
 fn a_closed_stdout_does_not_stop_what_goes_to_files() {
     let bed = Bed::new(INPUTS);
-    for case in SINKS {
+    for case in sinks() {
         let job = bed.job(case);
         let mut child = job.spawn(&["-o", "-"]);
         let mut line = String::new();
@@ -181,8 +186,8 @@ fn a_reader_that_does_not_read_stops_the_intake() {
 fn a_run_is_whole_after_a_resume_that_is_stopped_by_a_signal() {
     let server_is_slow = Site { delay: Duration::from_millis(20), ..Site::default() };
     let server = Server::start(Site { log_requests_max: 0, ..server_is_slow });
-    let bed = Bed::on(server, 1_500);
-    for case in SINKS {
+    let bed = Bed::on(server, 900);
+    for case in sinks() {
         let mut job = bed.job(case);
         kill_midway(&job);
         job.kills = 1;
@@ -195,5 +200,32 @@ fn a_run_is_whole_after_a_resume_that_is_stopped_by_a_signal() {
         let code = ended(child).status.code();
         assert!(matches!(code, Some(143 | 0)), "{}: {code:?}", case.name);
         job.end(List::File).assert_whole(case.name);
+    }
+}
+
+#[test]
+fn a_disk_that_syncs_slowly_stops_requests_before_a_kill_repeats_too_many() {
+    if !has_strace() {
+        return;
+    }
+    for (case, call) in [("jsonl", "fdatasync"), ("sqlite", "fsync")] {
+        let (bed, case) = (Bed::new(6_000), crate::sinks::case(case));
+        let mut job = bed.job(case);
+        let mut child = job.spawn_waiting(&[]);
+        let options =
+            [format!("-etrace={call}"), format!("-einject={call}:delay_enter=2000000:when=3")];
+        let tracer = Tracer::attach(&job, &child, "gather-writer", &options);
+        job.feed(&mut child);
+        let mut hits = 0;
+        until("a standstill", || {
+            std::thread::sleep(Duration::from_millis(300));
+            std::mem::replace(&mut hits, bed.hits()) == bed.hits() && hits > 0
+        });
+        assert!(hits < 6_000, "{}: nothing waited for the disk", case.name);
+        child.kill().expect("it was running");
+        ended(child);
+        drop(tracer.ended());
+        job.kills = 1;
+        job.end(List::Piped).assert_whole(case.name);
     }
 }

@@ -11,5 +11,6 @@ mod check;
 mod damage;
 mod faults;
 mod kills;
+mod others;
 mod power;
 mod sinks;

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use fastrand::Rng;
 
-use crate::bed::{Bed, List, until};
+use crate::bed::{Bed, List, directory, until};
 use crate::kills::seed;
-use crate::sinks::SINKS;
+use crate::sinks::sinks;
 
 /// An ext4 file system in a file.
 struct Image {
@@ -62,8 +62,8 @@ fn a_power_cut_loses_nothing_that_was_committed() {
     let seed = seed();
     let mut rng = Rng::with_seed(seed);
     let bed = Bed::new(6_000);
-    for case in SINKS {
-        let dir = tempfile::tempdir().expect("a directory");
+    for case in sinks() {
+        let dir = directory();
         let Some(disk) = Image::make(dir.path()) else {
             eprintln!("NOT TESTED: a power cut, which needs mkfs.ext4 and the right to mount");
             return;
@@ -73,7 +73,7 @@ fn a_power_cut_loses_nothing_that_was_committed() {
         assert!(synced.expect("sync runs").success(), "the list is on the disk");
         let mut child = job.spawn(&[]);
         let records = rng.u64(1..400_000);
-        let output = job.path(case.file);
+        let output = job.path(case.written.0);
         until("some records", || {
             std::fs::metadata(&output).is_ok_and(|about| about.len() > records)
                 || child.try_wait().expect("it is ours").is_some()

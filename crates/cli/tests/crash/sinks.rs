@@ -1,8 +1,11 @@
 //! The outputs that are crashed: how each is asked for, and how its records are read by others.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
+
+use crate::others;
 
 /// An output, as a row of the table.
 pub(crate) struct SinkCase {
@@ -11,9 +14,21 @@ pub(crate) struct SinkCase {
     /// The flags that ask for it, in the directory of the run.
     pub(crate) flags: &'static [&'static str],
     /// Reads what it holds, in a way that shares nothing with the writer.
-    pub(crate) read: fn(&Path) -> Vec<Entry>,
-    /// The file that is to be full, or fails to sync, in tests of that.
-    pub(crate) file: &'static str,
+    read: fn(&Path) -> Vec<Entry>,
+    reader: Reader,
+    /// The file that its records go to before a commit, and how; to be full in a test.
+    pub(crate) written: (&'static str, &'static str),
+    /// The file that a commit syncs, and how; to fail in a test.
+    pub(crate) synced: (&'static str, &'static str),
+}
+
+/// Who reads it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// These tests.
+    Own,
+    Sqlite3,
+    Python,
 }
 
 /// What a record is known by.
@@ -26,20 +41,94 @@ pub(crate) struct Entry {
 
 /// One row for each kind of output.
 pub(crate) const SINKS: &[SinkCase] = &[
-    SinkCase { name: "jsonl", flags: &["-o", "r.jsonl"], read: jsonl, file: "r.jsonl" },
+    SinkCase {
+        name: "jsonl",
+        flags: &["-o", "r.jsonl"],
+        read: jsonl,
+        reader: Reader::Own,
+        written: ("r.jsonl", "write"),
+        synced: ("r.jsonl", "fdatasync"),
+    },
     SinkCase {
         name: "csv",
         flags: &["-o", "r.csv", "--fields", "n,input,outcome"],
         read: csv,
-        file: "r.csv",
+        reader: Reader::Own,
+        written: ("r.csv", "write"),
+        synced: ("r.csv", "fdatasync"),
     },
     SinkCase {
         name: "several",
         flags: &["-o", "a.jsonl", "-o", "b.csv", "-o", "c.txt", "--template", TEXT_LINE],
         read: several,
-        file: "b.csv",
+        reader: Reader::Own,
+        written: ("b.csv", "write"),
+        synced: ("b.csv", "fdatasync"),
+    },
+    SinkCase {
+        name: "sqlite",
+        flags: &["-o", "r.db"],
+        read: sqlite,
+        reader: Reader::Sqlite3,
+        written: ("r.db-wal", "pwrite64"),
+        synced: ("r.db-wal", "fsync"),
+    },
+    SinkCase {
+        name: "parquet",
+        flags: &["-o", "r.parquet"],
+        read: |dir| from_python("parquet", &dir.join("r.parquet")),
+        reader: Reader::Python,
+        written: ("r.parquet.spool", "write"),
+        synced: ("r.parquet.spool", "fdatasync"),
+    },
+    SinkCase {
+        name: "xlsx",
+        flags: &["-o", "r.xlsx"],
+        read: |dir| from_python("xlsx", &dir.join("r.xlsx")),
+        reader: Reader::Python,
+        written: ("r.xlsx.spool", "write"),
+        synced: ("r.xlsx.spool", "fdatasync"),
+    },
+    SinkCase {
+        name: "warc",
+        flags: &["-o", "r.jsonl", "-o", "r.warc.gz"],
+        read: warc,
+        reader: Reader::Python,
+        written: ("r.warc.gz", "write"),
+        synced: ("r.warc.gz", "fdatasync"),
     },
 ];
+
+/// Those that can be read on this machine; of the others it is said that they are not tested.
+pub(crate) fn sinks() -> impl Iterator<Item = &'static SinkCase> {
+    SINKS.iter().filter(|case| case.is_readable())
+}
+
+impl SinkCase {
+    /// Whether what reads it is there.
+    pub(crate) fn is_readable(&self) -> bool {
+        let (there, what) = match self.reader {
+            Reader::Own => return true,
+            Reader::Sqlite3 => (others::has_sqlite3(), "sqlite3"),
+            Reader::Python => (others::has_python(), "pyarrow, openpyxl and warcio"),
+        };
+        if !there {
+            eprintln!("NOT TESTED: {} after a kill, which needs {what}", self.name);
+        }
+        there
+    }
+
+    /// What it holds.
+    pub(crate) fn entries(&self, dir: &Path) -> Vec<Entry> {
+        (self.read)(dir)
+    }
+
+    /// Its files: the first names the journal.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &'static str> {
+        let is_file = |flag: &&&str| flag.contains('.') && !flag.contains('{');
+        self.flags.iter().filter(is_file).copied()
+    }
+}
 
 /// A line of text as these tests read it.
 const TEXT_LINE: &str = "{n} {input} {outcome}";
@@ -107,6 +196,46 @@ fn several(dir: &Path) -> Vec<Entry> {
         assert_eq!(sorted(all.clone()), sorted(other), "the outputs differ");
     }
     all
+}
+
+fn sqlite(dir: &Path) -> Vec<Entry> {
+    let path = dir.join("r.db");
+    assert_eq!(others::sqlite3(&path, "PRAGMA integrity_check"), ["ok"]);
+    // One that was killed before it had a journal leaves a run without records.
+    let runs = others::sqlite3(&path, "SELECT count(DISTINCT run) FROM record");
+    assert_eq!(runs, ["1"], "records of one run");
+    let lines = others::sqlite3(&path, "SELECT n, input, outcome FROM record");
+    let entry = |line: &String| match line.split('|').collect::<Vec<_>>()[..] {
+        [n, input, outcome] => entry_of(n, input, outcome),
+        _ => panic!("{line}"),
+    };
+    lines.iter().map(entry).collect()
+}
+
+fn from_python(what: &str, path: &Path) -> Vec<Entry> {
+    let entry = |row: Value| {
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let n = row["n"].as_f64().unwrap_or_else(|| panic!("no n: {row}"));
+        entry_of(&n.to_string(), &text("input"), &text("outcome"))
+    };
+    others::read(what, path).into_iter().map(entry).collect()
+}
+
+/// The records point to their responses, and there are no others.
+fn warc(dir: &Path) -> Vec<Entry> {
+    let found = others::read("warc", &dir.join("r.warc.gz"));
+    let mut responses: BTreeMap<u64, String> = BTreeMap::new();
+    for record in found.iter().filter(|record| record["type"] == "response") {
+        let uri = record["uri"].as_str().unwrap_or_default();
+        responses.insert(record["offset"].as_u64().expect("a number"), uri.to_owned());
+    }
+    for line in whole_lines(&dir.join("r.jsonl")).lines() {
+        let record: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        let uri = responses.remove(&record["warc_offset"].as_u64().unwrap_or(u64::MAX));
+        assert_eq!(uri.as_deref(), record["input"].as_str(), "{line}");
+    }
+    assert!(responses.is_empty(), "responses of no record: {responses:?}");
+    jsonl(dir)
 }
 
 fn entry_of(n: &str, input: &str, outcome: &str) -> Entry {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gather_store::journal::{
@@ -68,7 +68,9 @@ pub(crate) fn plain(
     outputs: Vec<Output>,
     label: &Label,
 ) -> Result<Begun, RunError> {
+    let stale = stale_journals(&outputs, None)?;
     let outlets = open(outputs, &label.on_new())?;
+    stale.iter().try_for_each(|path| Journal::remove(path)).map_err(RunError::Journal)?;
     Ok(Begun::new(source, outlets, None))
 }
 
@@ -79,6 +81,14 @@ pub(crate) fn begin(
     outputs: Vec<Output>,
     label: &Label,
 ) -> Result<Start, RunError> {
+    let is_journal = |output: &Output| match &output.spec.target {
+        OutputTarget::File(path) => *path == options.path,
+        OutputTarget::Stdout | OutputTarget::Postgres(_) => false,
+    };
+    if outputs.iter().any(is_journal) {
+        let kind = JournalErrorKind::IsOutput;
+        return Err(RunError::Journal(JournalError { kind, path: options.path.clone() }));
+    }
     match options.start {
         JournalStart::Anew => anew(options, spec, outputs, label),
         JournalStart::Resume => match Journal::open(&options.path).map_err(RunError::Journal)? {
@@ -94,7 +104,9 @@ fn anew(
     outputs: Vec<Output>,
     label: &Label,
 ) -> Result<Start, RunError> {
-    refuse_unfinished(options, &outputs)?;
+    let replaces = outputs.iter().all(|output| output.spec.existing == Existing::Overwrite);
+    refuse_unfinished(&options.path, replaces.into())?;
+    let stale = stale_journals(&outputs, Some(&options.path))?;
     if reads_stdin(&spec) {
         let path = spool_of(&options.path);
         let spool = Spool::begin(&path).map_err(|error| no_spool(&path, error))?;
@@ -108,30 +120,60 @@ fn anew(
     let names = names(&outputs);
     let outlets = open(outputs, &info)?;
     // Only now: until here nothing of an earlier run was touched.
+    stale.iter().try_for_each(|path| Journal::remove(path)).map_err(RunError::Journal)?;
     let sinks = names.into_iter().map(|name| (name, Position::default())).collect();
     let journal = Journal::create(&options.path, &info, &options.settings, sinks);
     let keeper = Keeper::new(journal.map_err(RunError::Journal)?, log);
     Ok(Start::On(Box::new(Begun::new(source, outlets, Some(keeper)))))
 }
 
-/// Refuses to begin anew where a run can go on, unless its outputs are to be overwritten.
-fn refuse_unfinished(options: &JournalOptions, outputs: &[Output]) -> Result<(), RunError> {
-    let overwrites = outputs.iter().all(|output| output.spec.existing == Existing::Overwrite);
-    let journal = match Journal::open(&options.path) {
+/// Whether the outputs of an unfinished run are to be replaced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Replaces {
+    Yes,
+    No,
+}
+
+impl From<bool> for Replaces {
+    fn from(replaces: bool) -> Self {
+        if replaces { Self::Yes } else { Self::No }
+    }
+}
+
+/// Refuses to begin anew where a run can go on, unless its outputs are to be replaced.
+fn refuse_unfinished(path: &Path, replaces: Replaces) -> Result<(), RunError> {
+    let journal = match Journal::open(path) {
         Ok(Some((journal, _))) => journal,
         Ok(None) => return Ok(()),
-        // Whatever it is, it is replaced; unless somebody is using it.
-        Err(error) if overwrites && !matches!(error.kind, JournalErrorKind::Busy { .. }) => {
+        Err(JournalError { kind: JournalErrorKind::Damaged { .. }, .. })
+            if replaces == Replaces::Yes =>
+        {
             return Ok(());
         }
         Err(error) => return Err(RunError::Journal(error)),
     };
     let done = journal.done().count();
-    if overwrites || journal.is_finished() || done == 0 {
+    if replaces == Replaces::Yes || journal.is_finished() || done == 0 {
         return Ok(());
     }
     let kind = JournalErrorKind::Unfinished { done };
-    Err(RunError::Journal(JournalError { kind, path: options.path.clone() }))
+    Err(RunError::Journal(JournalError { kind, path: path.to_owned() }))
+}
+
+/// Journals beside the outputs that are not that of this run: once it writes there, nothing can go
+/// on with them.
+fn stale_journals(outputs: &[Output], own: Option<&Path>) -> Result<Vec<PathBuf>, RunError> {
+    let mut stale = Vec::new();
+    for Output { spec, .. } in outputs {
+        let OutputTarget::File(output) = &spec.target else { continue };
+        let path = JournalOptions::beside(output);
+        // One that cannot be read in this build cannot be gone on with either.
+        if own != Some(&*path) && cfg!(feature = "sqlite") && path.exists() {
+            refuse_unfinished(&path, (spec.existing == Existing::Overwrite).into())?;
+            stale.push(path);
+        }
+    }
+    Ok(stale)
 }
 
 fn go_on(

@@ -58,7 +58,11 @@ impl Keeper {
         account: &Account,
         shared: &Shared,
     ) -> Result<(), JournalError> {
-        self.write(positions, account, shared, |journal, commit| journal.finish(commit))?;
+        self.write(positions, account, shared, |journal, commit| match commit.read_to_end {
+            true => journal.finish(commit),
+            // The source ended early, and something else tells why.
+            false => journal.commit(commit),
+        })?;
         // It is only in the way from here on; if it stays, the next run removes it.
         let _ = source::remove_spool(&spool_of(self.journal.path()));
         Ok(())

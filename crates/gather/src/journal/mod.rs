@@ -35,6 +35,15 @@ pub struct JournalOptions {
     pub may_change: MayChange,
 }
 
+impl JournalOptions {
+    /// Where the journal of an output is, if nobody says otherwise: `results.jsonl.journal`.
+    pub fn beside(output: &Path) -> PathBuf {
+        let mut name = output.as_os_str().to_owned();
+        name.push(".journal");
+        name.into()
+    }
+}
+
 /// What to do about a journal that is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum JournalStart {

@@ -194,3 +194,27 @@ fn a_failed_extraction_counts_as_a_failure() {
     assert_eq!(done.summary.ended, Ended::FailFast);
     assert!(done.count("cancelled") > 0 && done.count("extract.failed") > 0);
 }
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn what_a_cache_spares_is_searched_like_what_is_fetched() {
+    let server = Server::start(Site::default());
+    let rules = rules(None, &["text=regex:(?s).+ | required"], &[]);
+    for (path, again) in [("etag=a", "revalidated"), ("cc=max-age%3D600", "fresh")] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let once = || {
+            let mut bed = with_rules(bed([server.url(&format!("/validated?{path}"))]), &rules);
+            bed.options.cache = Some(dir.path().join("cache.db"));
+            bed.options.bodies = Some(dir.path().join("bodies"));
+            bed.run()
+        };
+        let (first, second) = (once().all_ok(1), once().all_ok(1));
+        let record = second.record(0);
+        assert_eq!(record.cache.map(|done| done.as_str()), Some(again));
+        assert!(record.fields.is_some() && record.fields == first.record(0).fields, "{path}");
+        // Without its body an answer is of no use to the rules, and is asked for anew.
+        std::fs::remove_dir_all(dir.path().join("bodies")).expect("it was there");
+        let third = once().all_ok(1);
+        assert_eq!(third.record(0).fields, first.record(0).fields, "{path}");
+    }
+}

@@ -25,6 +25,10 @@ impl Journal {
         Err(JournalError::new(path, JournalErrorKind::NotBuilt))
     }
 
+    pub fn remove(path: &Path) -> Result<(), JournalError> {
+        Err(JournalError::new(path, JournalErrorKind::NotBuilt))
+    }
+
     pub fn path(&self) -> &Path {
         match self.0 {}
     }

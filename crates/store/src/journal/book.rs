@@ -62,6 +62,23 @@ impl Journal {
         open(path)
     }
 
+    /// Removes a journal; one that is not there is no error.
+    ///
+    /// # Errors
+    /// When another process has it open, it is no journal, or it cannot be removed.
+    pub fn remove(path: &Path) -> Result<(), JournalError> {
+        if !path.exists() {
+            return Ok(());
+        }
+        match Db::connect(path) {
+            Ok(db) => drop(db),
+            // Damaged, it is a journal all the same.
+            Err(JournalError { kind: JournalErrorKind::Damaged { .. }, .. }) => {}
+            Err(error) => return Err(error),
+        }
+        remove(path).map_err(|error| failed(path, &error))
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -215,11 +232,7 @@ fn create(
     sinks: Vec<(Box<str>, Position)>,
 ) -> Result<Journal, JournalError> {
     let said = |error: io::Error| failed(path, &error);
-    if path.exists() {
-        // Another process that is about to write it keeps it.
-        drop(Db::connect(path)?);
-        remove(path).map_err(said)?;
-    }
+    Journal::remove(path)?;
     private(path).map_err(said)?;
     let mut db = Db::connect(path)?;
     let salt = db.salt(path)?;
@@ -264,9 +277,9 @@ fn open(path: &Path) -> Result<Option<(Journal, Memory)>, JournalError> {
     Ok(Some((journal, memory)))
 }
 
-/// Removes a journal and what SQLite keeps beside it.
+/// Removes a file and what SQLite keeps beside it.
 fn remove(path: &Path) -> io::Result<()> {
-    for end in ["", "-wal", "-shm"] {
+    for end in ["", "-journal", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(end);
         match fs::remove_file(PathBuf::from(name)) {

@@ -49,8 +49,20 @@ impl Db {
         connection
             .execute_batch(
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;
-                 PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL;
-                 PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT;",
+                 PRAGMA cell_size_check = ON;",
+            )
+            .map_err(said)?;
+        // Before anything of it is changed: it may be a database of somebody's.
+        let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0));
+        let application = number("PRAGMA application_id").map_err(said)?;
+        let is_empty =
+            application == 0 && number("SELECT count(*) FROM sqlite_schema").map_err(said)? == 0;
+        if application != i64::from(APPLICATION_ID) && !is_empty {
+            return Err(JournalError::new(path, JournalErrorKind::NotAJournal));
+        }
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT;",
             )
             .map_err(said)?;
         Ok(Self(connection))

@@ -25,6 +25,8 @@ pub enum JournalErrorKind {
     },
     /// It is a file of another kind.
     NotAJournal,
+    /// It is an output of the same run.
+    IsOutput,
     /// A later version wrote it.
     Newer {
         /// Its format.
@@ -72,6 +74,7 @@ impl JournalError {
                  with --journal"
                     .into()
             }
+            JournalErrorKind::IsOutput => "name another file with --journal".into(),
             JournalErrorKind::Newer { .. } => "use the gather that began the run".into(),
             JournalErrorKind::Damaged { .. } => {
                 "the outputs were not touched and their whole records are good: move them away \
@@ -101,6 +104,7 @@ impl fmt::Display for JournalError {
                 write!(f, "{path} is in use by another process")?;
             }
             JournalErrorKind::NotAJournal => write!(f, "{path} is no journal of a run")?,
+            JournalErrorKind::IsOutput => write!(f, "{path} is an output, too")?,
             JournalErrorKind::Newer { format } => {
                 write!(f, "{path} has format {format}, which this version does not know")?;
             }

@@ -10,7 +10,7 @@ use super::done::{CHUNK_BYTES, Done};
 use super::error::{JournalError, JournalErrorKind};
 use super::kept::Kept;
 use super::sum::{Column, sum};
-use super::{APPLICATION_ID, BLOCK_ITEMS, Block, CHUNK_BITS, FORMAT, HostRow, Memory, db};
+use super::{BLOCK_ITEMS, Block, CHUNK_BITS, FORMAT, HostRow, Memory, db};
 use crate::sink::{Position, RunInfo};
 
 /// All that a journal holds.
@@ -61,9 +61,6 @@ fn load_from(connection: &Connection) -> Result<Option<Loaded>, Refused> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", (), |r| r.get(0))?;
     if (application, tables) == (0, 0) {
         return Ok(None);
-    }
-    if application != i64::from(APPLICATION_ID) {
-        return Err(Refused::Kind(JournalErrorKind::NotAJournal));
     }
     if format != i64::from(FORMAT) {
         return Err(Refused::Kind(JournalErrorKind::Newer { format }));

@@ -17,7 +17,7 @@ mod sqlite;
 pub(crate) mod warc;
 
 /// Records that are longer are not read.
-const RECORD_BYTES_MAX: usize = 512 << 20;
+pub(crate) const RECORD_BYTES_MAX: usize = 512 << 20;
 const READ_BYTES: usize = 256 << 10;
 
 /// An output to verify.
@@ -315,7 +315,10 @@ fn check_stored_body(sha256: &str, said: i64, hash: &str, bytes: usize, rows: &m
 }
 
 /// A file up to a position.
-fn open(path: &Path, end: Option<u64>) -> Result<impl std::io::BufRead + use<>, VerifyError> {
+pub(crate) fn open(
+    path: &Path,
+    end: Option<u64>,
+) -> Result<impl std::io::BufRead + use<>, VerifyError> {
     use std::io::{BufReader, Read};
     let file = std::fs::File::open(path).map_err(VerifyError::read(path))?;
     if file.metadata().map_err(VerifyError::read(path))?.is_dir() {
