@@ -86,7 +86,7 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-failures -d 
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
-complete -c gather -n "__fish_gather_using_subcommand fetch" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l filter-code -l fc -d 'Hide these statuses' -r
@@ -185,7 +185,7 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l max-failures -d 
 complete -c gather -n "__fish_gather_using_subcommand check" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
-complete -c gather -n "__fish_gather_using_subcommand check" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l filter-code -l fc -d 'Hide these statuses' -r
@@ -283,7 +283,7 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l max-failures -d 'S
 complete -c gather -n "__fish_gather_using_subcommand run" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
-complete -c gather -n "__fish_gather_using_subcommand run" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l filter-code -l fc -d 'Hide these statuses' -r
@@ -381,7 +381,7 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l max-failures -d '
 complete -c gather -n "__fish_gather_using_subcommand plan" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
-complete -c gather -n "__fish_gather_using_subcommand plan" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l filter-code -l fc -d 'Hide these statuses' -r
@@ -479,7 +479,7 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l max-failures -
 complete -c gather -n "__fish_gather_using_subcommand compare" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
-complete -c gather -n "__fish_gather_using_subcommand compare" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l filter-code -l fc -d 'Hide these statuses' -r
@@ -627,7 +627,7 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
-complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l rows -d 'Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l filter-code -l fc -d 'Hide these statuses' -r

@@ -146,7 +146,7 @@ impl RunSettings {
         refuse_contradictions(settings)?;
         let args = &settings.args;
         let mut outputs = output::outputs(settings)?;
-        let looked = extract::rules(settings)?;
+        let looked = extract::rules(settings, &outputs)?;
         if let Some(looked) = &looked {
             outputs.extend(extract::rows(settings, &looked.rules)?);
         }

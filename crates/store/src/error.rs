@@ -131,7 +131,9 @@ impl SinkError {
             SinkErrorKind::Changed => "put it back as it was, or begin again with --overwrite",
             SinkErrorKind::DiskFull => "free some space, then run it again",
             SinkErrorKind::Closed => "nothing to do",
-            SinkErrorKind::NoRows => "end its name in .jsonl or .csv",
+            SinkErrorKind::NoRows => {
+                "a database holds rows beside its records; others end in .jsonl, .csv, .parquet or .xlsx"
+            }
             SinkErrorKind::NotBuilt => "build gather with the feature of that format",
             SinkErrorKind::NotAFile => "name a regular file, or choose --format jsonl",
             SinkErrorKind::Unbuilt => {

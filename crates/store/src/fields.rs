@@ -215,6 +215,9 @@ impl Field {
     }
 }
 
+/// Columns of a row before its fields.
+pub(crate) const ROW_COLUMNS: [&str; 5] = ["run", "n", "row", "url", "fetched_at"];
+
 /// The members to write, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
@@ -258,7 +261,24 @@ impl Fields {
     /// What extraction found in rows, each with these fields: run, number, row, address and moment
     /// of its page, then the fields.
     pub fn of_rows(names: Vec<Arc<str>>) -> Self {
-        Self { rows: Some(names), ..Self::listed(Vec::new()) }
+        let fixed = [Field::Other("run".into()), Field::N, Field::Other("row".into())];
+        let place = [Field::Url, Field::StartedAt];
+        let own = names.iter().cloned().map(Field::Extracted);
+        let list = fixed.into_iter().chain(place).chain(own).collect();
+        Self { rows: Some(names), ..Self::listed(list) }
+    }
+
+    /// What stands above the column of a member.
+    #[cfg(any(feature = "parquet", feature = "xlsx"))]
+    pub(crate) fn heading(&self, field: &Field) -> String {
+        match field {
+            Field::StartedAt if self.is_rows() => "fetched_at".to_owned(),
+            // A field of a row that is called as a column before it keeps its whole name.
+            Field::Extracted(name) if self.is_rows() && !ROW_COLUMNS.contains(&&**name) => {
+                name.to_string()
+            }
+            other => other.name(),
+        }
     }
 
     /// Whether rows are written, and not records.

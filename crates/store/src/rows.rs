@@ -6,13 +6,13 @@ use gather_core::{FieldValues, Record};
 
 use crate::csv::push_cell;
 use crate::error::{SinkError, SinkErrorKind};
+#[cfg(any(feature = "parquet", feature = "xlsx"))]
+use crate::fields::Field;
+use crate::fields::ROW_COLUMNS as COLUMNS;
 use crate::json;
 use crate::output::Output;
 use crate::sink::{CsvBom, Format, OutputSpec, Position, RunInfo, Sink};
 use crate::value::Value;
-
-/// Columns of a row before its fields.
-const COLUMNS: &[&str] = &["run", "n", "row", "url", "fetched_at"];
 
 /// Opens the output of rows.
 ///
@@ -26,6 +26,10 @@ pub(crate) fn open(
     let form = match &spec.format {
         Format::Jsonl => Form::Jsonl,
         Format::Csv(bom) => Form::Csv(*bom),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => return Ok(built(crate::parquet::open(spec, run)?, run)),
+        #[cfg(feature = "xlsx")]
+        Format::Xlsx => return Ok(built(crate::xlsx::open(spec, run)?, run)),
         _ => return Err(SinkError::of_target(SinkErrorKind::NoRows, &spec.target)),
     };
     let mut output = Output::open(&spec.target, spec.existing, spec.durability)?;
@@ -151,6 +155,65 @@ impl Sink for Rows {
     }
 }
 
+/// Rows in an output that is built of a spool: to it, each is a record.
+#[cfg(any(feature = "parquet", feature = "xlsx"))]
+struct Built {
+    /// As JSON.
+    run: Box<str>,
+    inner: Box<dyn Sink>,
+}
+
+#[cfg(any(feature = "parquet", feature = "xlsx"))]
+fn built(inner: Box<dyn Sink>, run: &RunInfo) -> Box<dyn Sink> {
+    let mut id = Vec::new();
+    json::string(&mut id, &run.id);
+    let run = String::from_utf8(id).expect("JSON is text").into();
+    Box::new(Built { run, inner })
+}
+
+#[cfg(any(feature = "parquet", feature = "xlsx"))]
+impl Built {
+    /// The row as if it had been read back: it has these members and no others.
+    fn record(&self, page: &Record, at: usize, fields: &FieldValues) -> Record {
+        let members = [Field::N, Field::Url, Field::StartedAt, Field::Fields];
+        let others = vec![
+            ("run".into(), self.run.clone()),
+            ("row".into(), (at + 1).to_string().into_boxed_str()),
+        ];
+        let members = members.iter().fold(0, |bits, field| bits | field.bit());
+        let mut row = Record::new(page.n, gather_core::Outcome::Ok);
+        row.url = page.final_url.as_deref().unwrap_or(&page.url).to_owned();
+        row.timings.started_unix_us = page.timings.started_unix_us;
+        row.fields = Some(Box::new(fields.clone()));
+        row.held = Some(Box::new(gather_core::Held { members, others }));
+        row
+    }
+}
+
+#[cfg(any(feature = "parquet", feature = "xlsx"))]
+impl Sink for Built {
+    /// Between two commits there may be a part of a page in it, after one there is none.
+    fn write(&mut self, record: &Record) -> Result<(), SinkError> {
+        for (at, fields) in record.rows.iter().enumerate() {
+            let row = self.record(record, at, fields);
+            self.inner.write(&row)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<Position, SinkError> {
+        self.inner.commit()
+    }
+
+    fn finish(self: Box<Self>) -> Result<Position, SinkError> {
+        self.inner.finish()
+    }
+
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use gather_core::FieldValue;
@@ -205,10 +268,7 @@ mod tests {
                  r1,17,2,{cells},c,\n"
             )
         );
-        let error = write("rows.xlsx", Format::Xlsx).unwrap_err();
-        assert!(
-            error.to_string().contains("rows are not written in; hint: end its name"),
-            "{error}"
-        );
+        let error = write("rows.db", Format::Sqlite).unwrap_err();
+        assert!(error.to_string().contains("rows are not written in; hint: a database"), "{error}");
     }
 }

@@ -14,7 +14,7 @@ pub(crate) struct ExtractArgs {
     /// Look for the fields in each match of this, as rows: css:.card, 'json:$.items[*]'
     #[arg(long, value_name = "RULE")]
     pub(crate) each: Option<String>,
-    /// Write the rows of --each to FILE (.jsonl or .csv): page, moment and fields
+    /// Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway
     #[arg(long, value_name = "FILE")]
     pub(crate) rows: Option<String>,
     /// Take rules from FILE, in TOML: each, [fields], [page]

@@ -24,7 +24,10 @@ pub(crate) struct Looked {
 ///
 /// # Errors
 /// A rule that cannot be used, with its name and place; flags that say nothing together.
-pub(crate) fn rules(settings: &Settings) -> Result<Option<Looked>, CliError> {
+pub(crate) fn rules(
+    settings: &Settings,
+    outputs: &[OutputSpec],
+) -> Result<Option<Looked>, CliError> {
     let args = &settings.args.extract;
     let (mut spec, file) = match &args.rules {
         Some(path) => read(path)?,
@@ -45,8 +48,10 @@ pub(crate) fn rules(settings: &Settings) -> Result<Option<Looked>, CliError> {
         let hint = "add --each css:.card, or what else the rows are";
         return Err(CliError::usage("--rows: nothing gives rows", hint));
     }
-    if spec.each.is_some() && args.rows.is_none() {
-        return Err(CliError::usage("--each: the rows go nowhere", "add --rows FILE.jsonl"));
+    let is_database = |output: &OutputSpec| is_database(&output.format);
+    if spec.each.is_some() && args.rows.is_none() && !outputs.iter().any(is_database) {
+        let hint = "add --rows FILE.jsonl, or -o FILE.db: a database holds them beside its records";
+        return Err(CliError::usage("--each: the rows go nowhere", hint));
     }
     if !has_rules {
         return Ok(None);
@@ -98,10 +103,13 @@ pub(crate) fn rows(settings: &Settings, rules: &Rules) -> Result<Option<OutputSp
         OutputTarget::File(path) => match path.extension().and_then(|end| end.to_str()) {
             Some("jsonl" | "ndjson" | "json") => Format::Jsonl,
             Some("csv") => output::csv(&settings.args.output),
+            Some("parquet") => Format::Parquet,
+            Some("xlsx") => Format::Xlsx,
+            Some("db" | "sqlite" | "sqlite3") => return Err(in_database(name)),
             _ if path.starts_with("/dev") => Format::Jsonl,
             _ => return Err(no_format(name)),
         },
-        OutputTarget::Postgres(_) => return Err(no_format(name)),
+        OutputTarget::Postgres(url) => return Err(in_database(&url.to_string())),
     };
     Ok(Some(OutputSpec {
         target,
@@ -112,7 +120,16 @@ pub(crate) fn rows(settings: &Settings, rules: &Rules) -> Result<Option<OutputSp
     }))
 }
 
+fn is_database(format: &Format) -> bool {
+    matches!(format, Format::Sqlite | Format::Postgres)
+}
+
+fn in_database(name: &str) -> CliError {
+    let message = format!("--rows {name}: a database holds rows beside its records");
+    CliError::usage(message, format!("leave --rows out and write -o {name}"))
+}
+
 fn no_format(name: &str) -> CliError {
-    let message = format!("--rows {name}: rows are written as JSON lines or CSV");
-    CliError::usage(message, "end it in .jsonl or .csv")
+    let message = format!("--rows {name}: the name does not say a format of rows");
+    CliError::usage(message, "end it in .jsonl, .csv, .parquet or .xlsx")
 }

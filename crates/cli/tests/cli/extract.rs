@@ -108,7 +108,8 @@ fn what_cannot_be_looked_for_is_refused_before_anything_is_fetched() {
         ("--each css:li --rows r.jsonl", "--each: nothing is looked for", "--extract"),
         ("--extract x=title --rows r.jsonl", "--rows: nothing gives rows", "--each"),
         ("--extract x=title --each css:li", "--each: the rows go nowhere", "--rows FILE"),
-        ("--extract x=title --each css:li --rows r.xlsx", "--rows r.xlsx: rows are", ".csv"),
+        ("--extract x=title --each css:li --rows r.txt", "the name does not say a format", ".csv"),
+        ("--extract x=title --each css:li --rows r.db", "a database holds rows", "write -o r.db"),
         ("--extract x=title -I", "--head and --extract contradict", "leave -I out"),
         (
             "--extract x=css:b --each css:li --rows there.jsonl",
@@ -201,4 +202,50 @@ fn last_cell(line: &str) -> &str {
 
 fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
+}
+
+#[test]
+fn every_form_of_output_has_the_rows() {
+    let server = server();
+    let rules = "each = \"css:.card\"\n[fields]\nname = \"css:h3\"\nprice = \"price:css:b\"\n";
+    let bench = Bench::new().with_file("rules.toml", rules);
+    let url = server.url("/list");
+    for rows in ["rows.parquet", "rows.xlsx", "rows.jsonl"] {
+        let ran = bench.line(&format!("{url} --rules rules.toml --rows {rows} -o {rows}.db -q"));
+        assert_eq!(ran.code, 0, "{rows}: {}", ran.stderr);
+        let select = "SELECT n, row, url, name, CAST(price * 100 AS int), currency FROM result_row \
+                      WHERE fetched_at IS NOT NULL ORDER BY n, row";
+        let wanted = format!("0|1|{url}|A|129900|EUR\n0|2|{url}|B|500|EUR\n");
+        assert_eq!(sqlite(&bench, &format!("{rows}.db"), select), wanted);
+        let verified = bench.line(&format!("verify {rows}.db"));
+        assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
+        sqlite(&bench, &format!("{rows}.db"), "DELETE FROM result_row WHERE row = 1");
+        let verified = bench.line(&format!("verify {rows}.db"));
+        let told = "table result_row (n 0): the rows of a page are not counted without a gap";
+        assert_eq!(verified.code, 1, "{}", verified.stdout);
+        assert!(verified.stdout.contains(told), "{}", verified.stdout);
+    }
+    let ran = bench.line("export rows.parquet -o - --format jsonl");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let found: Vec<_> = lines(&ran.stdout)
+        .into_iter()
+        .map(|line| {
+            let name = |name: &str| line[name].clone();
+            [name("n"), name("row"), name("url"), name("name"), name("price"), name("currency")]
+        })
+        .collect();
+    let wanted = [
+        [json!(0), json!(1), json!(url), json!("A"), json!("1299.00"), json!("EUR")],
+        [json!(0), json!(2), json!(url), json!("B"), json!("5.00"), json!("EUR")],
+    ];
+    assert_eq!(found, wanted);
+    assert!(bench.path("rows.xlsx").metadata().is_ok_and(|about| about.len() > 2_000));
+}
+
+/// What `sqlite3` answers.
+fn sqlite(bench: &Bench, file: &str, select: &str) -> String {
+    let asked = std::process::Command::new("sqlite3").arg(bench.path(file)).arg(select).output();
+    let asked = asked.expect("sqlite3 is installed");
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    String::from_utf8(asked.stdout).expect("text")
 }
