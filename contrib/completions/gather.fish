@@ -31,6 +31,7 @@ complete -c gather -n "__fish_gather_needs_command" -f -a "check" -d 'Check once
 complete -c gather -n "__fish_gather_needs_command" -f -a "run" -d 'Run a job of gather.toml once; flags given here win'
 complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a run would do, without a single request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
+complete -c gather -n "__fish_gather_needs_command" -f -a "extract" -d 'Find fields and rows in bodies that are stored, without a request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "export" -d 'Write results in another form, chosen and sorted'
 complete -c gather -n "__fish_gather_needs_command" -f -a "verify" -d 'Prove that outputs hold one whole, right record for each input'
 complete -c gather -n "__fish_gather_needs_command" -f -a "demo" -d 'Fetch a small site that runs on this machine: works offline, shows everything'
@@ -529,6 +530,30 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -s q -l quiet -d 
 complete -c gather -n "__fish_gather_using_subcommand compare" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l no-progress -d 'No live progress on a terminal'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand extract" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand extract" -s O -l bodies -d 'Where the bodies of -O are, if not where the records say' -r -F
+complete -c gather -n "__fish_gather_using_subcommand extract" -l run -d 'Of a database, the run to read [default: the one that began last]' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l url -d 'The address of a saved page, which links in it are relative to' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -s o -l output -d 'Write records to FILE, its form by extension: jsonl, csv, txt, db, parquet, xlsx, or postgres://…; - is stdout (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l format -d 'jsonl, csv, text, sqlite, postgres, parquet or xlsx' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'
+sqlite\t'A SQLite database'
+postgres\t'A PostgreSQL database'
+parquet\t'Apache Parquet'
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand extract" -l template -d 'Text lines of this form: \'{fields.price} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l fields -d 'Members of a record: a list, or the usual ones and more with +title' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand extract" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand extract" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand extract" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand extract" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_using_subcommand export" -l run -d 'Of a database, the run to read [default: the one that began last]' -r
 complete -c gather -n "__fish_gather_using_subcommand export" -l match-code -l mc -d 'Take these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand export" -l filter-code -l fc -d 'Leave out these statuses' -r

@@ -7,6 +7,7 @@ mod addresses;
 mod concurrency;
 mod export;
 mod extract;
+mod extract_stored;
 mod failing;
 mod http;
 mod input;
@@ -27,6 +28,7 @@ pub(crate) use addresses::{AddressArgs, AddressesArg};
 pub(crate) use concurrency::ConcurrencyArgs;
 pub(crate) use export::{ExportArgs, SortArg};
 pub(crate) use extract::ExtractArgs;
+pub(crate) use extract_stored::ExtractStoredArgs;
 pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
@@ -93,6 +95,17 @@ Examples:
 It reads a run's outputs while the run goes on. Without -o, JSON lines go to standard output.
 Exit codes: 0 all read · 2 rows that are no records were left out · 1, 3 as of fetch";
 
+const EXTRACT_EXAMPLES: &str = "\
+Examples:
+  gather extract results.jsonl --rules rules.toml -o found.jsonl --rows rows.csv
+  gather extract pages.warc.gz --extract 'price=price:css:.price | required' -o prices.csv
+  gather extract results.db --each css:.card --extract name=css:h3 -o found.db
+  gather extract saved.html --url https://shop.example/ --extract all=links
+
+Records and rows are those that a fetch with the same rules would have given. Bodies are looked for
+in the records (--fields +body), in archives, and in the files of -O.
+Exit codes: 0 all found · 2 pages failed (a required field, a body is gone) · 1, 3 as of fetch";
+
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   gather verify results.jsonl -i urls.txt
@@ -119,6 +132,9 @@ pub(crate) enum Command {
     /// Fetch the first targets one by one, then concurrently, and set both side by side
     #[command(disable_help_flag = true)]
     Compare(FetchArgs),
+    /// Find fields and rows in bodies that are stored, without a request
+    #[command(after_help = EXTRACT_EXAMPLES)]
+    Extract(Box<ExtractStoredArgs>),
     /// Write results in another form, chosen and sorted
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Box<ExportArgs>),

@@ -6,6 +6,7 @@ pub(crate) mod config_show;
 mod demo;
 mod docs;
 mod export;
+mod extract;
 mod fetch;
 mod init;
 mod plan;
@@ -63,6 +64,7 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
             ended(compare::compare(&settings)?)
         }
         Command::Export(args) => export::export(args),
+        Command::Extract(args) => extract::extract(args),
         Command::Verify(args) => {
             let (code, text) = verify::verify(args)?;
             print(&text)?;

@@ -146,9 +146,13 @@ impl RunSettings {
         refuse_contradictions(settings)?;
         let args = &settings.args;
         let mut outputs = output::outputs(settings)?;
-        let looked = extract::rules(settings, &outputs)?;
+        let looked = extract::rules(&args.extract, &outputs)?;
         if let Some(looked) = &looked {
-            outputs.extend(extract::rows(settings, &looked.rules)?);
+            outputs.extend(extract::rows(&args.extract, &args.output, &looked.rules)?);
+            if args.http.head {
+                let hint = "leave -I out: the rules read the body";
+                return Err(CliError::usage("--head and --extract contradict each other", hint));
+            }
         }
         let view = output::view(settings, &outputs)?;
         let config = config(settings);

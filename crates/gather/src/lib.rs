@@ -77,6 +77,8 @@ pub mod crawl;
 pub mod digest;
 pub mod engine;
 pub mod export;
+#[cfg(feature = "extract")]
+pub mod extract_stored;
 pub mod human;
 pub mod journal;
 pub mod live;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use gather::extract::{Of, RuleError, Rules, RulesSpec};
 use gather::store::{Fields, Format, OutputSpec, OutputTarget};
 
+use crate::args::{ExtractArgs, OutputArgs};
 use crate::config_file::Source;
 use crate::error::CliError;
 use crate::resolve::output;
-use crate::settings::Settings;
 
 /// What is looked for.
 pub(crate) struct Looked {
@@ -25,10 +25,9 @@ pub(crate) struct Looked {
 /// # Errors
 /// A rule that cannot be used, with its name and place; flags that say nothing together.
 pub(crate) fn rules(
-    settings: &Settings,
+    args: &ExtractArgs,
     outputs: &[OutputSpec],
 ) -> Result<Option<Looked>, CliError> {
-    let args = &settings.args.extract;
     let (mut spec, file) = match &args.rules {
         Some(path) => read(path)?,
         None => (RulesSpec::default(), String::new()),
@@ -55,10 +54,6 @@ pub(crate) fn rules(
     }
     if !has_rules {
         return Ok(None);
-    }
-    if settings.args.http.head {
-        let hint = "leave -I out: the rules read the body";
-        return Err(CliError::usage("--head and --extract contradict each other", hint));
     }
     // A rule of the file and one of the command line are told apart by their names.
     let place = match &args.rules {
@@ -95,14 +90,18 @@ fn read(path: &Path) -> Result<(RulesSpec, String), CliError> {
 ///
 /// # Errors
 /// A name that does not say a format that rows are written in.
-pub(crate) fn rows(settings: &Settings, rules: &Rules) -> Result<Option<OutputSpec>, CliError> {
-    let Some(name) = &settings.args.extract.rows else { return Ok(None) };
+pub(crate) fn rows(
+    args: &ExtractArgs,
+    output: &OutputArgs,
+    rules: &Rules,
+) -> Result<Option<OutputSpec>, CliError> {
+    let Some(name) = &args.rows else { return Ok(None) };
     let target = output::target(name)?;
     let format = match &target {
         OutputTarget::Stdout => Format::Jsonl,
         OutputTarget::File(path) => match path.extension().and_then(|end| end.to_str()) {
             Some("jsonl" | "ndjson" | "json") => Format::Jsonl,
-            Some("csv") => output::csv(&settings.args.output),
+            Some("csv") => output::csv(output),
             Some("parquet") => Format::Parquet,
             Some("xlsx") => Format::Xlsx,
             Some("db" | "sqlite" | "sqlite3") => return Err(in_database(name)),
@@ -115,7 +114,7 @@ pub(crate) fn rows(settings: &Settings, rules: &Rules) -> Result<Option<OutputSp
         target,
         format,
         fields: Fields::of_rows(rules.names(Of::Row)),
-        existing: output::existing(&settings.args.output),
+        existing: output::existing(output),
         durability: gather::store::Durability::System,
     }))
 }

@@ -9,6 +9,7 @@ mod databases;
 mod docs;
 mod export;
 mod extract;
+mod extract_stored;
 mod fetch;
 mod report;
 mod resume;
