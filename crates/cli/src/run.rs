@@ -55,6 +55,7 @@ pub(crate) fn reported_to_end(
     let mut options = options(settings, talk, Failures::Named);
     if let Some(report) = report {
         options.on_record = Some(both(options.on_record.take(), report.on_record()));
+        options.on_earlier = Some(report.on_record());
     }
     finish(settings, talk, signals, options)
 }
@@ -135,6 +136,7 @@ fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOption
         journal: settings.journal.clone(),
         crawl: settings.crawl.clone(),
         cache: settings.cache.clone(),
+        extract: settings.extract.clone(),
         on_record: names_failures.then(|| {
             let show: Box<dyn FnMut(&gather::core::Record) + Send> =
                 Box::new(move |record| failing.failure(record));

@@ -1,6 +1,7 @@
 //! A run over a list, from start to summary, for programs that are not async themselves.
 
-use std::fmt;
+mod error;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -10,8 +11,10 @@ use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
 use gather_core::frontier::HostClock;
-use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, RedactQuery, TlsConfigs};
-use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec, SinkError};
+use gather_fetch::{
+    Client, ClientError, ClientOptions, Keep, KeepBody, MemoryBudget, RedactQuery, TlsConfigs,
+};
+use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
@@ -19,11 +22,12 @@ use crate::account::Account;
 use crate::cache::{self, Lookup};
 #[cfg(feature = "crawl")]
 use crate::crawl::CrawlSpec;
+#[cfg(feature = "extract")]
+use crate::extract_pool::{self, Extractor};
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
 use crate::journal::{
-    self, Begun, Change, Given, Growing, Inputs, JournalError, JournalOptions, Keeper, Label,
-    Listed, Start,
+    self, Begun, Given, Growing, Inputs, JournalOptions, Keeper, Label, Listed, Start, Witness,
 };
 use crate::live::Live;
 use crate::method::RunMethod;
@@ -34,12 +38,13 @@ use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::{HasJournal, Past, Shared};
 use crate::source::intake::{self, IntakeConfig, LookUp};
-use crate::source::{Source, SourceError, SourceSpec};
+use crate::source::{Source, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
 use crate::writer::{BATCHES_MAX, Batch, Kept, WriteError, Writer, Written};
 pub use crate::writer::{Judge, OnRecord, View};
+pub use error::RunError;
 
 /// Targets on their way from other shards to one shard.
 pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
@@ -83,10 +88,17 @@ pub struct RunOptions {
     /// conditionally, or not at all while it is fresh (RFC 9111). Made if it does not exist; needs
     /// the feature `sqlite`.
     pub cache: Option<PathBuf>,
+    /// What is looked for in each page that answered with a 2xx status, on threads of their own.
+    /// Rows go to the outputs whose `fields` are [`Fields::of_rows`](gather_store::Fields::of_rows).
+    #[cfg(feature = "extract")]
+    pub extract: Option<Arc<gather_extract::Rules>>,
     /// Completes each record before it is written, on the writer's thread.
     pub judge: Option<Judge>,
     /// Is shown every record as it is written, on the writer's thread.
     pub on_record: Option<OnRecord>,
+    /// Where the run goes on with what an earlier one left: is shown the records that are there
+    /// already, read back from the first output that can be, before anything is fetched.
+    pub on_earlier: Option<OnRecord>,
     /// Is told what the operator should know: that concurrency was lowered, and why.
     pub on_note: Option<OnNote>,
     /// Whether the descriptor limit of the process may be raised.
@@ -110,7 +122,7 @@ pub struct Run {
     memory: Option<Arc<MemoryBudget>>,
     reports: Vec<Arc<ShardReport>>,
     shards: Vec<JoinHandle<Result<(), ClientError>>>,
-    /// Those between shards and writer.
+    /// Those between shards and writer: they extract, or follow links.
     helpers: Vec<JoinHandle<()>>,
     growing: Option<Arc<dyn Growing>>,
     writer: Option<WriterThread>,
@@ -136,10 +148,16 @@ impl Run {
         let mut inputs = inputs(&mut options);
         let begun = match options.journal.take() {
             None => journal::plain(&mut *inputs, outputs, &label)?,
-            Some(kept) => match journal::begin(&kept, &mut *inputs, outputs, &label)? {
-                Start::On(begun) => *begun,
-                Start::Finished(account) => return Ok(Self::finished(parts, account)),
-            },
+            Some(kept) => {
+                let witness = Witness {
+                    on_earlier: options.on_earlier.as_mut(),
+                    on_note: options.on_note.as_mut(),
+                };
+                match journal::begin(&kept, &mut *inputs, outputs, &label, witness)? {
+                    Start::On(begun) => *begun,
+                    Start::Finished(account) => return Ok(Self::finished(parts, account)),
+                }
+            }
         };
         Self::go(parts, begun, options)
     }
@@ -190,6 +208,12 @@ impl Run {
         let shared = Arc::new(parts.shared(&past));
         let clocks = journal::clocks(&hosts, &shared.clock);
         let Parts { fit, client, tls, bodies, look_up, cache, specs, asked, .. } = parts;
+        let between = Between {
+            growing: growing.clone(),
+            #[cfg(feature = "extract")]
+            extract: options.extract,
+            kept: parts.kept,
+        };
         let written = Arc::new(Written::new(fit.shards, account));
         let writer = Writer {
             outlets,
@@ -204,13 +228,7 @@ impl Run {
         };
         let (batches, writer) = start_writer(writer)?;
         let mut client = client;
-        let (batches, helpers) = match &growing {
-            Some(growing) => {
-                shared.grows.store(true, Ordering::Relaxed);
-                Arc::clone(growing).start(&mut client.keep, &shared, batches)?
-            }
-            None => (batches, Vec::new()),
-        };
+        let (batches, helpers) = between.start(&mut client, &shared, batches)?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake, look_up).map_err(RunError::Thread)?;
@@ -345,6 +363,7 @@ impl Drop for Run {
 fn open_cache(
     path: Option<&Path>,
     client: &ClientOptions,
+    kept: Keep,
     on_note: &mut Option<OnNote>,
 ) -> Result<(Option<LookUp>, Option<cache::Keeper>), RunError> {
     let Some(path) = path else { return Ok((None, None)) };
@@ -359,7 +378,7 @@ fn open_cache(
         return Ok((None, None));
     };
     let look_up: LookUp = Box::new(move |target| lookup.look_up(target));
-    Ok((Some(look_up), Some(cache::Keeper::new(writer, client))))
+    Ok((Some(look_up), Some(cache::Keeper::new(writer, client, kept.body))))
 }
 
 /// Has kept of each response what outputs, bodies and cache need, and told of it what there is. An
@@ -405,6 +424,50 @@ fn tls_configs(client: &ClientOptions) -> Result<Arc<TlsConfigs>, RunError> {
         .map_err(|error| RunError::Client(ClientError::Net(error)))
 }
 
+/// Who stands between the shards and the writer.
+struct Between {
+    growing: Option<Arc<dyn Growing>>,
+    #[cfg(feature = "extract")]
+    extract: Option<Arc<gather_extract::Rules>>,
+    /// What outputs ask for of responses; the rest is dropped once nobody needs it.
+    kept: Keep,
+}
+
+impl Between {
+    /// Starts them: where shards send their batches now, and the threads. Fields are found before
+    /// links are followed.
+    fn start(
+        self,
+        client: &mut ClientOptions,
+        shared: &Arc<Shared>,
+        writer: mpsc::Sender<Batch>,
+    ) -> Result<(mpsc::Sender<Batch>, Vec<JoinHandle<()>>), RunError> {
+        let mut kept = self.kept;
+        let started = match self.growing {
+            Some(growing) => {
+                shared.grows.store(true, Ordering::Relaxed);
+                let started = growing.start(&mut kept, shared, writer)?;
+                client.keep.body = KeepBody::All;
+                started
+            }
+            None => (writer, Vec::new()),
+        };
+        #[cfg(feature = "extract")]
+        let started = match self.extract {
+            Some(rules) => {
+                let (writer, mut helpers) = started;
+                let body_bytes_max = client.caps.decoded_bytes_max;
+                let extractor = Extractor::new(rules, kept, body_bytes_max, shared);
+                let (batches, threads) = extractor.start(writer)?;
+                helpers.extend(threads);
+                (batches, helpers)
+            }
+            None => started,
+        };
+        Ok(started)
+    }
+}
+
 /// What a run is made of before anything is opened.
 struct Parts {
     config: Config,
@@ -416,6 +479,8 @@ struct Parts {
     look_up: Option<LookUp>,
     cache: Option<cache::Keeper>,
     specs: Vec<OutputSpec>,
+    /// What outputs ask for of responses; the client keeps what rules need as well.
+    kept: Keep,
     /// The concurrency that was configured.
     asked: u32,
 }
@@ -437,11 +502,16 @@ impl Parts {
         let specs = options.outputs.iter().map(|output| output.spec.clone()).collect();
         let secrets = (Credentials::of(&client), client.redact_query.clone());
         let bodies = open_bodies(bodies, &options.outputs)?;
-        let (look_up, cache) = open_cache(cache, &client, &mut options.on_note)?;
+        let kept = client.keep;
+        #[cfg(feature = "extract")]
+        if let Some(rules) = &options.extract {
+            extract_pool::keep(rules, &mut client.keep);
+        }
+        let (look_up, cache) = open_cache(cache, &client, kept, &mut options.on_note)?;
         let asked = config.concurrency;
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
         let asked = asked.get();
-        Ok(Self { config, fit, client, tls, secrets, bodies, look_up, cache, specs, asked })
+        Ok(Self { config, fit, client, tls, secrets, bodies, look_up, cache, specs, kept, asked })
     }
 
     fn shared(&self, past: &Past) -> Shared {
@@ -516,77 +586,4 @@ fn spawn<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, RunError> {
     thread::Builder::new().name(name.into()).spawn(work).map_err(RunError::Thread)
-}
-
-/// Why a run could not start, or could not be brought to its end.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RunError {
-    /// An input cannot be read.
-    Source(SourceError),
-    /// An output cannot be written.
-    Output(SinkError),
-    /// An option of the client cannot be used.
-    Client(ClientError),
-    /// A thread or its event loop cannot be started.
-    Thread(std::io::Error),
-    /// The journal cannot be used.
-    Journal(JournalError),
-    /// Settings that decide what the records say are not those that the run began with.
-    Changed(Vec<Change>),
-    /// A source of the caller's own cannot be read again, so that such a run has no journal.
-    NotRepeatable,
-    /// A defect: inputs and records do not match.
-    Unbalanced {
-        /// Inputs that came in.
-        inputs: u64,
-        /// Records that were written.
-        records: u64,
-    },
-    /// A defect: a thread of the engine panicked.
-    Panic,
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Source(error) => error.fmt(f),
-            Self::Output(error) => error.fmt(f),
-            Self::Client(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "a thread cannot be started: {error}"),
-            Self::Journal(error) => error.fmt(f),
-            Self::Changed(changes) => {
-                f.write_str("the run that would go on began with other settings: ")?;
-                for (at, change) in changes.iter().enumerate() {
-                    let comma = if at == 0 { "" } else { "; " };
-                    write!(f, "{comma}{change}")?;
-                }
-                Ok(())
-            }
-            Self::NotRepeatable => {
-                f.write_str("a run over a source of one's own cannot have a journal")
-            }
-            Self::Unbalanced { inputs, records } => write!(
-                f,
-                "{inputs} inputs came in and {records} records were written: a defect of gather, \
-                 please report it"
-            ),
-            Self::Panic => {
-                f.write_str("a thread ended unexpectedly: a defect of gather, please report it")
-            }
-        }
-    }
-}
-
-impl std::error::Error for RunError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Source(error) => Some(error),
-            Self::Output(error) => Some(error),
-            Self::Client(error) => Some(error),
-            Self::Thread(error) => Some(error),
-            Self::Journal(error) => Some(error),
-            Self::Changed(_) | Self::NotRepeatable | Self::Unbalanced { .. } | Self::Panic => None,
-        }
-    }
 }

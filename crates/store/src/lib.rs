@@ -25,6 +25,7 @@ mod pile;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod read;
+mod rows;
 #[cfg(test)]
 mod samples;
 mod seen;

@@ -3,12 +3,15 @@
 mod addresses;
 mod archive;
 mod bench;
+mod changes;
 mod check;
 mod config;
 mod crawl;
 mod databases;
 mod docs;
 mod export;
+mod extract;
+mod extract_stored;
 mod fetch;
 mod report;
 mod resume;

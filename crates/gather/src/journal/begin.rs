@@ -9,6 +9,7 @@ use gather_store::journal::{
 };
 use gather_store::{Existing, OutputSpec, OutputTarget, Position, RunInfo};
 
+use super::earlier::Witness;
 use super::inputs::{Growing, Inputs, Kept, PastInputs};
 use super::{JournalOptions, JournalStart, Keeper, sums};
 use crate::account::Account;
@@ -85,6 +86,7 @@ pub(crate) fn begin(
     inputs: &mut dyn Inputs,
     outputs: Vec<Output>,
     label: &Label,
+    witness: Witness<'_>,
 ) -> Result<Start, RunError> {
     let is_journal = |output: &Output| match &output.spec.target {
         OutputTarget::File(path) => *path == options.path,
@@ -97,7 +99,7 @@ pub(crate) fn begin(
     match options.start {
         JournalStart::Anew => anew(options, inputs, outputs, label),
         JournalStart::Resume => match Journal::open(&options.path).map_err(RunError::Journal)? {
-            Some(kept) => go_on(options, inputs, outputs, label, kept),
+            Some(kept) => go_on(options, inputs, outputs, label, kept, witness),
             None => anew(options, inputs, outputs, label),
         },
     }
@@ -184,6 +186,7 @@ fn go_on(
     mut outputs: Vec<Output>,
     label: &Label,
     (mut journal, memory): (Journal, Memory),
+    mut witness: Witness<'_>,
 ) -> Result<Start, RunError> {
     let damaged = |what: &str| {
         let kind = JournalErrorKind::Damaged { what: what.to_owned() };
@@ -193,7 +196,9 @@ fn go_on(
     if account.records() != journal.done().count() {
         return Err(damaged("its sums are not those of its finished inputs"));
     }
+    let specs: Vec<OutputSpec> = outputs.iter().map(|output| output.spec.clone()).collect();
     if journal.is_finished() {
+        witness.show(&specs, journal.run(), journal.done());
         return Ok(Start::Finished(account));
     }
     let changes = journal.changes(&options.settings);
@@ -222,6 +227,7 @@ fn go_on(
         journal.replace_settings(&options.settings).map_err(RunError::Journal)?;
     }
     let outlets = open(outputs, &label.on(journal.run().clone()))?;
+    witness.show(&specs, journal.run(), journal.done());
     let begun = Begun {
         account,
         hosts: memory.hosts,

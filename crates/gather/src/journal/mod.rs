@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 pub use gather_store::journal::{Change, JournalError, JournalErrorKind, Setting, SettingValue};
 
 mod begin;
+mod earlier;
 mod hosts;
 mod inputs;
 mod keeper;
@@ -12,6 +13,7 @@ mod notes;
 mod sums;
 
 pub(crate) use self::begin::{Begun, Label, Start, begin, plain};
+pub(crate) use self::earlier::Witness;
 pub(crate) use self::hosts::clocks;
 pub(crate) use self::inputs::{Given, Growing, Inputs, Listed};
 #[cfg(feature = "crawl")]
