@@ -301,6 +301,10 @@ complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-memory -d 'A
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -320,6 +324,7 @@ complete -c gather -n "__fish_gather_using_subcommand crawl" -l fields -d 'Membe
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l report-sort -d 'What its rows are sorted by: a member, a column of the groups; with - downwards' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F

@@ -288,21 +288,18 @@ fn a_start_may_redirect_within_its_domain() {
 
 #[test]
 fn fields_are_found_in_pages_and_links_followed_where_one_is_missing() {
-    let page = |title: &str, link: &str| Page::html(&format!("<h1>{title}</h1><a href={link}>on</a>"));
+    let page =
+        |title: &str, link: &str| Page::html(&format!("<h1>{title}</h1><a href={link}>on</a>"));
     let site = Site::default()
         .page("/a", page("A", "/b"))
         .page("/b", Page::html("<a href=/c>on</a>"))
         .page("/c", page("C", "/a"));
     let (server, bench) = (Server::start(site), Bench::new());
-    let rule = "--extract 'title=css:h1' --require title";
+    let rule = "--extract 'title=css:h1 | required'";
     let done = bench.line(&format!("crawl {} {rule} -q -o r.jsonl", server.url("/a")));
-    let done = match done.code {
-        // The rule language says it otherwise: a rule without a default is not required.
-        3 => bench.line(&format!("crawl {} --extract title=css:h1 -q -o r.jsonl", server.url("/a"))),
-        _ => done,
-    };
-    assert!(matches!(done.code, 0 | 2), "{}", done.stderr);
+    assert_eq!(done.code, 2, "{}", done.stderr);
     let results = bench.read("r.jsonl");
     assert_eq!(results.lines().count(), 3, "{results}");
     assert!(results.contains(r#""title":"A""#) && results.contains(r#""title":"C""#), "{results}");
+    assert!(results.contains("extract.failed"), "{results}");
 }
