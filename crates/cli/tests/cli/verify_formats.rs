@@ -127,9 +127,9 @@ fn a_killed_run_is_right_as_far_as_it_goes() {
     let verdict = ran.stdout.lines().last().expect("a verdict");
     assert!(verdict.starts_with("right as far as it goes: "), "{verdict}");
     assert!(verdict.contains("unfinished, ") && verdict.contains("--resume"), "{verdict}");
-    // Below what was committed nothing may be missing.
+    // Below what was committed nothing may be missing, and that is hundreds of records at least.
     let whole = fs::read(bench.path("r.csv")).expect("an output");
-    fs::write(bench.path("r.csv"), &whole[..whole.len() / 4]).expect("cut");
+    fs::write(bench.path("r.csv"), &whole[..1_000]).expect("cut");
     assert_named(
         &bench,
         "r.jsonl -i urls.txt",
@@ -161,7 +161,9 @@ fn a_run_in_postgresql_is_verified_and_its_password_not_shown() {
     };
     let (_server, bench) = bench();
     let url = postgres.url();
-    let ran = bench.line(&format!("-i urls.txt -o r.jsonl -o {url} --retries 0 --fields +body --each css:* --extract x=title -q"));
+    let ran = bench.line(&format!(
+        "-i urls.txt -o r.jsonl -o {url} --retries 0 --fields +body --each css:* --extract x=title -q"
+    ));
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     let ran = bench.line(&format!("verify r.jsonl {url} -i urls.txt"));
     assert_right(&ran, "clean");
