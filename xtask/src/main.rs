@@ -1,4 +1,4 @@
-//! Project automation: `cargo xtask test`, `crash`, `features`, `tidy`, `bench`, `gen`.
+//! Project automation: `cargo xtask test`, `crash`, `show`, `features`, `tidy`, `bench`, `gen`.
 
 mod bench;
 mod crash;
@@ -6,6 +6,7 @@ mod features;
 mod generate;
 mod needs;
 mod repo;
+mod show;
 mod test;
 mod tidy;
 
@@ -23,6 +24,8 @@ enum Args {
     Features(features::Args),
     /// Kills the program at every durable call and at random moments, and counts what is lost.
     Crash(crash::Args),
+    /// Scrapes 300,000 listing pages into SQLite, killed on the way, and checks every row.
+    Show(show::Args),
     /// Checks the rules of the house that no compiler knows.
     Tidy(tidy::Args),
     /// Runs the built program against real servers and holds the figures against their limits.
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Args::Test(args) => test::run(&args),
         Args::Features(args) => features::run(&args),
         Args::Crash(args) => crash::run(&args),
+        Args::Show(args) => show::run(&args),
         Args::Tidy(args) => tidy::run(&args),
         Args::Bench(args) => bench::run(args),
         Args::Gen(args) => generate::run(&args),

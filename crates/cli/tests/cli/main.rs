@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod databases;
 mod docs;
+mod examples;
 mod export;
 mod extract;
 mod extract_stored;
