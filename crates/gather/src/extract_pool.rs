@@ -5,6 +5,7 @@
 //! bodies that wait here count against the run's memory for bodies.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -53,6 +54,7 @@ impl Extractor {
         body_bytes_max: u64,
         run: &Arc<Shared>,
     ) -> Self {
+        run.extracts.store(true, Ordering::Relaxed);
         Self { rules: PageRules::new(rules), others, body_bytes_max, run: Arc::clone(run) }
     }
 

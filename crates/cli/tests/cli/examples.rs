@@ -47,7 +47,11 @@ fn example(name: &str) -> (Bench, Site) {
         let path = file.expect("a file").path();
         let text = fs::read_to_string(&path).expect("text");
         let name = path.file_name().expect("a name");
-        fs::write(bench.path(name), text.replace(PORT, &site.port).replace("..3000}", &format!("..{PAGES}}}"))).expect("written");
+        fs::write(
+            bench.path(name),
+            text.replace(PORT, &site.port).replace("..3000}", &format!("..{PAGES}}}")),
+        )
+        .expect("written");
     }
     (bench, site)
 }
