@@ -125,7 +125,8 @@ impl Extractor {
         if !(extracted::is_page(record) || is_reused && record.outcome == Outcome::Ok) {
             return None;
         }
-        if is_reused && record.body.is_none() {
+        // A 304 has a body of its own, which is empty.
+        if is_reused {
             let stored = record.ticket.as_ref().and_then(|ticket| ticket.stored.as_ref());
             let Some(body) = stored.and_then(|stored| cache::read(bodies, stored)) else {
                 let message = "its stored body is gone; the next run fetches it anew";
