@@ -33,6 +33,8 @@ complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a 
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
 complete -c gather -n "__fish_gather_needs_command" -f -a "extract" -d 'Find fields and rows in bodies that are stored, without a request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "export" -d 'Write results in another form, chosen and sorted'
+complete -c gather -n "__fish_gather_needs_command" -f -a "report" -d 'Tell of results in one page to show around: HTML, Markdown or JSON'
+complete -c gather -n "__fish_gather_needs_command" -f -a "changes" -d 'Tell what changed between runs: prices and texts, statuses, targets that came and went'
 complete -c gather -n "__fish_gather_needs_command" -f -a "verify" -d 'Prove that outputs hold one whole, right record for each input'
 complete -c gather -n "__fish_gather_needs_command" -f -a "demo" -d 'Fetch a small site that runs on this machine: works offline, shows everything'
 complete -c gather -n "__fish_gather_needs_command" -f -a "init" -d 'Write a commented gather.toml to start from'
@@ -108,6 +110,7 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l fields -d 'Membe
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l report-sort -d 'What its rows are sorted by: a member, a column of the groups; with - downwards' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
@@ -207,6 +210,7 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l fields -d 'Membe
 complete -c gather -n "__fish_gather_using_subcommand check" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l report-sort -d 'What its rows are sorted by: a member, a column of the groups; with - downwards' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
@@ -305,6 +309,7 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l fields -d 'Members
 complete -c gather -n "__fish_gather_using_subcommand run" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l report-sort -d 'What its rows are sorted by: a member, a column of the groups; with - downwards' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
@@ -403,6 +408,7 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l fields -d 'Member
 complete -c gather -n "__fish_gather_using_subcommand plan" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l report-sort -d 'What its rows are sorted by: a member, a column of the groups; with - downwards' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
@@ -501,6 +507,7 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l fields -d 'Mem
 complete -c gather -n "__fish_gather_using_subcommand compare" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l report-sort -d 'What its rows are sorted by: a member, a column of the groups; with - downwards' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F
@@ -579,6 +586,37 @@ complete -c gather -n "__fish_gather_using_subcommand export" -l csv-bom -d 'Beg
 complete -c gather -n "__fish_gather_using_subcommand export" -l overwrite -d 'Replace outputs that exist'
 complete -c gather -n "__fish_gather_using_subcommand export" -s q -l quiet -d 'Say nothing but errors'
 complete -c gather -n "__fish_gather_using_subcommand export" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand report" -l run -d 'Of a database, the run to tell of [default: the one that began last]' -r
+complete -c gather -n "__fish_gather_using_subcommand report" -l title -d 'Its heading [default: the names of the results]' -r
+complete -c gather -n "__fish_gather_using_subcommand report" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
+complete -c gather -n "__fish_gather_using_subcommand report" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
+complete -c gather -n "__fish_gather_using_subcommand report" -l sort -d 'What rows are sorted by: a member, a column of the groups; with - downwards' -r
+complete -c gather -n "__fish_gather_using_subcommand report" -l target -d 'Tell everything of a target, by its number or URL (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand report" -s o -l output -d 'Write it to FILE: .html (one file, nothing loaded), .md or .json; - is stdout' -r -F
+complete -c gather -n "__fish_gather_using_subcommand report" -l format -d 'html, md or json [default: by the name of the file; md on stdout]' -r -f -a "html\t'One HTML file'
+md\t'Markdown'
+json\t'One JSON object'"
+complete -c gather -n "__fish_gather_using_subcommand report" -l overwrite -d 'Replace a file that exists'
+complete -c gather -n "__fish_gather_using_subcommand report" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand report" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand changes" -l run -d 'Of a database, compare this run with the one before it [default: the last run]' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l with -d 'Compare --run with this later one' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l since -d 'All changes since then: 2026-11-24, 2026-11-24T10:00:00Z, or a time ago: 7d, 12h' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l job -d 'Look at the runs of this job [default: that of the last run]' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l key -d 'What tells a target from the others: a field, a tag, a member [default: its URL]' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l fields -d 'Compare these: fields, tags, members as title or sha256 [default: all fields found]' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l only -d 'Tell of these alone: changed, lost, found, status, added, removed' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -s o -l output -d 'Write to FILE, its form by extension: jsonl, csv, html, md; - is stdout' -r -F
+complete -c gather -n "__fish_gather_using_subcommand changes" -l format -d 'text, jsonl, csv, html or md [default: text on a terminal, else jsonl]' -r -f -a "text\t'Lines for people'
+jsonl\t'A JSON object each'
+csv\t'A row each'
+html\t'One HTML file'
+md\t'Markdown'"
+complete -c gather -n "__fish_gather_using_subcommand changes" -l title -d 'The heading of html and md' -r
+complete -c gather -n "__fish_gather_using_subcommand changes" -l exit-code -d 'Exit with 2 if anything changed'
+complete -c gather -n "__fish_gather_using_subcommand changes" -l overwrite -d 'Replace a file that exists'
+complete -c gather -n "__fish_gather_using_subcommand changes" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand changes" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_using_subcommand verify" -s i -l input -d 'What the run was given with -i, in the same order: lists, CSV, JSONL, also .gz (repeatable)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand verify" -l url -d 'URLs the run was given as arguments, without templates (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand verify" -l url-field -d 'The column or member of the input that holds the URL, as the run had it' -r
@@ -675,6 +713,7 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l redact-query -d 'Write *** for the values of this KEY of queries, wherever a URL is written (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l report -d 'Write a report of the run to FILE: .html (one file, nothing loaded), .md or .json' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l report-title -d 'Its heading [default: the job\'s name, or \'Fetch\']' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l report-sort -d 'What its rows are sorted by: a member, a column of the groups; with - downwards' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l group-by -d 'Add a table with a row for each value of a member: host, status_code, tags.NAME, a field' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l agg -d 'Its columns: \'min(price),avg(price),count()\'; count, min, max, avg, sum, first, last, p95' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l journal -d 'Keep the journal in FILE [default: beside the first output file, with .journal added]' -r -F

@@ -4,6 +4,7 @@
 //! `gather.toml` and the `GATHER_*` variables all derive from it.
 
 mod addresses;
+mod changes;
 mod concurrency;
 mod export;
 mod extract;
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use addresses::{AddressArgs, AddressesArg};
+pub(crate) use changes::ChangesArgs;
 pub(crate) use concurrency::ConcurrencyArgs;
 pub(crate) use export::{ExportArgs, SortArg};
 pub(crate) use extract::ExtractArgs;
@@ -33,7 +35,7 @@ pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
-pub(crate) use report::ReportArgs;
+pub(crate) use report::{PageFormArg, ReportArgs, ReportOfArgs};
 pub(crate) use resume::ResumeArgs;
 pub(crate) use robots::RobotsArgs;
 pub(crate) use talk::{LogFormat, TalkArgs};
@@ -95,6 +97,29 @@ Examples:
 It reads a run's outputs while the run goes on. Without -o, JSON lines go to standard output.
 Exit codes: 0 all read · 2 rows that are no records were left out · 1, 3 as of fetch";
 
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  gather report results.jsonl -o report.html
+  gather report shops.db -o shops.html --group-by host --agg 'min(price),avg(price),count()'
+  gather report results.jsonl --target https://example.com/ --sort -price
+  gather report monday.jsonl tuesday.parquet --format json | jq .outcomes
+
+It reads a run's outputs while the run goes on, and says that it does. Without -o, Markdown goes to
+standard output.
+Exit codes: 0 all read · 2 rows that are no records were left out · 1, 3 as of fetch";
+
+const CHANGES_EXAMPLES: &str = "\
+Examples:
+  gather changes prices.db                          the last two runs of the last job
+  gather changes prices.db --since 7d -o week.html
+  gather changes monday.jsonl tuesday.jsonl --fields price,stock
+  gather changes rows1.csv rows2.csv --key sku      rows of listing pages
+
+A value is compared with the one recorded last, whatever failed in between; the first one is a
+baseline and no change. A page that answers and does not match any more is 'lost'.
+Exit codes: 0 all read · 2 rows that are no records were left out, or with --exit-code anything
+changed · 1, 3 as of fetch";
+
 const EXTRACT_EXAMPLES: &str = "\
 Examples:
   gather extract results.jsonl --rules rules.toml -o found.jsonl --rows rows.csv
@@ -138,6 +163,12 @@ pub(crate) enum Command {
     /// Write results in another form, chosen and sorted
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Box<ExportArgs>),
+    /// Tell of results in one page to show around: HTML, Markdown or JSON
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(Box<ReportOfArgs>),
+    /// Tell what changed between runs: prices and texts, statuses, targets that came and went
+    #[command(after_help = CHANGES_EXAMPLES)]
+    Changes(Box<ChangesArgs>),
     /// Prove that outputs hold one whole, right record for each input
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),

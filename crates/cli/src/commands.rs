@@ -1,5 +1,6 @@
 //! From what was typed to the command that does it.
 
+mod changes;
 mod check;
 mod compare;
 pub(crate) mod config_show;
@@ -11,6 +12,7 @@ mod fetch;
 mod init;
 mod plan;
 mod print_job;
+mod report;
 mod verify;
 
 use std::ffi::OsString;
@@ -64,6 +66,8 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
             ended(compare::compare(&settings)?)
         }
         Command::Export(args) => export::export(args),
+        Command::Report(args) => report::report(args),
+        Command::Changes(args) => changes::changes(args),
         Command::Extract(args) => extract::extract(args),
         Command::Verify(args) => {
             let (code, text) = verify::verify(args)?;

@@ -251,6 +251,7 @@ impl ConfigFile {
         const MEMBERS: &[(&str, &str)] = &[
             ("file", "report"),
             ("title", "report-title"),
+            ("sort", "report-sort"),
             ("group_by", "group-by"),
             ("agg", "agg"),
         ];
@@ -258,7 +259,7 @@ impl ConfigFile {
             let written = name.get_ref().as_ref();
             let Some((_, key)) = MEMBERS.iter().find(|(member, _)| *member == written) else {
                 let message = format!("there is no '{written}' in a report");
-                let hint = "a report has file, title, group_by and agg".to_owned();
+                let hint = "a report has file, title, sort, group_by and agg".to_owned();
                 return Err(self.source.error(name.span(), message, hint));
             };
             let key = keys.find(key).expect("a report's members are keys");

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gather::digest::{self, Digest, DigestSpec, Page, TableSpec};
+use gather::digest::{self, Digest, DigestSpec, Sort, TableError, TableSpec, TargetChoice};
 use gather::{OnRecord, human};
 
-use crate::args::ReportArgs;
-use crate::error::CliError;
+use crate::args::{PageFormArg, ReportArgs};
+use crate::error::{CliError, EXIT_USAGE};
 use crate::resolve::Overwrite;
 
 /// What a report is to say, and where it goes.
@@ -19,12 +19,98 @@ pub(crate) struct ReportSettings {
     overwrite: Overwrite,
 }
 
+/// What a report is to say, as it was typed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked<'a> {
+    /// The heading.
+    pub(crate) title: String,
+    /// `--group-by`.
+    pub(crate) group_by: Option<&'a str>,
+    /// `--agg`.
+    pub(crate) agg: Option<&'a str>,
+    /// `--sort`.
+    pub(crate) sort: Option<&'a str>,
+    /// `--target`.
+    pub(crate) targets: Vec<TargetChoice>,
+}
+
+impl Asked<'_> {
+    /// What it means.
+    ///
+    /// # Errors
+    /// A table or an order that cannot be read.
+    pub(crate) fn spec(&self) -> Result<DigestSpec, CliError> {
+        let wrong = |flag: &str, error: TableError| {
+            CliError::of_library(EXIT_USAGE, &format!("--{flag}: {error}"))
+        };
+        let table = match (self.group_by, self.agg) {
+            (None, None) => None,
+            (group_by, agg) => {
+                let table = TableSpec::parse(group_by, agg.unwrap_or(""));
+                Some(table.map_err(|error| wrong("agg", error))?)
+            }
+        };
+        let sort = self.sort.map(|sort| Sort::parse(sort, table.as_ref())).transpose();
+        let sort = sort.map_err(|error| wrong("sort", error))?;
+        Ok(DigestSpec { title: self.title.clone(), table, sort, targets: self.targets.clone() })
+    }
+}
+
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
+    /// One file for people.
     Html,
+    /// For an issue or a wiki.
     Markdown,
+    /// For programs.
     Json,
+}
+
+impl From<PageFormArg> for Form {
+    fn from(form: PageFormArg) -> Self {
+        match form {
+            PageFormArg::Html => Self::Html,
+            PageFormArg::Md => Self::Markdown,
+            PageFormArg::Json => Self::Json,
+        }
+    }
+}
+
+impl Form {
+    /// The form that the name of a file says.
+    ///
+    /// # Errors
+    /// When it says none that is known.
+    pub(crate) fn of_name(path: &Path, flag: &str) -> Result<Self, CliError> {
+        let extension =
+            path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        match extension.to_ascii_lowercase().as_str() {
+            "html" | "htm" => Ok(Self::Html),
+            "md" | "markdown" => Ok(Self::Markdown),
+            "json" => Ok(Self::Json),
+            _ => Err(CliError::usage(
+                format!("{flag} {}: the name does not say the form", path.display()),
+                "end it in .html, .md or .json",
+            )),
+        }
+    }
+
+    /// What can be told now.
+    ///
+    /// # Errors
+    /// A defect: it is no JSON.
+    pub(crate) fn text(self, digest: &Digest) -> Result<String, CliError> {
+        let now_us = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or_default();
+        let page = digest.page(now_us);
+        match self {
+            Self::Html => Ok(digest::html(&page)),
+            Self::Markdown => Ok(digest::markdown(&page)),
+            Self::Json => serde_json::to_string_pretty(&page)
+                .map(|text| text + "\n")
+                .map_err(|error| CliError::fault(format!("the report is no JSON: {error}"))),
+        }
+    }
 }
 
 impl ReportSettings {
@@ -42,6 +128,7 @@ impl ReportSettings {
         let Some(path) = &args.report else {
             let needing = [
                 ("report-title", args.report_title.is_some()),
+                ("report-sort", args.report_sort.is_some()),
                 ("group-by", args.group_by.is_some()),
                 ("agg", args.agg.is_some()),
             ];
@@ -53,32 +140,31 @@ impl ReportSettings {
                 }
             };
         };
-        Self::of(path.clone(), args, title, overwrite).map(Some)
+        let asked = Asked {
+            title: args.report_title.clone().unwrap_or_else(|| title.to_owned()),
+            group_by: args.group_by.as_deref(),
+            agg: args.agg.as_deref(),
+            sort: args.report_sort.as_deref(),
+            targets: Vec::new(),
+        };
+        let path = today(path.clone());
+        let form = Form::of_name(&path, "--report")?;
+        Ok(Some(Self { path, form, spec: asked.spec()?, overwrite }))
     }
 
-    /// A report in this file.
+    /// A report in the file of `gather report -o`.
     ///
     /// # Errors
-    /// As [`try_new`](Self::try_new).
+    /// A file whose form is not known, and what cannot be read of what was asked for.
     pub(crate) fn of(
-        path: PathBuf,
-        args: &ReportArgs,
-        title: &str,
+        path: &Path,
+        form: Option<Form>,
+        asked: &Asked<'_>,
         overwrite: Overwrite,
     ) -> Result<Self, CliError> {
-        let table = match (&args.group_by, &args.agg) {
-            (None, None) => None,
-            (group_by, agg) => {
-                let spec = TableSpec::parse(group_by.as_deref(), agg.as_deref().unwrap_or(""));
-                Some(spec.map_err(|error| {
-                    CliError::of_library(crate::error::EXIT_USAGE, &format!("--agg: {error}"))
-                })?)
-            }
-        };
-        let title = args.report_title.clone().unwrap_or_else(|| title.to_owned());
-        let path = today(path);
-        let form = form_of(&path)?;
-        Ok(Self { path, form, spec: DigestSpec { title, table }, overwrite })
+        let path = today(path.to_owned());
+        let form = form.map_or_else(|| Form::of_name(&path, "-o"), Ok)?;
+        Ok(Self { path, form, spec: asked.spec()?, overwrite })
     }
 }
 
@@ -88,19 +174,6 @@ fn today(path: PathBuf) -> PathBuf {
             name.replace("{date}", &jiff::Zoned::now().date().to_string()).into()
         }
         _ => path,
-    }
-}
-
-fn form_of(path: &Path) -> Result<Form, CliError> {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    match extension.to_ascii_lowercase().as_str() {
-        "html" | "htm" => Ok(Form::Html),
-        "md" | "markdown" => Ok(Form::Markdown),
-        "json" => Ok(Form::Json),
-        _ => Err(CliError::usage(
-            format!("--report {}: the name does not say the form", path.display()),
-            "end it in .html, .md or .json",
-        )),
     }
 }
 
@@ -120,11 +193,11 @@ impl ReportFile {
         let path = &settings.path;
         let has_content = std::fs::metadata(path).is_ok_and(|about| about.len() > 0);
         if has_content && settings.overwrite == Overwrite::No {
-            let message = format!("--report: {} exists and is not empty", path.display());
+            let message = format!("the report: {} exists and is not empty", path.display());
             return Err(CliError::usage(message, "replace it with --overwrite, or name another"));
         }
         std::fs::File::options().append(true).create(true).open(path).map_err(|error| {
-            let message = format!("--report: cannot write {}: {error}", path.display());
+            let message = format!("the report: cannot write {}: {error}", path.display());
             CliError::usage(message, "choose another place")
         })?;
         let digest = Arc::new(Mutex::new(Digest::new(settings.spec.clone())));
@@ -142,13 +215,19 @@ impl ReportFile {
     /// # Errors
     /// When the file cannot be written after all.
     pub(crate) fn write(&self) -> Result<(), CliError> {
+        self.write_of(&locked(&self.digest))
+    }
+
+    /// Writes it of another digest.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub(crate) fn write_of(&self, digest: &Digest) -> Result<(), CliError> {
         let path = &self.settings.path;
-        let now_us = u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or_default();
-        let page = locked(&self.digest).page(now_us);
         let fault = |error: &dyn std::fmt::Display| {
-            CliError::fault(format!("--report: cannot write {}: {error}", path.display()))
+            CliError::fault(format!("the report: cannot write {}: {error}", path.display()))
         };
-        let text = text(self.settings.form, &page).map_err(|error| fault(&error))?;
+        let text = self.settings.form.text(digest)?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let place = parent.unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(place).map_err(|error| fault(&error))?;
@@ -160,18 +239,19 @@ impl ReportFile {
         Ok(())
     }
 
+    /// Takes back an empty file that was only reserved.
+    pub(crate) fn release(&self) {
+        let path = &self.settings.path;
+        if std::fs::metadata(path).is_ok_and(|about| about.len() == 0) {
+            // An empty file that stays is no harm.
+            let _removed = std::fs::remove_file(path);
+        }
+    }
+
     /// What to say when it is written.
     pub(crate) fn said(&self) -> String {
         let bytes = std::fs::metadata(&self.settings.path).map_or(0, |about| about.len());
         format!("report: {} ({})", self.settings.path.display(), human::bytes(bytes))
-    }
-}
-
-fn text(form: Form, page: &Page) -> Result<String, serde_json::Error> {
-    match form {
-        Form::Html => Ok(digest::html(page)),
-        Form::Markdown => Ok(digest::markdown(page)),
-        Form::Json => serde_json::to_string_pretty(page).map(|text| text + "\n"),
     }
 }
 

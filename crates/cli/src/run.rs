@@ -55,6 +55,7 @@ pub(crate) fn reported_to_end(
     let mut options = options(settings, talk, Failures::Named);
     if let Some(report) = report {
         options.on_record = Some(both(options.on_record.take(), report.on_record()));
+        options.on_earlier = Some(report.on_record());
     }
     finish(settings, talk, signals, options)
 }

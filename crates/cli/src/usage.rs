@@ -21,7 +21,7 @@ gather fetches many URLs: fast, polite, every input accounted for.
 more: gather --help, gather fetch --help";
 
 /// Commands that a later version will have.
-const LATER_COMMANDS: &[&str] = &["crawl", "watch", "report", "changes", "notify", "silence"];
+const LATER_COMMANDS: &[&str] = &["crawl", "watch", "notify", "silence"];
 
 /// Flags that a later version will have; as keys of a job, too.
 pub(crate) const LATER_KEYS: &[&str] = &["dedup", "every", "notify", "expect", "target"];

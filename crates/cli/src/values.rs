@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use gather::changes::ChangeKind;
 use gather::core::ErrorKind;
 use gather::core::config::{HostConcurrency, MinSpeed, Rate, RetryOn, StatusSet};
 use gather::core::robots::Agent;
@@ -37,6 +38,7 @@ impl std::error::Error for ValueError {}
 
 type Parsed<T> = Result<T, ValueError>;
 
+const MOMENT_HINT: &str = "write it as 2026-11-24, 2026-11-24T10:00:00Z, or as a time ago: 7d, 12h";
 const DURATION_HINT: &str = "write 500ms, 30s, 2m or 1h; a bare number is seconds";
 const SIZE_HINT: &str = "write bytes, or 512K, 64M, 1G (K = 1024)";
 const RATE_HINT: &str = "write 10/s, 5/15s or 100/m";
@@ -62,6 +64,34 @@ pub(crate) fn duration(text: &str) -> Parsed<Duration> {
         return Err(ValueError::new(format!("'{text}' is longer than a year"), DURATION_HINT));
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+/// A moment in microseconds since 1970: RFC 3339, a date, by the local clock, or so long ago.
+pub(crate) fn moment(text: &str) -> Parsed<u64> {
+    let by_clock = |date: jiff::civil::DateTime| {
+        date.to_zoned(jiff::tz::TimeZone::system()).ok().map(|zoned| zoned.timestamp())
+    };
+    let timestamp = text.parse::<jiff::Timestamp>().ok();
+    let ago = || {
+        let ago = jiff::SignedDuration::try_from(duration(text).ok()?).ok()?;
+        jiff::Timestamp::now().checked_sub(ago).ok()
+    };
+    // A bare number would be seconds ago; who writes it means a year, or nothing.
+    let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
+    timestamp
+        .or_else(|| text.parse().ok().and_then(by_clock))
+        .or_else(|| has_unit.then(ago).flatten())
+        .and_then(|moment| u64::try_from(moment.as_microsecond()).ok())
+        .ok_or_else(|| ValueError::new(format!("'{text}' is no moment"), MOMENT_HINT))
+}
+
+/// A kind of change.
+pub(crate) fn change_kind(text: &str) -> Parsed<ChangeKind> {
+    let kind = ChangeKind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    kind.ok_or_else(|| {
+        let names = ChangeKind::ALL.map(ChangeKind::as_str).join(", ");
+        ValueError::new(format!("'{text}' is no kind of change"), format!("there are {names}"))
+    })
 }
 
 /// A duration in which something has to happen: zero is refused.

@@ -4,10 +4,15 @@
 //! does not grow with them. [`Digest::page`] is what can be told so far; [`html`] and [`markdown`]
 //! write it for people, `serde` for programs.
 
+mod detail;
 mod hosts;
 mod html;
+mod least;
 mod markdown;
+mod page;
 mod quantiles;
+mod results;
+mod sort;
 mod table;
 mod timeline;
 
@@ -16,16 +21,27 @@ use std::sync::Arc;
 
 use gather_core::{ErrorKind, FieldValue, Health, Outcome, Record};
 use gather_store::{Field, member_text};
-use serde::Serialize;
 
+use crate::human;
+
+use detail::Details;
 use hosts::Hosts;
+use least::Least;
 use quantiles::Quantiles;
+use sort::Rank;
 use table::Rows;
 use timeline::Lanes;
 
+pub use detail::{Detail, Member, TargetChoice};
 pub use hosts::HostLine;
 pub use html::html;
 pub use markdown::markdown;
+pub(crate) use markdown::text as plain_markdown;
+pub use page::{
+    Count, Evidence, FailureLine, FieldRow, Outcomes, Page, Phase, ResultLine, Times, Waterfall,
+};
+pub use results::digest_results;
+pub use sort::Sort;
 pub use table::{Aggregate, GROUPS_MAX, Group, Table, TableError, TableSpec};
 pub use timeline::Timeline;
 
@@ -37,6 +53,8 @@ pub const FAILURES_MAX: usize = 100;
 pub const ROWS_MAX: usize = 1_000;
 /// Fields shown as columns.
 const COLUMNS_MAX: usize = 50;
+/// Characters of a value that are shown; the rest is cut.
+const CELL_CHARS_MAX: usize = 500;
 
 /// What a report is to say beside what it always says.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +63,10 @@ pub struct DigestSpec {
     pub title: String,
     /// A table of groups, where one is asked for.
     pub table: Option<TableSpec>,
+    /// What fields and groups are sorted by; by ordinal and by name if `None`.
+    pub sort: Option<Sort>,
+    /// Targets that everything is told of.
+    pub targets: Vec<TargetChoice>,
 }
 
 /// Sums over records.
@@ -61,157 +83,15 @@ pub struct Digest {
     lanes: Lanes,
     hosts: Hosts,
     slowest: Vec<Waterfall>,
-    failures: Vec<FailureLine>,
+    targets: Details,
+    /// By result and ordinal.
+    failures: Least<(usize, u64), FailureLine>,
     columns: Vec<Arc<str>>,
-    rows: Vec<FieldRow>,
+    sort: Option<Sort>,
+    rows: Least<(Rank, usize, u64), FieldRow>,
     with_fields: u64,
     table: Option<Rows>,
-}
-
-/// How many ended how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Outcomes {
-    /// With an accepted answer.
-    pub ok: u64,
-    /// Without one.
-    pub failed: u64,
-    /// Never tried, or given up on purpose.
-    pub skipped: u64,
-}
-
-impl Outcomes {
-    /// All of them.
-    pub fn all(self) -> u64 {
-        self.ok + self.failed + self.skipped
-    }
-}
-
-/// Everything a report says. Times are seconds.
-#[derive(Clone, Debug, Serialize)]
-pub struct Page {
-    /// The heading.
-    pub title: String,
-    /// When it was made, RFC 3339.
-    pub generated_at: String,
-    /// How many records there are, by outcome.
-    pub outcomes: Outcomes,
-    /// When the first last try began, RFC 3339; empty if none was made.
-    pub started_at: String,
-    /// From then to the end of the last one.
-    pub wall: f64,
-    /// All last tries together: what one by one would have taken at least.
-    pub one_by_one: f64,
-    /// Bytes of bodies received.
-    pub body_bytes: u64,
-    /// Failed and skipped by error kind, the most frequent first.
-    pub kinds: Vec<Count>,
-    /// By status code, in order.
-    pub statuses: Vec<Count>,
-    /// By health, where targets were checked for it; the worst first.
-    pub healths: Vec<Count>,
-    /// The distribution of `time_total`.
-    pub times: Times,
-    /// Requests in flight over time.
-    pub timeline: Timeline,
-    /// Hosts, the slowest first.
-    pub hosts: Vec<HostLine>,
-    /// How many hosts there are; those beyond the limit are one.
-    pub hosts_all: u64,
-    /// The slowest targets with their phases.
-    pub slowest: Vec<Waterfall>,
-    /// The first failures, by their ordinal.
-    pub failures: Vec<FailureLine>,
-    /// Names of extracted fields.
-    pub columns: Vec<String>,
-    /// Targets with their fields, by their ordinal.
-    pub rows: Vec<FieldRow>,
-    /// How many targets have fields.
-    pub rows_all: u64,
-    /// The table of groups.
-    pub table: Option<Table>,
-}
-
-/// A name and how often it came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Count {
-    /// A kind, a status, a health.
-    pub name: String,
-    /// How often.
-    pub count: u64,
-}
-
-/// A distribution, in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Times {
-    /// The median.
-    pub p50: f64,
-    /// Nine of ten are as fast.
-    pub p90: f64,
-    /// Nineteen of twenty are.
-    pub p95: f64,
-    /// 99 of a hundred are.
-    pub p99: f64,
-    /// The slowest.
-    pub max: f64,
-}
-
-impl From<&Quantiles> for Times {
-    fn from(quantiles: &Quantiles) -> Self {
-        let at = |part| quantiles.at(part);
-        Self { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), max: quantiles.max() }
-    }
-}
-
-/// A target's last try, phase by phase.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Waterfall {
-    /// Its ordinal.
-    pub n: u64,
-    /// What was asked for.
-    pub url: String,
-    /// 0 if there was no response.
-    pub status_code: u16,
-    /// The whole try, seconds.
-    pub time_total: f64,
-    /// In their order; each begins where the one before it ends.
-    pub phases: Vec<Phase>,
-}
-
-/// A part of a try.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Phase {
-    /// `name`, `connect`, `tls`, `wait`, `body`.
-    pub name: &'static str,
-    /// Seconds.
-    pub seconds: f64,
-}
-
-/// A target without an accepted answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FailureLine {
-    /// Its ordinal.
-    pub n: u64,
-    /// What was asked for, or the input that is no URL.
-    pub url: String,
-    /// Of the closed set.
-    pub kind: &'static str,
-    /// For people.
-    pub message: String,
-    /// Tries made.
-    pub attempts: u32,
-}
-
-/// A target and what was found in its answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldRow {
-    /// Its ordinal.
-    pub n: u64,
-    /// Where it was found.
-    pub url: String,
-    /// As many as there are columns; empty where nothing was found.
-    pub cells: Vec<String>,
-    /// Where the body is kept, if it is.
-    pub body_path: Option<String>,
+    results: Vec<ResultLine>,
 }
 
 impl Digest {
@@ -229,12 +109,42 @@ impl Digest {
             lanes: Lanes::default(),
             hosts: Hosts::default(),
             slowest: Vec::new(),
-            failures: Vec::new(),
+            targets: Details::new(spec.targets),
+            failures: Least::new(FAILURES_MAX),
             columns: Vec::new(),
-            rows: Vec::new(),
+            rows: Least::new(ROWS_MAX),
             with_fields: 0,
-            table: spec.table.map(Rows::new),
+            table: spec.table.map(|table| Rows::new(table, spec.sort.clone())),
+            sort: spec.sort,
+            results: Vec::new(),
         }
+    }
+
+    /// What is added from here on is of this result.
+    pub fn begin_result(&mut self, result: ResultLine) {
+        self.results.push(result);
+    }
+
+    /// A row of the result is no record.
+    fn leave_out(&mut self) {
+        if let Some(result) = self.results.last_mut() {
+            result.left_out += 1;
+        }
+    }
+
+    /// Rows of results that were left out, for they are no records.
+    pub fn left_out(&self) -> u64 {
+        self.results.iter().map(|result| result.left_out).sum()
+    }
+
+    /// Which result is being added, from 0.
+    fn result(&self) -> usize {
+        self.results.len().saturating_sub(1)
+    }
+
+    /// The first target that was asked for and that no record so far is of.
+    pub fn missing_target(&self) -> Option<&TargetChoice> {
+        self.targets.missing()
     }
 
     /// Adds a record.
@@ -250,7 +160,11 @@ impl Digest {
         if let Some(found) = &record.health {
             *self.healths.entry(found.health).or_default() += 1;
         }
+        if let Some(result) = self.results.last_mut() {
+            result.records += 1;
+        }
         self.body_bytes += record.body_bytes;
+        self.targets.add(record, self.result());
         self.add_failure(record);
         self.add_try(record);
         self.add_fields(record);
@@ -263,14 +177,18 @@ impl Digest {
     fn add_failure(&mut self, record: &Record) {
         let Some(error) = record.outcome.error() else { return };
         *self.kinds.entry(error.kind.as_str()).or_default() += 1;
+        let key = (self.result(), record.n);
+        if !self.failures.takes(&key) {
+            return;
+        }
         let line = FailureLine {
             n: record.n,
             url: record.input().to_owned(),
             kind: error.kind.as_str(),
-            message: error.message.to_string(),
+            message: human::clipped(&error.message, CELL_CHARS_MAX),
             attempts: record.attempts,
         };
-        keep_least(&mut self.failures, line, FAILURES_MAX, |line| line.n);
+        self.failures.add(key, line);
     }
 
     fn add_try(&mut self, record: &Record) {
@@ -307,67 +225,60 @@ impl Digest {
                 self.columns.push(Arc::clone(name));
             }
         }
+        let rank = self.sort.as_ref().map_or(Rank::Missing, |sort| sort.rank_of(record));
+        let key = (rank, self.result(), record.n);
+        if !self.rows.takes(&key) {
+            return;
+        }
         let cell = |name: &Arc<str>| {
             let value = fields.iter().find(|(known, _)| known == name).map(|(_, value)| value);
             match value {
                 None | Some(FieldValue::Null) => String::new(),
                 Some(_) => {
-                    member_text(record, &Field::Extracted(Arc::clone(name))).unwrap_or_default()
+                    let text = member_text(record, &Field::Extracted(Arc::clone(name)));
+                    human::clipped(&text.unwrap_or_default(), CELL_CHARS_MAX)
                 }
             }
         };
         let row = FieldRow {
             n: record.n,
+            result: self.result(),
             url: record.final_url.clone().unwrap_or_else(|| record.url.clone()),
             cells: self.columns.iter().map(cell).collect(),
-            body_path: record.body_path.as_deref().map(str::to_owned),
+            evidence: evidence(record),
         };
-        keep_least(&mut self.rows, row, ROWS_MAX, |row| row.n);
-    }
-
-    /// What can be told now. `generated_unix_us` is the moment, in microseconds since 1970.
-    pub fn page(&self, generated_unix_us: u64) -> Page {
-        let count = |(name, count): (String, u64)| Count { name, count };
-        let mut kinds: Vec<Count> =
-            self.kinds.iter().map(|(kind, n)| count(((*kind).to_owned(), *n))).collect();
-        kinds.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
-        let (from, to) = self.span_us.unwrap_or_default();
-        let width = self.columns.len();
-        let mut rows = self.rows.clone();
-        // A row is as wide as its columns were known when it came.
-        rows.iter_mut().for_each(|row| row.cells.resize(width, String::new()));
-        let healths = self.healths.iter().rev();
-        Page {
-            title: self.title.clone(),
-            generated_at: gather_store::moment_text(generated_unix_us),
-            outcomes: self.counts,
-            started_at: self.span_us.map(|_| gather_store::moment_text(from)).unwrap_or_default(),
-            wall: (to - from) as f64 / 1e6,
-            one_by_one: self.times.sum(),
-            body_bytes: self.body_bytes,
-            kinds,
-            statuses: self.statuses.iter().map(|(s, n)| count((s.to_string(), *n))).collect(),
-            healths: healths.map(|(h, n)| count((h.as_str().to_owned(), *n))).collect(),
-            times: Times::from(&self.times),
-            timeline: self.lanes.timeline(),
-            hosts: self.hosts.slowest_first(),
-            hosts_all: self.hosts.len(),
-            slowest: self.slowest.clone(),
-            failures: self.failures.clone(),
-            columns: self.columns.iter().map(|name| name.to_string()).collect(),
-            rows,
-            rows_all: self.with_fields,
-            table: self.table.as_ref().map(Rows::table),
-        }
+        self.rows.add(key, row);
     }
 }
 
-/// Keeps the `max` least of a sorted list.
-fn keep_least<T>(list: &mut Vec<T>, item: T, max: usize, key: impl Fn(&T) -> u64) {
-    let at = list.partition_point(|known| key(known) <= key(&item));
-    if at < max {
-        list.insert(at, item);
-        list.truncate(max);
+/// What is to be said of a result: `, 2 rows left out, still going`.
+fn about_result(result: &ResultLine) -> String {
+    let mut about = String::new();
+    if let Some(run) = &result.run {
+        about.push_str(", run ");
+        about.push_str(run);
+    }
+    if result.left_out > 0 {
+        let rows = human::counted(result.left_out, "row");
+        about.push_str(&format!(", {rows} left out that are no records"));
+    }
+    match result.standing {
+        "going" => about.push_str(", and the run is still going"),
+        "unfinished" => about.push_str(", and the run did not end, or goes on"),
+        _ => {}
+    }
+    about
+}
+
+/// Where the answer of a record can be seen.
+fn evidence(record: &Record) -> Evidence {
+    let text = |field| member_text(record, &field).filter(|text| !text.is_empty());
+    Evidence {
+        fetched_at: text(Field::StartedAt),
+        sha256: text(Field::Sha256),
+        body_path: text(Field::BodyPath),
+        warc_file: text(Field::WarcFile),
+        warc_offset: text(Field::WarcOffset),
     }
 }
 

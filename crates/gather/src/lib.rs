@@ -71,6 +71,7 @@
 //! TLS, gzip, deflate, proxies and CSV are always there: leaving them out would save little, or
 //! most of the web.
 
+pub mod changes;
 pub mod check;
 #[cfg(feature = "crawl")]
 pub mod crawl;

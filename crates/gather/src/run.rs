@@ -1,6 +1,7 @@
 //! A run over a list, from start to summary, for programs that are not async themselves.
 
-use std::fmt;
+mod error;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use gather_core::frontier::HostClock;
 use gather_fetch::{
     Client, ClientError, ClientOptions, Keep, MemoryBudget, RedactQuery, TlsConfigs,
 };
-use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec, SinkError};
+use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
@@ -22,7 +23,7 @@ use crate::cache::{self, Lookup};
 use crate::extract_pool::{self, Extractor};
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
-use crate::journal::{self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start};
+use crate::journal::{self, Begun, JournalOptions, Keeper, Label, Start, Witness};
 use crate::live::Live;
 use crate::method::RunMethod;
 use crate::pending::Pending;
@@ -32,12 +33,13 @@ use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::{HasJournal, Past, Shared};
 use crate::source::intake::{self, IntakeConfig, LookUp};
-use crate::source::{self, Source, SourceError, SourceSpec};
+use crate::source::{self, Source, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
 use crate::writer::{BATCHES_MAX, Batch, Kept, WriteError, Writer, Written};
 pub use crate::writer::{Judge, OnRecord, View};
+pub use error::RunError;
 
 /// Targets on their way from other shards to one shard.
 pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
@@ -86,6 +88,9 @@ pub struct RunOptions {
     pub judge: Option<Judge>,
     /// Is shown every record as it is written, on the writer's thread.
     pub on_record: Option<OnRecord>,
+    /// Where the run goes on with what an earlier one left: is shown the records that are there
+    /// already, read back from the first output that can be, before anything is fetched.
+    pub on_earlier: Option<OnRecord>,
     /// Is told what the operator should know: that concurrency was lowered, and why.
     pub on_note: Option<OnNote>,
     /// Whether the descriptor limit of the process may be raised.
@@ -133,10 +138,16 @@ impl Run {
         let (outputs, label) = (std::mem::take(&mut options.outputs), label(&options));
         let begun = match options.journal.take() {
             None => journal::plain(open_source(&options.source)?, outputs, &label)?,
-            Some(kept) => match journal::begin(&kept, options.source.clone(), outputs, &label)? {
-                Start::On(begun) => *begun,
-                Start::Finished(account) => return Ok(Self::finished(parts, account)),
-            },
+            Some(kept) => {
+                let witness = Witness {
+                    on_earlier: options.on_earlier.as_mut(),
+                    on_note: options.on_note.as_mut(),
+                };
+                match journal::begin(&kept, options.source.clone(), outputs, &label, witness)? {
+                    Start::On(begun) => *begun,
+                    Start::Finished(account) => return Ok(Self::finished(parts, account)),
+                }
+            }
         };
         Self::go(parts, begun, options)
     }
@@ -515,77 +526,4 @@ fn spawn<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, RunError> {
     thread::Builder::new().name(name.into()).spawn(work).map_err(RunError::Thread)
-}
-
-/// Why a run could not start, or could not be brought to its end.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RunError {
-    /// An input cannot be read.
-    Source(SourceError),
-    /// An output cannot be written.
-    Output(SinkError),
-    /// An option of the client cannot be used.
-    Client(ClientError),
-    /// A thread or its event loop cannot be started.
-    Thread(std::io::Error),
-    /// The journal cannot be used.
-    Journal(JournalError),
-    /// Settings that decide what the records say are not those that the run began with.
-    Changed(Vec<Change>),
-    /// A source of the caller's own cannot be read again, so that such a run has no journal.
-    NotRepeatable,
-    /// A defect: inputs and records do not match.
-    Unbalanced {
-        /// Inputs that came in.
-        inputs: u64,
-        /// Records that were written.
-        records: u64,
-    },
-    /// A defect: a thread of the engine panicked.
-    Panic,
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Source(error) => error.fmt(f),
-            Self::Output(error) => error.fmt(f),
-            Self::Client(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "a thread cannot be started: {error}"),
-            Self::Journal(error) => error.fmt(f),
-            Self::Changed(changes) => {
-                f.write_str("the run that would go on began with other settings: ")?;
-                for (at, change) in changes.iter().enumerate() {
-                    let comma = if at == 0 { "" } else { "; " };
-                    write!(f, "{comma}{change}")?;
-                }
-                Ok(())
-            }
-            Self::NotRepeatable => {
-                f.write_str("a run over a source of one's own cannot have a journal")
-            }
-            Self::Unbalanced { inputs, records } => write!(
-                f,
-                "{inputs} inputs came in and {records} records were written: a defect of gather, \
-                 please report it"
-            ),
-            Self::Panic => {
-                f.write_str("a thread ended unexpectedly: a defect of gather, please report it")
-            }
-        }
-    }
-}
-
-impl std::error::Error for RunError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Source(error) => Some(error),
-            Self::Output(error) => Some(error),
-            Self::Client(error) => Some(error),
-            Self::Thread(error) => Some(error),
-            Self::Journal(error) => Some(error),
-            Self::Changed(_) | Self::NotRepeatable | Self::Unbalanced { .. } | Self::Panic => None,
-        }
-    }
 }

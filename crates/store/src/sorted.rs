@@ -29,34 +29,15 @@ pub enum Order {
 /// Takes records, and gives them back in order. A merge sort: memory is bounded, the disk is not.
 pub struct Sorter {
     order: Order,
-    bytes_max: usize,
     encoder: Encoder,
-    /// Records in memory, one behind the other.
-    bytes: Vec<u8>,
-    entries: Vec<Entry>,
-    /// Sorted; what is in an earlier one came earlier.
-    files: Vec<File>,
-}
-
-/// A record in memory.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    key: u64,
-    start: usize,
-    end: usize,
+    pile: ByteSorter,
 }
 
 impl Sorter {
     /// Keeps at most about `bytes_max` bytes of records in memory.
     pub fn new(order: Order, bytes_max: usize) -> Self {
-        Self {
-            order,
-            bytes_max,
-            encoder: Encoder::for_spool(&Fields::held()),
-            bytes: Vec::new(),
-            entries: Vec::new(),
-            files: Vec::new(),
-        }
+        let encoder = Encoder::for_spool(&Fields::held());
+        Self { order, encoder, pile: ByteSorter::new(bytes_max) }
     }
 
     /// Takes a record that was read back from a result.
@@ -64,12 +45,55 @@ impl Sorter {
     /// # Errors
     /// When the temporary directory cannot take more.
     pub fn add(&mut self, record: &Record) -> io::Result<()> {
-        let start = self.bytes.len();
-        self.encoder.encode(record, &mut self.bytes);
         let key = match self.order {
             Order::AsFound => 0,
             Order::ByNumber => record.n,
         };
+        let Self { encoder, pile, .. } = self;
+        pile.add(key, |bytes| encoder.encode(record, bytes))
+    }
+
+    /// The records in order.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub fn into_results(self) -> io::Result<Sorted> {
+        self.pile.into_sorted().map(Sorted)
+    }
+}
+
+/// Takes pieces of bytes by a key, and gives them back in its order; those of one key as they
+/// came. In memory up to a limit, in temporary files beyond it.
+pub struct ByteSorter {
+    bytes_max: usize,
+    /// Pieces in memory, one behind the other.
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    /// Sorted; what is in an earlier one came earlier.
+    files: Vec<File>,
+}
+
+/// A piece in memory.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    key: u64,
+    start: usize,
+    end: usize,
+}
+
+impl ByteSorter {
+    /// Keeps at most about `bytes_max` bytes in memory.
+    pub fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, bytes: Vec::new(), entries: Vec::new(), files: Vec::new() }
+    }
+
+    /// Takes the piece that `write` appends.
+    ///
+    /// # Errors
+    /// When the temporary directory cannot take more.
+    pub fn add(&mut self, key: u64, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
         self.entries.push(Entry { key, start, end: self.bytes.len() });
         let used = self.bytes.len() + self.entries.len() * size_of::<Entry>();
         if used >= self.bytes_max {
@@ -78,11 +102,11 @@ impl Sorter {
         Ok(())
     }
 
-    /// The records in order.
+    /// The pieces in order.
     ///
     /// # Errors
     /// As [`add`](Self::add).
-    pub fn into_results(mut self) -> io::Result<Sorted> {
+    pub fn into_sorted(mut self) -> io::Result<SortedBytes> {
         let lines = if self.files.is_empty() {
             self.sort();
             Lines::Memory { bytes: self.bytes, entries: self.entries.into_iter() }
@@ -90,7 +114,7 @@ impl Sorter {
             self.spill()?;
             Lines::Files(Merge::new(self.files)?)
         };
-        Ok(Sorted { lines, line: Vec::new() })
+        Ok(SortedBytes { lines, line: Vec::new() })
     }
 
     fn sort(&mut self) {
@@ -127,7 +151,20 @@ fn put(out: &mut impl Write, key: u64, line: &[u8]) -> io::Result<()> {
 }
 
 /// Records in order.
-pub struct Sorted {
+pub struct Sorted(SortedBytes);
+
+impl Results for Sorted {
+    fn next(&mut self) -> Result<Option<Record>, ReadError> {
+        let next = self.0.next_piece();
+        match next.map_err(|error| ReadError::io("a temporary file", &error))? {
+            None => Ok(None),
+            Some((_, line)) => spooled(line).map(Some),
+        }
+    }
+}
+
+/// Pieces in order.
+pub struct SortedBytes {
     lines: Lines,
     line: Vec<u8>,
 }
@@ -137,23 +174,22 @@ enum Lines {
     Files(Merge),
 }
 
-impl Results for Sorted {
-    fn next(&mut self) -> Result<Option<Record>, ReadError> {
-        const NAME: &str = "a temporary file";
-        let line = match &mut self.lines {
+impl SortedBytes {
+    /// The next piece with its key; `None` behind the last.
+    ///
+    /// # Errors
+    /// When a temporary file cannot be read.
+    pub fn next_piece(&mut self) -> io::Result<Option<(u64, &[u8])>> {
+        match &mut self.lines {
             Lines::Memory { bytes, entries } => {
-                let Some(entry) = entries.next() else { return Ok(None) };
-                &bytes[entry.start..entry.end]
+                let next = entries.next();
+                Ok(next.map(|entry| (entry.key, &bytes[entry.start..entry.end])))
             }
             Lines::Files(merge) => {
-                let next = merge.next(&mut self.line);
-                match next.map_err(|error| ReadError::io(NAME, &error))? {
-                    None => return Ok(None),
-                    Some(_) => &self.line[..],
-                }
+                let key = merge.next(&mut self.line)?;
+                Ok(key.map(|key| (key, &self.line[..])))
             }
-        };
-        spooled(line).map(Some)
+        }
     }
 }
 

@@ -40,17 +40,11 @@ pub(crate) fn fetch(
     let summary = run::reported_to_end(&run, &talk, &signals, report.as_ref())?;
     if summary.ended == Ended::FinishedBefore {
         talk.note(&finished_before(&summary));
+        write_report(report.as_ref(), &talk)?;
         return Ok(ExitCode::SUCCESS);
     }
     talk.summary(&summary);
-    if let Some(report) = report {
-        report.write()?;
-        talk.note(&report.said());
-        if summary.done_before > 0 {
-            let before = human::counted(summary.done_before, "target");
-            talk.warn(&format!("note: the report leaves out the {before} of before"));
-        }
-    }
+    write_report(report.as_ref(), &talk)?;
     if matches!(summary.ended, Ended::Stopped | Ended::Deadline) {
         match &run.resume_line {
             Some(line) => talk.warn(line),
@@ -63,6 +57,13 @@ pub(crate) fn fetch(
     summary_file.write(&summary)?;
     let code = outcome::exit_code(&summary, run.allow_failures, signals.exit_code());
     Ok(ExitCode::from(code))
+}
+
+fn write_report(report: Option<&ReportFile>, talk: &Talk) -> Result<(), CliError> {
+    let Some(report) = report else { return Ok(()) };
+    report.write()?;
+    talk.note(&report.said());
+    Ok(())
 }
 
 /// What is said of a run that was finished before: its result was told by its exit code then.

@@ -205,3 +205,21 @@ fn names_in_robots_txt() {
         ],
     );
 }
+
+#[test]
+fn moments() {
+    for (text, expected) in [
+        ("2026-11-24T10:00:00Z", Some(1_795_514_400_000_000)),
+        ("2026-11-24T12:00:00+02:00", Some(1_795_514_400_000_000)),
+        ("1970-01-01T00:00:01.5Z", Some(1_500_000)),
+        ("2026", None),
+        ("yesterday", None),
+        ("1969-01-01T00:00:00Z", None),
+    ] {
+        assert_eq!(moment(text).ok(), expected, "{text}");
+    }
+    let (day, week) = (moment("1d").expect("a day ago"), moment("7d").expect("a week ago"));
+    let between = day.abs_diff(week).abs_diff(6 * 86_400_000_000);
+    assert!(between < 3_600_000_000, "six days, but {between} us");
+    assert!(moment("2026-11-24").is_ok());
+}

@@ -9,6 +9,8 @@ fn help_is_a_page() {
         ("--help", "top"),
         ("fetch --help", "fetch"),
         ("verify --help", "verify"),
+        ("report --help", "report"),
+        ("changes --help", "changes"),
         ("demo --help", "demo"),
     ] {
         let ran = bench.line(line);

@@ -3,6 +3,7 @@
 mod addresses;
 mod archive;
 mod bench;
+mod changes;
 mod check;
 mod config;
 mod databases;

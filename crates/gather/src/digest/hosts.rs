@@ -13,6 +13,8 @@ use super::{Outcomes, Times};
 const HOSTS_MAX: usize = 20_000;
 /// Hosts that are shown.
 const SHOWN_MAX: usize = 50;
+/// Hosts that are shown for their many targets.
+const BUSIEST_MAX: usize = 20;
 /// The name of all others.
 const OTHERS: &str = "all other hosts";
 
@@ -64,8 +66,25 @@ impl Hosts {
 
     /// The slowest by their 95th percentile; of equals by name.
     pub(super) fn slowest_first(&self) -> Vec<HostLine> {
-        let mut lines: Vec<HostLine> = self
-            .0
+        let mut lines = self.lines();
+        lines.sort_by(|a, b| b.times.p95.total_cmp(&a.times.p95).then_with(|| a.host.cmp(&b.host)));
+        lines.truncate(SHOWN_MAX);
+        lines
+    }
+
+    /// Those with the most targets, where not all can be shown.
+    pub(super) fn busiest_first(&self) -> Vec<HostLine> {
+        if self.0.len() <= SHOWN_MAX {
+            return Vec::new();
+        }
+        let mut lines = self.lines();
+        lines.sort_by(|a, b| b.targets.cmp(&a.targets).then_with(|| a.host.cmp(&b.host)));
+        lines.truncate(BUSIEST_MAX);
+        lines
+    }
+
+    fn lines(&self) -> Vec<HostLine> {
+        self.0
             .iter()
             .map(|(name, host)| HostLine {
                 host: name.clone(),
@@ -77,9 +96,6 @@ impl Hosts {
                     (&host.times).into()
                 },
             })
-            .collect();
-        lines.sort_by(|a, b| b.times.p95.total_cmp(&a.times.p95).then_with(|| a.host.cmp(&b.host)));
-        lines.truncate(SHOWN_MAX);
-        lines
+            .collect()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use askama::Template;
 
-use super::{HostLine, Page, Times, Waterfall};
+use super::{Detail, Evidence, HostLine, Page, ResultLine, Times, Waterfall};
 use crate::human;
 
 /// Units of a drawing from side to side; it is stretched to its place.
@@ -23,7 +23,8 @@ struct Html<'a> {
 
 /// Writes the report.
 pub fn html(page: &Page) -> String {
-    let speedup = match page.wall > 0.0 {
+    // Between two runs nobody waited.
+    let speedup = match page.wall > 0.0 && page.results.len() <= 1 {
         true => human::figures(page.one_by_one / page.wall),
         false => String::new(),
     };
@@ -56,6 +57,75 @@ impl Html<'_> {
     /// A link's target, if it is one that may be followed.
     fn href<'a>(&self, url: &'a str) -> Option<&'a str> {
         (url.starts_with("https://") || url.starts_with("http://")).then_some(url)
+    }
+
+    /// The parts there are, with the names of their places.
+    fn contents(&self) -> Vec<(String, String)> {
+        let page = self.page;
+        let targets = page.targets.iter().enumerate();
+        let targets = targets.map(|(at, target)| {
+            (format!("target-{}", at + 1), format!("Target {}", target.waterfall.n))
+        });
+        let parts = [
+            (page.table.is_some(), "groups", "Groups"),
+            (!page.rows.is_empty(), "fields", "Fields"),
+            (true, "outcomes", "Outcomes"),
+            (!page.timeline.in_flight.is_empty(), "timeline", "Requests in flight"),
+            (!page.hosts.is_empty(), "hosts", "Hosts"),
+            (!page.slowest.is_empty(), "slowest", "Slowest"),
+            (!page.failures.is_empty(), "failures", "Failures"),
+        ];
+        let parts = parts.iter().filter(|(is_there, ..)| *is_there);
+        targets.chain(parts.map(|(_, id, name)| ((*id).into(), (*name).into()))).collect()
+    }
+
+    /// Which columns of a table hold nothing but numbers.
+    fn numbers(&self, rows: &[Vec<String>], width: usize) -> Vec<bool> {
+        number_columns(rows.iter().map(Vec::as_slice), width)
+    }
+
+    fn number_fields(&self) -> Vec<bool> {
+        let rows = self.page.rows.iter().map(|row| row.cells.as_slice());
+        number_columns(rows, self.page.columns.len())
+    }
+
+    /// Whether what is told may not be all.
+    fn is_unfinished(&self) -> bool {
+        self.page.results.iter().any(|result| result.standing != "ended")
+    }
+
+    fn about(&self, result: &ResultLine) -> String {
+        super::about_result(result)
+    }
+
+    /// The name of a result, where there are several.
+    fn result(&self, at: &usize) -> Option<&str> {
+        let several = self.page.results.len() > 1;
+        self.page.results.get(*at).filter(|_| several).map(|result| result.name.as_str())
+    }
+
+    /// Where else a value can be seen: moment, hash, file, place in an archive.
+    fn proofs(&self, evidence: &Evidence) -> Vec<String> {
+        let Evidence { fetched_at, sha256, body_path, warc_file, warc_offset } = evidence;
+        let hash = sha256.as_ref().filter(|_| body_path.is_none());
+        let archived = warc_file.as_ref().map(|file| match warc_offset {
+            Some(offset) => format!("{file} at byte {offset}"),
+            None => file.clone(),
+        });
+        let hash = hash.map(|hash| format!("sha256 {}…", hash.get(..16).unwrap_or(hash)));
+        let body = body_path.as_deref().map(shortened);
+        [fetched_at.clone(), body, hash, archived].into_iter().flatten().collect()
+    }
+
+    /// The rows of a target's waterfall: name, beginning, width, seconds; in 0 to 1000 of all.
+    fn steps(&self, target: &Detail) -> Vec<(&'static str, String, String, String)> {
+        places(&target.waterfall, target.waterfall.time_total)
+    }
+
+    /// Five moments from the beginning to the end of a try.
+    fn ticks(&self, target: &Detail) -> Vec<String> {
+        let all = target.waterfall.time_total;
+        (0..=4).map(|at| human::seconds(all * f64::from(at) / 4.0)).collect()
     }
 
     fn hidden(&self, all: &u64, shown: usize) -> Option<String> {
@@ -96,18 +166,43 @@ impl Html<'_> {
     /// Name, beginning and width of each phase, in 0 to 1000 of the slowest target's time.
     fn phases(&self, fall: &Waterfall) -> Vec<(&'static str, String, String, String)> {
         let most = self.page.slowest.iter().map(|fall| fall.time_total).fold(1e-9, f64::max);
-        let mut from = 0.0;
-        let place = |phase: &super::Phase| {
-            let width = phase.seconds / most * WIDTH;
-            let place = (
-                phase.name,
-                format!("{from:.1}"),
-                format!("{width:.1}"),
-                human::seconds(phase.seconds),
-            );
-            from += width;
-            place
-        };
-        fall.phases.iter().map(place).collect()
+        places(fall, most)
     }
+}
+
+/// Which columns hold numbers, and nothing else.
+fn number_columns<'a>(rows: impl Iterator<Item = &'a [String]>, width: usize) -> Vec<bool> {
+    let (mut numbers, mut texts) = (vec![false; width], vec![false; width]);
+    for row in rows {
+        for (at, cell) in row.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
+            let kinds = if cell.parse::<f64>().is_ok() { &mut numbers } else { &mut texts };
+            kinds[at] = true;
+        }
+    }
+    numbers.iter().zip(texts).map(|(number, text)| *number && !text).collect()
+}
+
+/// A path that is named by a hash, without most of it: `pages/97/666da0a4….html`.
+fn shortened(path: &str) -> String {
+    const SHOWN: usize = 12;
+    let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
+    let is_hash = stem.len() > 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match is_hash {
+        true => format!("{dir}/{}….{extension}", &stem[..SHOWN]),
+        false => path.to_owned(),
+    }
+}
+
+/// Name, beginning and width of each phase, in 0 to 1000 of `most` seconds; and its own seconds.
+fn places(fall: &Waterfall, most: f64) -> Vec<(&'static str, String, String, String)> {
+    let mut from = 0.0;
+    let place = |phase: &super::Phase| {
+        let width = phase.seconds / most.max(1e-9) * WIDTH;
+        let seconds = human::seconds(phase.seconds);
+        let place = (phase.name, format!("{from:.1}"), format!("{width:.1}"), seconds);
+        from += width;
+        place
+    };
+    fall.phases.iter().map(place).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Count, Page, Table};
+use super::{Count, Detail, HostLine, Page, Phase, Table, Waterfall};
 use crate::human;
 
 /// Rows of a table of fields or groups; the page in HTML shows more.
@@ -25,6 +25,10 @@ pub fn markdown(page: &Page) -> String {
         human::seconds(page.one_by_one),
         page.generated_at,
     ));
+    out.results(page);
+    for target in &page.targets {
+        out.target(target);
+    }
     if let Some(table) = &page.table {
         out.table_of_groups(table);
     }
@@ -44,19 +48,16 @@ pub fn markdown(page: &Page) -> String {
     let times = page.times;
     out.head("Time", &["p50", "p90", "p95", "p99", "max"]);
     out.row([times.p50, times.p90, times.p95, times.p99, times.max].map(human::seconds));
-    if !page.hosts.is_empty() {
-        out.head("Hosts, the slowest first", &["host", "targets", "failed", "p50", "p95", "max"]);
-        for host in &page.hosts {
-            out.row([
-                host.host.clone(),
-                host.outcomes.all().to_string(),
-                host.outcomes.failed.to_string(),
-                human::seconds(host.times.p50),
-                human::seconds(host.times.p95),
-                human::seconds(host.times.max),
-            ]);
+    out.hosts("Hosts, the slowest first", &page.hosts);
+    out.more(page.hosts_all, page.hosts.len());
+    out.hosts("Hosts with the most targets", &page.busiest);
+    if !page.slowest.is_empty() {
+        out.head("The slowest targets", &["n", "url", "status", "time", "phases"]);
+        for fall in &page.slowest {
+            let status = fall.status_code.to_string();
+            let time = human::seconds(fall.time_total);
+            out.row([fall.n.to_string(), fall.url.clone(), status, time, phases(fall)]);
         }
-        out.more(page.hosts_all, page.hosts.len());
     }
     if !page.failures.is_empty() {
         out.head("Failures", &["n", "url", "kind", "message"]);
@@ -91,6 +92,51 @@ impl Out {
         self.line(&format!("| {} |", cells.join(" | ")));
     }
 
+    /// What it was made from, where that is worth a word.
+    fn results(&mut self, page: &Page) {
+        for result in &page.results {
+            let about = super::about_result(result);
+            if page.results.len() > 1 || !about.is_empty() {
+                let records = human::counted(result.records, "record");
+                self.line(&format!("\n{}: {records}{}", text(&result.name), text(&about)));
+            }
+        }
+    }
+
+    fn target(&mut self, target: &Detail) {
+        let fall = &target.waterfall;
+        self.head(&format!("Target {}", fall.n), &["", ""]);
+        let taken = [
+            ("url", fall.url.clone()),
+            ("outcome", target.outcome.to_owned()),
+            ("time", human::seconds(fall.time_total)),
+            ("phases", phases(fall)),
+        ];
+        for (name, value) in taken {
+            self.row([name.to_owned(), value]);
+        }
+        for member in &target.members {
+            self.row([member.name.clone(), member.value.clone()]);
+        }
+    }
+
+    fn hosts(&mut self, title: &str, hosts: &[HostLine]) {
+        if hosts.is_empty() {
+            return;
+        }
+        self.head(title, &["host", "targets", "failed", "p50", "p95", "max"]);
+        for host in hosts {
+            self.row([
+                host.host.clone(),
+                host.outcomes.all().to_string(),
+                host.outcomes.failed.to_string(),
+                human::seconds(host.times.p50),
+                human::seconds(host.times.p95),
+                human::seconds(host.times.max),
+            ]);
+        }
+    }
+
     fn more(&mut self, all: u64, shown: usize) {
         if all > shown as u64 {
             self.line(&format!("\n… and {} more.", all - shown as u64));
@@ -117,8 +163,14 @@ impl Out {
     }
 }
 
+/// `name 1.00 ms, connect 4.00 ms, wait 80.0 ms`.
+fn phases(fall: &Waterfall) -> String {
+    let phase = |phase: &Phase| format!("{} {}", phase.name, human::seconds(phase.seconds));
+    fall.phases.iter().map(phase).collect::<Vec<_>>().join(", ")
+}
+
 /// Text from outside: one line, and no markup of its own.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -11,7 +11,10 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
 use url::Url;
 
+use super::CELL_CHARS_MAX;
 use super::quantiles::Quantiles;
+use super::sort::Sort;
+use crate::human;
 
 /// Groups that are told apart; the records of others are counted together.
 pub const GROUPS_MAX: usize = 10_000;
@@ -76,6 +79,12 @@ pub struct Table {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableError(String);
 
+impl TableError {
+    pub(super) fn new(message: String) -> Self {
+        Self(message)
+    }
+}
+
 impl fmt::Display for TableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -109,10 +118,13 @@ impl fmt::Display for Group {
 }
 
 impl Group {
-    fn text(&self, record: &Record) -> Option<String> {
+    /// Its value in a record.
+    pub(crate) fn text(&self, record: &Record) -> Option<String> {
         match self {
             Self::Host => Some(host_of(record)),
-            Self::Member(field) => member_text(record, field),
+            // A field may be called as a member is: `title`.
+            Self::Member(field) => member_text(record, field)
+                .or_else(|| member_text(record, &Field::Extracted(field.name().into()))),
             Self::Named(name) => member_text(record, &Field::Extracted((**name).into()))
                 .or_else(|| member_text(record, &Field::Tag((**name).into()))),
         }
@@ -183,12 +195,19 @@ impl TableSpec {
         let columns = aggregates.split(',').filter(|part| !part.trim().is_empty());
         Ok(Self { group_by, columns: columns.map(str::parse).collect::<Result<_, _>>()? })
     }
+
+    /// Whether one of its columns is called so.
+    pub(super) fn has_column(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| *column.text == *name)
+            || (self.columns.is_empty() && name == "count()")
+    }
 }
 
 /// A table being filled.
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
     spec: TableSpec,
+    sort: Option<Sort>,
     groups: BTreeMap<String, Vec<Cell>>,
     not_numbers: u64,
     beyond: u64,
@@ -206,12 +225,12 @@ struct Cell {
 }
 
 impl Rows {
-    pub(super) fn new(mut spec: TableSpec) -> Self {
+    pub(super) fn new(mut spec: TableSpec, sort: Option<Sort>) -> Self {
         if spec.columns.is_empty() {
             let count = Aggregate { function: Function::Count, of: None, text: "count()".into() };
             spec.columns.push(count);
         }
-        Self { spec, groups: BTreeMap::new(), not_numbers: 0, beyond: 0 }
+        Self { spec, sort, groups: BTreeMap::new(), not_numbers: 0, beyond: 0 }
     }
 
     /// Adds a record; where the table is about fields of its rows, each of these instead.
@@ -271,12 +290,15 @@ impl Rows {
             let cells = cells.iter().zip(&self.spec.columns);
             head.into_iter().chain(cells.map(|(cell, column)| cell.text(column.function))).collect()
         };
-        Table {
-            columns: group.chain(names).collect(),
-            rows: self.groups.iter().map(row).collect(),
-            not_numbers: self.not_numbers,
-            beyond: self.beyond,
+        let columns: Vec<String> = group.chain(names).collect();
+        let mut rows: Vec<Vec<String>> = self.groups.iter().map(row).collect();
+        if let Some(sort) = &self.sort
+            && let Some(at) = sort.column_of(&columns)
+        {
+            // Stable: of equals by the name of the group.
+            rows.sort_by_cached_key(|row| sort.rank(row.get(at).map(String::as_str)));
         }
+        Table { columns, rows, not_numbers: self.not_numbers, beyond: self.beyond }
     }
 }
 
@@ -286,9 +308,9 @@ impl Cell {
         match function {
             Function::Count => {}
             Function::First => {
-                self.first.get_or_insert(text);
+                self.first.get_or_insert_with(|| human::clipped(&text, CELL_CHARS_MAX));
             }
-            Function::Last => self.last = Some(text),
+            Function::Last => self.last = Some(human::clipped(&text, CELL_CHARS_MAX)),
             Function::Min
             | Function::Max
             | Function::Avg
@@ -350,7 +372,7 @@ mod tests {
 
     fn table(group_by: Option<&str>, aggregates: &str) -> String {
         let spec = TableSpec::parse(group_by, aggregates).unwrap_or_else(|e| panic!("{e}"));
-        let mut rows = Rows::new(spec);
+        let mut rows = Rows::new(spec, None);
         for (url, price) in [
             ("https://a.example/1", "0.10"),
             ("https://a.example/2", "0.20"),
@@ -402,7 +424,7 @@ mod tests {
 
     #[test]
     fn groups_beyond_the_limit_are_counted() {
-        let mut rows = Rows::new(TableSpec::parse(Some("url"), "").unwrap());
+        let mut rows = Rows::new(TableSpec::parse(Some("url"), "").unwrap(), None);
         for n in 0..GROUPS_MAX + 7 {
             rows.add(&record(&format!("https://a.example/{n}"), ""));
         }
@@ -419,7 +441,7 @@ mod tests {
         };
         page.rows = vec![row("1.50", "x"), row("2.50", "y"), row("0.50", "x")];
         let table = |group_by: &str, aggregates: &str| {
-            let mut rows = Rows::new(TableSpec::parse(Some(group_by), aggregates).unwrap());
+            let mut rows = Rows::new(TableSpec::parse(Some(group_by), aggregates).unwrap(), None);
             rows.add(&page);
             rows.table().rows.iter().map(|row| row.join(" ")).collect::<Vec<_>>()
         };

@@ -40,8 +40,12 @@ fn records() -> Vec<Record> {
 
 fn page(order: impl Fn(&mut Vec<Record>)) -> Page {
     let table = TableSpec::parse(Some("host"), "count(),min(price),p95(time_total)").unwrap();
-    let mut digest =
-        Digest::new(DigestSpec { title: "Prices & <more>".to_owned(), table: Some(table) });
+    let mut digest = Digest::new(DigestSpec {
+        title: "Prices & <more>".to_owned(),
+        table: Some(table),
+        sort: None,
+        targets: vec![TargetChoice::Number(2)],
+    });
     let mut all = records();
     order(&mut all);
     all.iter().for_each(|record| digest.add(record));

@@ -10,6 +10,7 @@ use gather_store::journal::{
 };
 use gather_store::{Existing, OutputSpec, OutputTarget, Position, RunInfo};
 
+use super::earlier::Witness;
 use super::{JournalOptions, JournalStart, Keeper, spool_of, sums};
 use crate::account::Account;
 use crate::clock;
@@ -80,6 +81,7 @@ pub(crate) fn begin(
     spec: SourceSpec,
     outputs: Vec<Output>,
     label: &Label,
+    witness: Witness<'_>,
 ) -> Result<Start, RunError> {
     let is_journal = |output: &Output| match &output.spec.target {
         OutputTarget::File(path) => *path == options.path,
@@ -92,7 +94,7 @@ pub(crate) fn begin(
     match options.start {
         JournalStart::Anew => anew(options, spec, outputs, label),
         JournalStart::Resume => match Journal::open(&options.path).map_err(RunError::Journal)? {
-            Some(kept) => go_on(options, spec, outputs, label, kept),
+            Some(kept) => go_on(options, spec, outputs, label, kept, witness),
             None => anew(options, spec, outputs, label),
         },
     }
@@ -182,6 +184,7 @@ fn go_on(
     mut outputs: Vec<Output>,
     label: &Label,
     (mut journal, memory): (Journal, Memory),
+    mut witness: Witness<'_>,
 ) -> Result<Start, RunError> {
     let damaged = |what: &str| {
         let kind = JournalErrorKind::Damaged { what: what.to_owned() };
@@ -191,7 +194,9 @@ fn go_on(
     if account.records() != journal.done().count() {
         return Err(damaged("its sums are not those of its finished inputs"));
     }
+    let specs: Vec<OutputSpec> = outputs.iter().map(|output| output.spec.clone()).collect();
     if journal.is_finished() {
+        witness.show(&specs, journal.run(), journal.done());
         return Ok(Start::Finished(account));
     }
     let changes = journal.changes(&options.settings);
@@ -222,6 +227,7 @@ fn go_on(
         journal.replace_settings(&options.settings).map_err(RunError::Journal)?;
     }
     let outlets = open(outputs, &label.on(journal.run().clone()))?;
+    witness.show(&specs, journal.run(), journal.done());
     let begun = Begun {
         account,
         hosts: memory.hosts,

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 pub use gather_store::journal::{Change, JournalError, JournalErrorKind, Setting, SettingValue};
 
 mod begin;
+mod earlier;
 mod hosts;
 mod keeper;
 mod notes;
 mod sums;
 
 pub(crate) use self::begin::{Begun, Label, Start, begin, plain};
+pub(crate) use self::earlier::Witness;
 pub(crate) use self::hosts::clocks;
 pub(crate) use self::keeper::Keeper;
 pub(crate) use self::notes::Notes;

@@ -9,7 +9,7 @@ use crate::database::job::{JobColumn, JobKind, TableOf};
 pub(crate) const SCHEMA_VERSION: i64 = 1;
 
 /// Every table and view of ours, but those of jobs.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "gather",
     "run",
     "record",
@@ -21,6 +21,7 @@ pub(crate) const NAMES: [&str; 11] = [
     "failure",
     "host",
     "changed",
+    "field_history",
 ];
 
 /// How a database calls types, and what else it says in its own way.
@@ -153,7 +154,7 @@ pub(crate) fn late_indexes(dialect: &Dialect) -> [String; 2] {
 
 /// The views, by name. They use nothing that SQLite of 2019 (3.30) lacks: an older `sqlite3` must
 /// still read the file.
-pub(crate) const VIEWS: [(&str, &str); 4] = [
+pub(crate) const VIEWS: [(&str, &str); 5] = [
     (
         "latest",
         // The newest record of each URL. One pass over keys, with or without an index.
@@ -214,6 +215,17 @@ pub(crate) const VIEWS: [(&str, &str); 4] = [
            OR coalesce(content_length, -1) <> coalesce(before_content_length, -1)\n  \
            OR coalesce(final_url, '') <> coalesce(before_final_url, '')\n  \
            OR sha256 <> before_sha256)",
+    ),
+    (
+        "field_history",
+        // Each value that was found, beside the one that was found before it.
+        "SELECT record.url, field.name, field.run, field.n, record.started_at AS fetched_at,\n  \
+           field.value, field.number,\n  \
+           lag(field.run) OVER w AS before_run, lag(field.value) OVER w AS before_value,\n  \
+           lag(field.number) OVER w AS before_number\n\
+         FROM field JOIN record ON record.run = field.run AND record.n = field.n\n\
+         WHERE field.value IS NOT NULL\n\
+         WINDOW w AS (PARTITION BY record.url, field.name ORDER BY field.run, field.n)",
     ),
 ];
 

@@ -14,8 +14,8 @@ use super::{Reactor, tls};
 use crate::database::quoted;
 use crate::fields::Field;
 use crate::read::{
-    Bodies, Decimals, Draft, Given, ReadError, ReadErrorKind, ResultSpec, Results, Shape,
-    column_member, moment_us, no_run,
+    Bodies, Decimals, Draft, Given, ReadError, ReadErrorKind, ResultSpec, Results, RunAbout, Shape,
+    Standing, column_member, moment_us, no_run,
 };
 use crate::sink::{DatabaseUrl, RunInfo};
 
@@ -30,6 +30,7 @@ pub(crate) struct PostgresRows {
     run: RunInfo,
     /// The key of the run.
     id: i64,
+    standing: Standing,
     /// The members of the selected columns, in their order; a body follows them.
     members: Vec<String>,
     records: String,
@@ -44,6 +45,7 @@ pub(crate) struct PostgresRows {
 struct Found {
     id: i64,
     run: RunInfo,
+    standing: Standing,
     members: Vec<String>,
     records: String,
 }
@@ -55,27 +57,15 @@ impl PostgresRows {
     /// When the server does not answer or refuses, or the database does not hold the run.
     pub(crate) fn open(url: &DatabaseUrl, spec: &ResultSpec) -> Result<Self, ReadError> {
         let name = url.to_string();
-        let said = |message: String| ReadError::new(ReadErrorKind::Io, &name, message);
-        let target = Target::new(url).map_err(said)?;
-        let tls = tls::connector(target.verify, target.roots.as_deref()).map_err(said)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| said(error.to_string()))?;
-        let opened = runtime.block_on(async {
-            let (client, connection) = target.config.connect(tls).await?;
-            tokio::spawn(async move {
-                // Its end is seen by the next statement.
-                let _ended = connection.await;
-            });
-            let found = find(&client, &target, &name, spec).await?;
-            Ok((client, found))
-        });
-        let reactor = Reactor(Some(runtime));
-        let (client, found) = opened.map_err(|fault: Wrong| fault.at(&name))?;
-        let Found { id, run, members, records } = found;
+        let (reactor, client) = connect(url, &name)?;
+        let found = reactor.get().block_on(find(&client, &name, spec));
+        let found = found.map_err(|wrong| wrong.at(&name))?;
+        let Found { id, run, standing, members, records } = found;
         Ok(Self {
             name: name.into(),
             run,
             id,
+            standing,
             members,
             records,
             after: -1,
@@ -139,14 +129,34 @@ impl Results for PostgresRows {
     fn run(&self) -> Option<&RunInfo> {
         Some(&self.run)
     }
+
+    fn standing(&self) -> Standing {
+        self.standing
+    }
 }
 
-async fn find(
-    client: &Client,
-    target: &Target,
-    name: &str,
-    spec: &ResultSpec,
-) -> Result<Found, Wrong> {
+/// Connects to a database of ours, and begins to read.
+fn connect(url: &DatabaseUrl, name: &str) -> Result<(Reactor, Client), ReadError> {
+    let said = |message: String| ReadError::new(ReadErrorKind::Io, name, message);
+    let target = Target::new(url).map_err(said)?;
+    let tls = tls::connector(target.verify, target.roots.as_deref()).map_err(said)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| said(error.to_string()))?;
+    let opened = runtime.block_on(async {
+        let (client, connection) = target.config.connect(tls).await?;
+        tokio::spawn(async move {
+            // Its end is seen by the next statement.
+            let _ended = connection.await;
+        });
+        begin(&client, &target, name).await?;
+        Ok(client)
+    });
+    let reactor = Reactor(Some(runtime));
+    let client = opened.map_err(|wrong: Wrong| wrong.at(name))?;
+    Ok((reactor, client))
+}
+
+async fn begin(client: &Client, target: &Target, name: &str) -> Result<(), Wrong> {
     if let Some(schema) = &target.schema {
         client.batch_execute(&format!("SET search_path TO {}", quoted(schema))).await?;
     }
@@ -156,9 +166,34 @@ async fn find(
         let message = "holds no results of gather";
         return Err(Wrong::Found(ReadError::new(ReadErrorKind::Form, name, message)));
     }
+    Ok(())
+}
+
+/// The runs it holds, the earliest first.
+///
+/// # Errors
+/// When the server does not answer or refuses, or there are no results.
+pub(crate) fn runs(url: &DatabaseUrl) -> Result<Vec<RunAbout>, ReadError> {
+    let name = url.to_string();
+    let (reactor, client) = connect(url, &name)?;
+    let list = "SELECT name, job,
+                to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
+                finished_at IS NULL FROM run ORDER BY started_at, id";
+    let rows = reactor.get().block_on(client.query(list, &[]));
+    let rows = rows.map_err(|error| Wrong::from(error).at(&name))?;
+    let about = |row: &Row| RunAbout {
+        id: row.get::<_, &str>(0).into(),
+        job: row.get::<_, Option<&str>>(1).map(Into::into),
+        started_unix_us: moment_us(row.get(2)).unwrap_or(0),
+        standing: if row.get(3) { Standing::Unfinished } else { Standing::Ended },
+    };
+    Ok(rows.iter().map(about).collect())
+}
+
+async fn find(client: &Client, name: &str, spec: &ResultSpec) -> Result<Found, Wrong> {
     let wanted = spec.run.as_deref();
-    let run = "SELECT id, name, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')
-               FROM run WHERE $1::text IS NULL OR name = $1
+    let run = "SELECT id, name, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
+               finished_at IS NULL FROM run WHERE $1::text IS NULL OR name = $1
                ORDER BY started_at DESC, id DESC LIMIT 1";
     let Some(run) = client.query_opt(run, &[&wanted]).await? else {
         let last = client.query("SELECT name FROM run ORDER BY id DESC LIMIT 5", &[]).await?;
@@ -166,6 +201,7 @@ async fn find(
         return Err(Wrong::Found(no_run(name, wanted, &last)));
     };
     let started = moment_us(run.get(2)).unwrap_or(0);
+    let standing = if run.get(3) { Standing::Unfinished } else { Standing::Ended };
     let info = RunInfo { id: run.get::<_, &str>(1).into(), ..RunInfo::new(started, 0) };
     let columns = "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
                    WHERE attrelid = to_regclass('record') AND attnum > 0 AND NOT attisdropped
@@ -187,7 +223,7 @@ async fn find(
     let records = format!(
         "SELECT {select}n{body} FROM record WHERE run = $1 AND n > $2 ORDER BY n LIMIT {most}"
     );
-    Ok(Found { id: run.get(0), run: info, members, records })
+    Ok(Found { id: run.get(0), run: info, standing, members, records })
 }
 
 /// A column as the text that a record has.

@@ -88,10 +88,12 @@ pub(super) async fn create(tx: &Transaction<'_>) -> Result<(), Fault> {
     }
 }
 
-/// Adds the columns that an earlier version did not know.
+/// Adds the columns and views that an earlier version did not know.
 async fn update(tx: &Transaction<'_>) -> Result<(), Fault> {
     let missing = missing_columns(&DIALECT, &columns(tx, "record").await?);
-    if missing.is_empty() {
+    let views = "SELECT viewname::text FROM pg_views WHERE schemaname = current_schema()";
+    let views: Vec<String> = tx.query(views, &[]).await?.iter().map(|row| row.get(0)).collect();
+    if missing.is_empty() && VIEWS.iter().all(|(name, _)| views.iter().any(|view| view == name)) {
         return Ok(());
     }
     for statement in missing {
@@ -102,7 +104,10 @@ async fn update(tx: &Transaction<'_>) -> Result<(), Fault> {
 
 /// Makes the views, or has them know new columns.
 async fn create_views(tx: &Transaction<'_>) -> Result<(), Fault> {
-    for (name, select) in VIEWS {
+    // Where somebody's own table has the name, it keeps it.
+    let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()";
+    let tables: Vec<String> = tx.query(tables, &[]).await?.iter().map(|row| row.get(0)).collect();
+    for (name, select) in VIEWS.iter().filter(|(name, _)| !tables.iter().any(|t| t == name)) {
         tx.batch_execute(&format!("CREATE OR REPLACE VIEW {name} AS {select}")).await?;
     }
     Ok(())

@@ -54,6 +54,11 @@ impl ReadError {
         }
     }
 
+    /// Whether the result ends within a row.
+    pub fn is_torn(&self) -> bool {
+        self.kind == ReadErrorKind::Torn
+    }
+
     /// Whether it is about one row, and those behind it can still be read.
     pub fn is_row(&self) -> bool {
         matches!(self.kind, ReadErrorKind::Row | ReadErrorKind::Torn)

@@ -13,8 +13,10 @@ mod error;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod runs;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod standing;
 mod warc;
 
 use std::fs::File;
@@ -24,9 +26,11 @@ use std::path::{Path, PathBuf};
 use gather_core::Record;
 use gather_core::record::Archived;
 
-pub use crate::sorted::{Order, Sorted, Sorter};
+pub use crate::sorted::{ByteSorter, Order, Sorted, SortedBytes, Sorter};
 pub use crate::survey::Survey;
 pub use error::{ReadError, ReadErrorKind};
+pub use runs::{RunAbout, runs};
+pub use standing::Standing;
 
 #[cfg(feature = "postgres")]
 pub(crate) use composite::moment_us;
@@ -52,6 +56,26 @@ pub trait Results: Send {
     /// The run it is of, where the result says so.
     fn run(&self) -> Option<&RunInfo> {
         None
+    }
+
+    /// How far its run is, as far as the result itself says; [`standing`] knows more.
+    fn standing(&self) -> Standing {
+        Standing::Ended
+    }
+}
+
+/// How far the run of a result is, by the result and by what stands beside it.
+pub fn standing(spec: &ResultSpec, results: &dyn Results) -> Standing {
+    let ResultPlace::File(path) = &spec.place else { return results.standing() };
+    let beside = standing::of_file(path);
+    match results.run() {
+        // Beside a database it is told of the run that began there last.
+        Some(_) if results.standing() == Standing::Unfinished => match beside.standing {
+            Standing::Going => Standing::Going,
+            Standing::Ended | Standing::Unfinished => Standing::Unfinished,
+        },
+        Some(run) if beside.run.as_deref() != Some(&*run.id) => Standing::Ended,
+        _ => beside.standing,
     }
 }
 

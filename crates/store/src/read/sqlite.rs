@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::draft::{Decimals, Draft, Given, Shape, Wrong};
 use super::error::{ReadError, ReadErrorKind};
-use super::{Bodies, ResultSpec, Results, column_member, composite, no_run};
+use super::{Bodies, ResultSpec, Results, RunAbout, Standing, column_member, composite, no_run};
 use crate::sink::RunInfo;
 
 /// Records read at once.
@@ -31,6 +31,7 @@ pub(crate) struct SqliteRows {
     run: RunInfo,
     /// The key of the run.
     id: i64,
+    standing: Standing,
     bodies: Bodies,
     /// The number of the last record read.
     after: Option<i64>,
@@ -44,24 +45,14 @@ impl SqliteRows {
     /// When the file is no database with results, or does not hold the run.
     pub(crate) fn open(path: &Path, spec: &ResultSpec) -> Result<Self, ReadError> {
         let name = path.display().to_string();
-        let said = |error: rusqlite::Error| said(&name, &error);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(said)?;
-        connection.busy_timeout(BUSY).map_err(said)?;
-        connection.execute_batch("BEGIN").map_err(said)?;
-        let ours = "SELECT count(*) FROM sqlite_master WHERE type = 'table'
-                    AND name IN ('gather', 'run', 'record', 'field')";
-        let ours: i64 = connection.query_row(ours, [], |row| row.get(0)).map_err(said)?;
-        if ours < 4 {
-            let message = "is a database without results of gather";
-            return Err(ReadError::new(ReadErrorKind::Form, &name, message));
-        }
-        let (id, run) = find_run(&connection, &name, spec.run.as_deref())?;
+        let connection = connect(path, &name)?;
+        let (id, run, standing) = find_run(&connection, &name, spec.run.as_deref())?;
         Ok(Self {
             connection,
             name: name.as_str().into(),
             run,
             id,
+            standing,
             bodies: spec.bodies,
             after: None,
             page: VecDeque::new(),
@@ -137,20 +128,66 @@ impl Results for SqliteRows {
     fn run(&self) -> Option<&RunInfo> {
         Some(&self.run)
     }
+
+    fn standing(&self) -> Standing {
+        self.standing
+    }
+}
+
+/// Connects to a database of ours, and begins to read.
+fn connect(path: &Path, name: &str) -> Result<Connection, ReadError> {
+    let said = |error: rusqlite::Error| said(name, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(said)?;
+    connection.busy_timeout(BUSY).map_err(said)?;
+    connection.execute_batch("BEGIN").map_err(said)?;
+    let ours = "SELECT count(*) FROM sqlite_master WHERE type = 'table'
+                AND name IN ('gather', 'run', 'record', 'field')";
+    let ours: i64 = connection.query_row(ours, [], |row| row.get(0)).map_err(said)?;
+    if ours < 4 {
+        let message = "is a database without results of gather";
+        return Err(ReadError::new(ReadErrorKind::Form, name, message));
+    }
+    Ok(connection)
+}
+
+/// The runs it holds, the earliest first.
+pub(super) fn runs(path: &Path) -> Result<Vec<RunAbout>, ReadError> {
+    let name = path.display().to_string();
+    let connection = connect(path, &name)?;
+    let list = || -> rusqlite::Result<Vec<RunAbout>> {
+        let mut list = connection.prepare(
+            "SELECT name, job, started_at, finished_at IS NULL FROM run ORDER BY started_at, id",
+        )?;
+        let about = list.query_map([], |row| {
+            let (id, job, started): (String, Option<String>, String) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(RunAbout {
+                id: id.into(),
+                job: job.map(Into::into),
+                started_unix_us: composite::moment_us(&started).unwrap_or(0),
+                standing: if row.get(3)? { Standing::Unfinished } else { Standing::Ended },
+            })
+        })?;
+        about.collect()
+    };
+    list().map_err(|error| said(&name, &error))
 }
 
 fn find_run(
     connection: &Connection,
     name: &str,
     wanted: Option<&str>,
-) -> Result<(i64, RunInfo), ReadError> {
+) -> Result<(i64, RunInfo, Standing), ReadError> {
     let said = |error: rusqlite::Error| said(name, &error);
-    let find = "SELECT id, name, started_at FROM run WHERE ? IS NULL OR name = ?
+    let find =
+        "SELECT id, name, started_at, finished_at IS NULL FROM run WHERE ? IS NULL OR name = ?
                 ORDER BY started_at DESC, id DESC LIMIT 1";
     let found = connection.query_row(find, params![wanted, wanted], |row| {
         let (id, run, started): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let started = composite::moment_us(&started).unwrap_or(0);
-        Ok((id, RunInfo { id: run.into(), ..RunInfo::new(started, 0) }))
+        let standing = if row.get(3)? { Standing::Unfinished } else { Standing::Ended };
+        Ok((id, RunInfo { id: run.into(), ..RunInfo::new(started, 0) }, standing))
     });
     if let Some(found) = found.optional().map_err(said)? {
         return Ok(found);

@@ -98,10 +98,17 @@ pub(super) fn create(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Adds the columns that an earlier version did not know.
+/// Adds the columns and views that an earlier version did not know.
 pub(super) fn update(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     let there = names(tx, "SELECT name FROM pragma_table_info('record')", &[])?;
-    missing_columns(&DIALECT, &there).iter().try_for_each(|statement| tx.execute_batch(statement))
+    let mut missing = missing_columns(&DIALECT, &there).into_iter();
+    missing.try_for_each(|statement| tx.execute_batch(&statement))?;
+    // Where somebody's own table has the name, it keeps it.
+    let taken = names(tx, "SELECT lower(name) FROM sqlite_master", &[])?;
+    let mut views = VIEWS.iter().filter(|(name, _)| !taken.iter().any(|taken| taken == name));
+    views.try_for_each(|(name, select)| {
+        tx.execute_batch(&format!("CREATE VIEW {name} AS\n{select}"))
+    })
 }
 
 /// Makes the indexes that only a finished run has need of.
@@ -113,8 +120,10 @@ pub(super) fn finish(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) fn remove(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     let mut list = tx.prepare("SELECT table_name FROM job")?;
     let jobs: Vec<String> = list.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for (name, _) in VIEWS {
-        tx.execute_batch(&format!("DROP VIEW IF EXISTS {name}"))?;
+    // One of these names may be somebody's own table, in a database that we shared before it was ours.
+    let views = names(tx, "SELECT lower(name) FROM sqlite_master WHERE type = 'view'", &[])?;
+    for (name, _) in VIEWS.iter().filter(|(name, _)| views.iter().any(|view| view == name)) {
+        tx.execute_batch(&format!("DROP VIEW {name}"))?;
     }
     let is_view = |name: &&&str| VIEWS.iter().any(|(view, _)| view == *name);
     let ours = NAMES.iter().filter(|name| !is_view(name)).map(|name| (*name).to_owned());

@@ -9,6 +9,7 @@ use crate::records::{Database, decimal, failed, page, run, text, with_fields, wi
 pub(crate) fn all(database: &dyn Database) {
     runs_are_added_and_views_answer(database);
     a_database_of_an_earlier_version_learns_new_columns(database);
+    values_are_told_beside_those_before_them(database);
     a_run_goes_on_after_a_crash(database);
     jobs_have_typed_tables(database);
     rows_have_a_table_of_their_own(database);
@@ -96,6 +97,7 @@ fn runs_are_added_and_views_answer(database: &dyn Database) {
 /// An earlier version is one that lacked a column.
 fn a_database_of_an_earlier_version_learns_new_columns(database: &dyn Database) {
     database.ask("DROP VIEW latest");
+    database.ask("DROP VIEW field_history");
     database.ask("ALTER TABLE record DROP COLUMN preview");
     database.ask("CREATE VIEW latest AS SELECT record.* FROM record");
     let mut record = page(0, "http://learns.example/", 1);
@@ -103,7 +105,23 @@ fn a_database_of_an_earlier_version_learns_new_columns(database: &dyn Database) 
     database.write_members("+preview", &run(60, None), &[record]);
     let of_view = "SELECT preview FROM latest WHERE url = 'http://learns.example/'";
     let of_table = "SELECT preview FROM record WHERE run = {run}";
-    check(database, 60, &[(of_view, "seen"), (of_table, "seen")]);
+    let history = "SELECT count(*) FROM field_history WHERE run = {run}";
+    check(database, 60, &[(of_view, "seen"), (of_table, "seen"), (history, "0")]);
+}
+
+fn values_are_told_beside_those_before_them(database: &dyn Database) {
+    let prices = [Some("12.00"), Some("9.50"), None, Some("9.50")];
+    for (at, price) in (70..).zip(prices) {
+        let price = price.map_or(FieldValue::Null, decimal);
+        let record = with_fields(page(0, "http://told.example/", 1), &[("price", price)]);
+        database.write(&run(at, None), &[record]);
+    }
+    let history = "SELECT name, value, CAST(number * 100 AS int), before_value, \
+                   CAST(before_number * 100 AS int) FROM field_history \
+                   WHERE url = 'http://told.example/' ORDER BY run";
+    // A page that did not match has no value, and the one before it stays the one before.
+    let told = "price|12.00|1200||\nprice|9.50|950|12.00|1200\nprice|9.50|950|9.50|950";
+    check(database, 70, &[(history, told)]);
 }
 
 fn a_run_goes_on_after_a_crash(database: &dyn Database) {
