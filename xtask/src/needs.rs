@@ -59,6 +59,7 @@ pub(crate) fn networks() -> Networks {
 pub(crate) const BENCHES: &[Need] = &[
     Need { there: There::Program("wrk"), package: "wrk" },
     Need { there: There::Program("time"), package: "time" },
+    Need { there: There::Program("valgrind"), package: "valgrind" },
 ];
 
 /// Installs what is missing if this is root on a machine with apt; returns the packages still

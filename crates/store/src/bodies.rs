@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -58,6 +59,7 @@ impl BodyStore {
         let store = Self { dir: dir.to_owned(), durability, unsynced: HashSet::new() };
         // Says now, and not at the first body, that nothing can be written there.
         store.begin().map(drop)?;
+        sweep(dir);
         Ok(store)
     }
 
@@ -174,9 +176,27 @@ fn sync(dir: &Path, files: &HashSet<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+/// What the name of a body begins with while it comes in.
+const PART_PREFIX: &str = ".part-";
+
+/// One that was not written to for so long is what a kill left: no response comes in so slowly.
+const PART_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Removes what killed runs left of bodies. Others may be writing theirs to the same directory.
+fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let is_part = entry.file_name().to_str().is_some_and(|name| name.starts_with(PART_PREFIX));
+        let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        if is_part && age().is_some_and(|age| age > PART_AGE_MAX) {
+            // It harms nobody if it stays.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn temporary(dir: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".part-");
+    builder.prefix(PART_PREFIX);
     // As readable as any file the user makes (the umask applies), not for the owner alone.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -302,6 +322,21 @@ mod tests {
         let bodies = open(dir.path());
         bodies.begin().unwrap().write(b"half").unwrap();
         assert_eq!(files(dir.path()), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn what_a_kill_left_long_ago_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let bodies = open(dir.path());
+        let others = bodies.begin().unwrap();
+        let left = dir.path().join(".part-left");
+        let own = dir.path().join("notes.txt");
+        for path in [&left, &own] {
+            let file = File::create(path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - 2 * PART_AGE_MAX).unwrap();
+        }
+        open(dir.path());
+        assert_eq!((left.exists(), own.exists(), others.file.path().exists()), (false, true, true));
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Postgres {
         Some(server)
     }
 
+    /// Whether PostgreSQL is installed.
+    pub fn is_installed() -> bool {
+        programs().is_some()
+    }
+
     /// The URL of its database, password included; `?sslmode=…` may follow.
     pub fn url(&self) -> String {
         format!("postgres://postgres:{PASSWORD}@localhost:{}/postgres", self.port)

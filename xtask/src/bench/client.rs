@@ -107,6 +107,11 @@ impl Client {
         Self { program, folder: folder.to_owned(), runs: Vec::new() }
     }
 
+    /// Where the program is.
+    pub(super) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Fetches a list with the defaults and these flags: the one command line of all benches.
     pub(super) fn fetch(&mut self, list: &Path, flags: &[&str]) -> Result<Run> {
         let (out, summary) = (self.folder.join("out.jsonl"), self.folder.join("summary.json"));

@@ -2,6 +2,7 @@
 
 mod client;
 mod extract;
+mod journal;
 mod machine;
 mod nginx;
 mod politeness;
@@ -65,6 +66,8 @@ enum Suite {
     Politeness,
     /// Records a second into each output, and what outputs cost a run.
     Sinks,
+    /// Instructions of a journal, and how soon a long run goes on.
+    Journal,
     /// Rules over pages, beside parsel and jsonpath-ng.
     Extract,
 }
@@ -133,6 +136,7 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
         Suite::Seeds => ("seeds", seeds::CASES),
         Suite::Politeness => ("politeness", politeness::CASES),
         Suite::Sinks => ("sinks", sinks::CASES),
+        Suite::Journal => ("journal", journal::CASES),
         Suite::Extract => ("extract", extract::CASES),
     };
     let report = bench.measure(name, cases)?;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::client::Run;
+use super::journal::JOURNAL_MAX;
 use super::nginx::Nginx;
 use super::report::Sample;
 use super::{Bench, Case};
@@ -47,7 +48,7 @@ struct Beside {
 }
 
 const BESIDE: &[Beside] = &[
-    Beside { name: "journal", alone: &["--no-journal"], flags: &[], limit: Some(1.10) },
+    Beside { name: "journal", alone: &["--no-journal"], flags: &[], limit: Some(JOURNAL_MAX) },
     Beside { name: "csv", alone: &[], flags: &["-o", "{folder}/out.csv"], limit: None },
     Beside { name: "sqlite", alone: &[], flags: &["-o", "{folder}/out.db"], limit: None },
     Beside { name: "postgres", alone: &[], flags: &["-o", "{postgres}"], limit: None },

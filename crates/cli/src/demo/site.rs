@@ -192,7 +192,8 @@ mod tests {
         for request in requests {
             stream.write_all(format!("{request} HTTP/1.1\r\nhost: demo\r\n\r\n").as_bytes())?;
         }
-        stream.shutdown(Shutdown::Write)?;
+        // A server that has reset by now is told of by the read.
+        let _ = stream.shutdown(Shutdown::Write);
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)

@@ -127,9 +127,9 @@ fn a_killed_run_is_right_as_far_as_it_goes() {
     let verdict = ran.stdout.lines().last().expect("a verdict");
     assert!(verdict.starts_with("right as far as it goes: "), "{verdict}");
     assert!(verdict.contains("unfinished, ") && verdict.contains("--resume"), "{verdict}");
-    // Below what was committed nothing may be missing.
+    // Below what was committed nothing may be missing, and that is hundreds of records at least.
     let whole = fs::read(bench.path("r.csv")).expect("an output");
-    fs::write(bench.path("r.csv"), &whole[..whole.len() / 2]).expect("cut");
+    fs::write(bench.path("r.csv"), &whole[..1_000]).expect("cut");
     assert_named(
         &bench,
         "r.jsonl -i urls.txt",

@@ -1,15 +1,16 @@
 //! A directory, a server, a list, and the program run on them: plain, traced, killed.
 
+use std::cell::OnceCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use gather_testkit::{Server, Site};
+use gather_testkit::{Postgres, PostgresSync, Server, Site};
 use tempfile::TempDir;
 
 use crate::check::{Verdict, check};
-use crate::sinks::SinkCase;
+use crate::sinks::{POSTGRES, Place, SinkCase, schema};
 
 /// Requests in flight at once.
 pub(crate) const CONCURRENCY: u64 = 20;
@@ -24,6 +25,8 @@ pub(crate) struct Bed {
     server: Server,
     inputs: Vec<String>,
     list: String,
+    /// Started by the first run that writes to it.
+    postgres: OnceCell<Postgres>,
 }
 
 /// One run in its own directory, from its beginning to the end of its last part.
@@ -67,9 +70,11 @@ impl Bed {
     }
 
     pub(crate) fn on(server: Server, inputs: usize) -> Self {
-        let inputs: Vec<String> = (0..inputs).map(|n| server.url(&format!("/ok?n={n}"))).collect();
+        // Some bodies differ.
+        let url = |n: usize| server.url(&format!("/ok?n={n}&size={}", 100 + n % 40));
+        let inputs: Vec<String> = (0..inputs).map(url).collect();
         let list = inputs.iter().map(|input| format!("{input}\n")).collect();
-        Self { server, inputs, list }
+        Self { server, inputs, list, postgres: OnceCell::new() }
     }
 
     pub(crate) fn job<'a>(&'a self, case: &'a SinkCase) -> Job<'a> {
@@ -96,7 +101,13 @@ impl Bed {
 
     /// What is wrong with the output in this directory.
     pub(crate) fn verdict(&self, case: &SinkCase, dir: &Path) -> Verdict {
-        check(&self.inputs, &case.entries(dir))
+        let postgres = case.is_postgres().then(|| self.postgres());
+        check(&self.inputs, &case.entries(Place { dir, postgres }))
+    }
+
+    fn postgres(&self) -> &Postgres {
+        let start = || Postgres::start(None, PostgresSync::Off);
+        self.postgres.get_or_init(|| start().expect("asked only where there is one"))
     }
 }
 
@@ -114,7 +125,7 @@ impl Job<'_> {
 
     /// The journal, by its default name.
     pub(crate) fn journal(&self) -> PathBuf {
-        self.path(&format!("{}.journal", self.case.flags[1]))
+        self.path(&self.case.journal())
     }
 
     /// The arguments that begin it.
@@ -122,7 +133,11 @@ impl Job<'_> {
         let concurrency = CONCURRENCY.to_string();
         let own = ["fetch", "-i", "urls.txt", "-c", &concurrency];
         let all = own.iter().chain(self.case.flags).chain(more);
-        all.map(|arg| (*arg).to_owned()).collect()
+        let filled = |arg: &&str| match *arg {
+            POSTGRES => format!("{}?schema={}", self.bed.postgres().url(), schema(self.dir())),
+            arg => arg.to_owned(),
+        };
+        all.map(filled).collect()
     }
 
     /// The program, with these arguments.

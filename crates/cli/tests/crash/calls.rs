@@ -6,9 +6,10 @@ use std::process::{Child, Command, Stdio};
 
 use crate::bed::{Job, program, until};
 
-/// The calls by which anything becomes durable, or ceases to be.
-pub(crate) const DURABLE: &str = "write,pwrite64,writev,pwritev,fsync,fdatasync,ftruncate,rename,\
-                                  renameat,renameat2,unlink,unlinkat,link,linkat,sync_file_range";
+/// The calls by which anything becomes durable, or ceases to be; a database is sent it.
+pub(crate) const DURABLE: &str = "write,pwrite64,writev,pwritev,fsync,fdatasync,syncfs,ftruncate,\
+                                  rename,renameat,renameat2,unlink,unlinkat,link,linkat,\
+                                  sync_file_range,sendto,sendmsg";
 
 /// Whether strace is there; if not, what needs it is said to be untested.
 pub(crate) fn has_strace() -> bool {

@@ -265,7 +265,7 @@ macro_rules! for_each_sink {
     };
 }
 
-for_each_sink!(jsonl, csv, several, sqlite, parquet, xlsx, warc);
+for_each_sink!(jsonl, csv, several, sqlite, parquet, xlsx, warc, folder, postgres);
 
 #[test]
 fn standard_input_is_whole_after_a_kill_at_any_call_of_its_reader() {
