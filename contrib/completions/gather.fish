@@ -31,6 +31,7 @@ complete -c gather -n "__fish_gather_needs_command" -f -a "check" -d 'Check once
 complete -c gather -n "__fish_gather_needs_command" -f -a "run" -d 'Run a job of gather.toml once; flags given here win'
 complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a run would do, without a single request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
+complete -c gather -n "__fish_gather_needs_command" -f -a "extract" -d 'Find fields and rows in bodies that are stored, without a request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "export" -d 'Write results in another form, chosen and sorted'
 complete -c gather -n "__fish_gather_needs_command" -f -a "report" -d 'Tell of results in one page to show around: HTML, Markdown or JSON'
 complete -c gather -n "__fish_gather_needs_command" -f -a "changes" -d 'Tell what changed between runs: prices and texts, statuses, targets that came and went'
@@ -86,6 +87,10 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-memory -d 'A
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -182,6 +187,10 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l max-memory -d 'A
 complete -c gather -n "__fish_gather_using_subcommand check" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -277,6 +286,10 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l max-memory -d 'All
 complete -c gather -n "__fish_gather_using_subcommand run" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -372,6 +385,10 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l max-memory -d 'Al
 complete -c gather -n "__fish_gather_using_subcommand plan" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -467,6 +484,10 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l max-memory -d 
 complete -c gather -n "__fish_gather_using_subcommand compare" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l match-regex -l mr -d 'Show targets only whose body matches' -r
@@ -516,6 +537,30 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -s q -l quiet -d 
 complete -c gather -n "__fish_gather_using_subcommand compare" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l no-progress -d 'No live progress on a terminal'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand extract" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand extract" -s O -l bodies -d 'Where the bodies of -O are, if not where the records say' -r -F
+complete -c gather -n "__fish_gather_using_subcommand extract" -l run -d 'Of a database, the run to read [default: the one that began last]' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l url -d 'The address of a saved page, which links in it are relative to' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -s o -l output -d 'Write records to FILE, its form by extension: jsonl, csv, txt, db, parquet, xlsx, or postgres://…; - is stdout (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l format -d 'jsonl, csv, text, sqlite, postgres, parquet or xlsx' -r -f -a "jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header'
+text\t'One line a target, for people'
+sqlite\t'A SQLite database'
+postgres\t'A PostgreSQL database'
+parquet\t'Apache Parquet'
+xlsx\t'A spreadsheet'
+warc\t'WARC 1.1'"
+complete -c gather -n "__fish_gather_using_subcommand extract" -l template -d 'Text lines of this form: \'{fields.price} {url}\'' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l fields -d 'Members of a record: a list, or the usual ones and more with +title' -r
+complete -c gather -n "__fish_gather_using_subcommand extract" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand extract" -l csv-bom -d 'Begin CSV with a byte order mark, for spreadsheets'
+complete -c gather -n "__fish_gather_using_subcommand extract" -l overwrite -d 'Replace outputs that exist'
+complete -c gather -n "__fish_gather_using_subcommand extract" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand extract" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_using_subcommand export" -l run -d 'Of a database, the run to read [default: the one that began last]' -r
 complete -c gather -n "__fish_gather_using_subcommand export" -l match-code -l mc -d 'Take these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand export" -l filter-code -l fc -d 'Leave out these statuses' -r
@@ -643,6 +688,10 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l accept -d 'Final statuses that are ok; any other is failed' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l max-failures -d 'Stop when more than N, or P% of those finished, have failed (exit 4)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-failures -d 'Exit 0 all the same with up to this many failures' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l extract -d 'Find a field in each page: \'price=price:css:.now || css:.price | required\' (repeatable)' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l each -d 'Look for the fields in each match of this, as rows: css:.card, \'json:$.items[*]\'' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l rows -d 'Write the rows of --each to FILE (.jsonl, .csv, .parquet, .xlsx); databases hold them anyway' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l rules -d 'Take rules from FILE, in TOML: each, [fields], [page]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-code -l mc -d 'Show these statuses only' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l filter-code -l fc -d 'Hide these statuses' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l match-regex -l mr -d 'Show targets only whose body matches' -r

@@ -7,6 +7,8 @@ mod addresses;
 mod changes;
 mod concurrency;
 mod export;
+mod extract;
+mod extract_stored;
 mod failing;
 mod http;
 mod input;
@@ -27,6 +29,8 @@ pub(crate) use addresses::{AddressArgs, AddressesArg};
 pub(crate) use changes::ChangesArgs;
 pub(crate) use concurrency::ConcurrencyArgs;
 pub(crate) use export::{ExportArgs, SortArg};
+pub(crate) use extract::ExtractArgs;
+pub(crate) use extract_stored::ExtractStoredArgs;
 pub(crate) use failing::FailingArgs;
 pub(crate) use http::{CapsArgs, HttpArgs};
 pub(crate) use input::{InputArgs, SchemeArg};
@@ -116,6 +120,17 @@ baseline and no change. A page that answers and does not match any more is 'lost
 Exit codes: 0 all read · 2 rows that are no records were left out, or with --exit-code anything
 changed · 1, 3 as of fetch";
 
+const EXTRACT_EXAMPLES: &str = "\
+Examples:
+  gather extract results.jsonl --rules rules.toml -o found.jsonl --rows rows.csv
+  gather extract pages.warc.gz --extract 'price=price:css:.price | required' -o prices.csv
+  gather extract results.db --each css:.card --extract name=css:h3 -o found.db
+  gather extract saved.html --url https://shop.example/ --extract all=links
+
+Records and rows are those that a fetch with the same rules would have given. Bodies are looked for
+in the records (--fields +body), in archives, and in the files of -O.
+Exit codes: 0 all found · 2 pages failed (a required field, a body is gone) · 1, 3 as of fetch";
+
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   gather verify results.jsonl -i urls.txt
@@ -142,6 +157,9 @@ pub(crate) enum Command {
     /// Fetch the first targets one by one, then concurrently, and set both side by side
     #[command(disable_help_flag = true)]
     Compare(FetchArgs),
+    /// Find fields and rows in bodies that are stored, without a request
+    #[command(after_help = EXTRACT_EXAMPLES)]
+    Extract(Box<ExtractStoredArgs>),
     /// Write results in another form, chosen and sorted
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Box<ExportArgs>),
@@ -197,6 +215,9 @@ pub(crate) struct FetchArgs {
     /// What a failure does.
     #[command(flatten)]
     pub(crate) failing: FailingArgs,
+    /// What is looked for in pages.
+    #[command(flatten)]
+    pub(crate) extract: ExtractArgs,
     /// What stdout shows.
     #[command(flatten)]
     pub(crate) view: ViewArgs,

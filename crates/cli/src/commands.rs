@@ -7,6 +7,7 @@ pub(crate) mod config_show;
 mod demo;
 mod docs;
 mod export;
+mod extract;
 mod fetch;
 mod init;
 mod plan;
@@ -67,6 +68,7 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
         Command::Export(args) => export::export(args),
         Command::Report(args) => report::report(args),
         Command::Changes(args) => changes::changes(args),
+        Command::Extract(args) => extract::extract(args),
         Command::Verify(args) => {
             let (code, text) = verify::verify(args)?;
             print(&text)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config_file::place::Source;
+pub(crate) use crate::config_file::place::Source;
 use crate::error::CliError;
 use crate::keys::{Key, Keys, Takes};
 use crate::nearest::nearest;
@@ -315,6 +315,10 @@ impl ConfigFile {
             (Takes::Many, DeValue::Table(table)) if key.name == "header" => {
                 Ok(self.headers(table)?.into_iter().map(|(n, v)| format!("{n}: {v}")).collect())
             }
+            (Takes::Many, DeValue::Table(rules)) if key.name == "extract" => Ok(rules
+                .iter()
+                .map(|(name, rule)| rule_line(name.get_ref(), rule.get_ref()))
+                .collect()),
             (Takes::One, DeValue::Array(items)) => {
                 let items: Option<Vec<String>> =
                     items.iter().map(|item| scalar(item.get_ref())).collect();
@@ -404,6 +408,36 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
         DeValue::Float(number) => Some(number.as_str().to_owned()),
         DeValue::Boolean(on) => Some(on.to_string()),
         DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// A rule as it would be typed; one that is a table is typed as JSON.
+fn rule_line(name: &str, rule: &DeValue<'_>) -> String {
+    match rule {
+        DeValue::String(text) => format!("{name}={text}"),
+        rule => format!("{name}={}", json(rule)),
+    }
+}
+
+fn json(value: &DeValue<'_>) -> serde_json::Value {
+    match value {
+        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),
+        DeValue::Table(table) => {
+            let members = table.iter();
+            members
+                .map(|(name, value)| (name.get_ref().to_string(), json(value.get_ref())))
+                .collect()
+        }
+        DeValue::Boolean(on) => (*on).into(),
+        DeValue::Integer(_) => {
+            let number = scalar(value).and_then(|text| text.parse::<i64>().ok());
+            number.map_or(serde_json::Value::Null, Into::into)
+        }
+        DeValue::Float(number) => {
+            number.as_str().parse::<f64>().map_or(serde_json::Value::Null, Into::into)
+        }
+        DeValue::String(text) => text.to_string().into(),
+        DeValue::Datetime(moment) => moment.to_string().into(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Settings -> what a run is started with: contradictions are refused here, and nowhere later.
 
+pub(crate) mod extract;
 mod input;
 mod journal;
 mod output;
@@ -8,6 +9,7 @@ mod request;
 use std::io::IsTerminal;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gather::JournalOptions;
@@ -17,6 +19,7 @@ use gather::core::config::{
 };
 use gather::core::frontier::HostTrust;
 
+use gather::extract::Rules;
 use gather::fetch::ClientOptions;
 use gather::source::SourceSpec;
 use gather::store::OutputSpec;
@@ -41,6 +44,8 @@ pub(crate) struct RunSettings {
     pub(crate) source: SourceSpec,
     /// What is sent, and over what.
     pub(crate) client: ClientOptions,
+    /// What is looked for in pages.
+    pub(crate) extract: Option<Arc<Rules>>,
     /// Where records go; at least one.
     pub(crate) outputs: Vec<OutputSpec>,
     /// Which records stdout shows.
@@ -118,6 +123,7 @@ impl RunSettings {
             config: Config::default(),
             source: SourceSpec::default(),
             client: ClientOptions::default(),
+            extract: None,
             outputs: Vec::new(),
             view: View::default(),
             bodies: None,
@@ -139,17 +145,29 @@ impl RunSettings {
     pub(crate) fn try_new(settings: &Settings) -> Result<Self, CliError> {
         refuse_contradictions(settings)?;
         let args = &settings.args;
-        let outputs = output::outputs(settings)?;
+        let mut outputs = output::outputs(settings)?;
+        let looked = extract::rules(&args.extract, &outputs)?;
+        if let Some(looked) = &looked {
+            outputs.extend(extract::rows(&args.extract, &args.output, &looked.rules)?);
+            if args.http.head {
+                let hint = "leave -I out: the rules read the body";
+                return Err(CliError::usage("--head and --extract contradict each other", hint));
+            }
+        }
         let view = output::view(settings, &outputs)?;
         let config = config(settings);
         let source = input::source(&args.input, config.caps)?;
         let keep = output::keep(&outputs, &view);
         let request::Requests { client, by_row } = request::requests(settings, &config, keep)?;
-        let journal = journal::journal(settings, &outputs, &client, by_row.as_deref())?;
+        let journal = {
+            let sent = journal::Sent { client: &client, by_row: by_row.as_deref() };
+            journal::journal(settings, &outputs, &sent, looked.as_ref())?
+        };
         Ok(Self {
             config,
             source: SourceSpec { default_request: by_row, ..source },
             client,
+            extract: looked.map(|looked| looked.rules),
             outputs,
             view,
             bodies: args.output.bodies.clone(),

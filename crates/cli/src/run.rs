@@ -135,6 +135,7 @@ fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOption
         bodies: settings.bodies.clone(),
         journal: settings.journal.clone(),
         cache: settings.cache.clone(),
+        extract: settings.extract.clone(),
         on_record: names_failures.then(|| {
             let show: Box<dyn FnMut(&gather::core::Record) + Send> =
                 Box::new(move |record| failing.failure(record));

@@ -21,11 +21,10 @@ gather fetches many URLs: fast, polite, every input accounted for.
 more: gather --help, gather fetch --help";
 
 /// Commands that a later version will have.
-const LATER_COMMANDS: &[&str] = &["crawl", "watch", "extract", "notify", "silence"];
+const LATER_COMMANDS: &[&str] = &["crawl", "watch", "notify", "silence"];
 
 /// Flags that a later version will have; as keys of a job, too.
-pub(crate) const LATER_KEYS: &[&str] =
-    &["dedup", "extract", "each", "rows", "rules", "every", "notify", "expect", "target"];
+pub(crate) const LATER_KEYS: &[&str] = &["dedup", "every", "notify", "expect", "target"];
 
 /// Formats that a later version will write.
 pub(crate) const LATER_FORMATS: &[&str] = &["html"];

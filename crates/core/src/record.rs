@@ -103,6 +103,9 @@ pub struct Record {
     pub chain: Vec<ChainLink>,
     /// What extraction found.
     pub fields: Option<Box<FieldValues>>,
+    /// What extraction found in each part of the page that is a row. No member of a record: rows have
+    /// an output of their own.
+    pub rows: Vec<FieldValues>,
     /// From the input.
     pub tags: Option<Box<Tags>>,
     /// SHA-256 of the decoded body, where it was computed.
@@ -177,6 +180,7 @@ impl Record {
             tls: None,
             chain: Vec::new(),
             fields: None,
+            rows: Vec::new(),
             tags: None,
             sha256: None,
             body_path: None,

@@ -107,6 +107,12 @@ impl Rules {
         self.each.is_some()
     }
 
+    /// Whether a rule looks at the response's headers.
+    pub fn needs_headers(&self) -> bool {
+        let rules = self.page.iter().chain(&self.row);
+        rules.flat_map(|rule| &rule.finds).any(|find| matches!(find, Find::Header(_)))
+    }
+
     /// The names of the fields of a page, or of a row: columns of a table. What a price has beside
     /// its amount comes only where it is found, except for the currency.
     pub fn names(&self, of: Of) -> Vec<Arc<str>> {

@@ -55,6 +55,10 @@ fn nothing_nests_deeper_than_it_may() {
     let nested = "<div>".repeat(1000) + "x";
     let found = extract("css:div div | all", nested.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(found.fields.len(), 1);
+    // The matcher of `:has()` goes down by recursion, as far as a page may be deep.
+    let found =
+        extract("css:body:has(u) || css:div:not(:has(u))::own", nested.as_bytes(), &limits());
+    assert!(found.is_ok(), "{found:?}");
 }
 
 #[test]

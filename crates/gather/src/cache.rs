@@ -23,6 +23,15 @@ enum Bodies {
     Unneeded,
 }
 
+impl Bodies {
+    fn of(keep: KeepBody) -> Self {
+        match keep {
+            KeepBody::No => Self::Unneeded,
+            KeepBody::UpTo(_) | KeepBody::All => Self::Needed,
+        }
+    }
+}
+
 /// Looks answers up, on the thread that hands out targets.
 pub(crate) struct Lookup {
     reader: CacheReader,
@@ -50,10 +59,7 @@ impl Lookup {
         let certificate = identity.map(|identity| identity.cert.as_os_str().as_encoded_bytes());
         add(&mut run, certificate.unwrap_or_default());
         add_headers(&mut run, &client.headers);
-        let bodies = match client.keep.body {
-            KeepBody::No => Bodies::Unneeded,
-            KeepBody::UpTo(_) | KeepBody::All => Bodies::Needed,
-        };
+        let bodies = Bodies::of(client.keep.body);
         let (headers, method) = (client.headers.clone(), client.method.clone());
         Some(Self { reader, run, headers, method, bodies })
     }
@@ -159,43 +165,27 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(writer: CacheWriter, client: &ClientOptions) -> Self {
-        let wanted = match client.keep.body {
-            KeepBody::No => Bodies::Unneeded,
-            KeepBody::UpTo(_) | KeepBody::All => Bodies::Needed,
-        };
+    /// `wanted` is what an output asks for of bodies.
+    pub(crate) fn new(writer: CacheWriter, client: &ClientOptions, wanted: KeepBody) -> Self {
+        let wanted = Bodies::of(wanted);
         let bodies = StoredBodies::new(client.caps.decoded_bytes_max);
         Self { writer, bodies, redact: client.redact_query.clone(), wanted }
     }
 
     /// Reads the stored body of an answer that brought none, where an output asks for it.
     pub(crate) fn load_body(&mut self, record: &mut Record) {
-        let reused = matches!(record.cache, Some(CacheUse::Revalidated | CacheUse::Fresh));
-        if !reused || self.wanted == Bodies::Unneeded {
+        if !is_reused(record) || self.wanted == Bodies::Unneeded || record.body.is_some() {
             return;
         }
         let Some(ticket) = record.ticket.clone() else { return };
         let Some(stored) = &ticket.stored else { return };
-        match self.read(stored) {
+        match read(&mut self.bodies, stored) {
             Some(body) => record.body = Some(body),
             None => {
                 tracing::warn!(url = record.url, "a stored body is gone: it is fetched next time");
                 self.writer.remove(ticket.key);
             }
         }
-    }
-
-    fn read(&mut self, stored: &Stored) -> Option<Bytes> {
-        let file = stored.body_path.as_deref().map(|path| BodyPlace::File(Path::new(path)));
-        let archived = stored
-            .archived
-            .as_ref()
-            .map(|at| BodyPlace::Archive { file: Path::new(&*at.file), offset: at.offset });
-        [file, archived].into_iter().flatten().find_map(|place| {
-            let mut body = BytesMut::new();
-            let read = self.bodies.read(place, &mut |piece| body.extend_from_slice(piece)).ok()?;
-            (read.sha256 == stored.sha256).then(|| body.freeze())
-        })
     }
 
     /// Keeps what the record's answer is compared with next time. Its body is stored by now.
@@ -269,6 +259,25 @@ impl Keeper {
     pub(crate) fn commit(&mut self) -> Result<(), gather_store::SinkError> {
         self.writer.commit()
     }
+}
+
+/// Whether a record is told by a stored answer, which brought no body.
+pub(crate) fn is_reused(record: &Record) -> bool {
+    matches!(record.cache, Some(CacheUse::Revalidated | CacheUse::Fresh))
+}
+
+/// The body of a stored answer; `None` if it is gone, or is another one by now.
+pub(crate) fn read(bodies: &mut StoredBodies, stored: &Stored) -> Option<Bytes> {
+    let file = stored.body_path.as_deref().map(|path| BodyPlace::File(Path::new(path)));
+    let archived = stored
+        .archived
+        .as_ref()
+        .map(|at| BodyPlace::Archive { file: Path::new(&*at.file), offset: at.offset });
+    [file, archived].into_iter().flatten().find_map(|place| {
+        let mut body = BytesMut::new();
+        let read = bodies.read(place, &mut |piece| body.extend_from_slice(piece)).ok()?;
+        (read.sha256 == stored.sha256).then(|| body.freeze())
+    })
 }
 
 /// When the last response was asked for, and when it came.

@@ -229,18 +229,7 @@ fn write_to(
         }
         taking.done.written += 1;
         if taking.done.written.is_multiple_of(COMMIT_RECORDS) {
-            let mut fault = None;
-            sinks.retain_mut(|sink| match sink.commit() {
-                Err(error) if error.kind == SinkErrorKind::Closed => false,
-                Err(error) => {
-                    fault.get_or_insert(error);
-                    true
-                }
-                Ok(_) => true,
-            });
-            if let Some(error) = fault {
-                return Err(ExportError::Output(error));
-            }
+            commit_all(sinks)?;
             if sinks.is_empty() {
                 break;
             }
@@ -249,8 +238,22 @@ fn write_to(
     Ok(())
 }
 
+/// Commits all, and lets those go whose reader has seen enough.
+pub(crate) fn commit_all(sinks: &mut Vec<Box<dyn Sink>>) -> Result<(), ExportError> {
+    let mut fault = None;
+    sinks.retain_mut(|sink| match sink.commit() {
+        Err(error) if error.kind == SinkErrorKind::Closed => false,
+        Err(error) => {
+            fault.get_or_insert(error);
+            true
+        }
+        Ok(_) => true,
+    });
+    fault.map_or(Ok(()), |error| Err(ExportError::Output(error)))
+}
+
 /// A reader that has seen enough is no fault.
-fn unless_closed(done: Result<(), SinkError>) -> Result<(), ExportError> {
+pub(crate) fn unless_closed(done: Result<(), SinkError>) -> Result<(), ExportError> {
     match done {
         Err(error) if error.kind != SinkErrorKind::Closed => Err(ExportError::Output(error)),
         Ok(()) | Err(_) => Ok(()),
@@ -339,7 +342,10 @@ impl Inputs {
 }
 
 /// Refuses an output that is one of the inputs, whatever they are called.
-fn refuse_same(inputs: &[ResultSpec], outputs: &[OutputSpec]) -> Result<(), ExportError> {
+pub(crate) fn refuse_same(
+    inputs: &[ResultSpec],
+    outputs: &[OutputSpec],
+) -> Result<(), ExportError> {
     let real = |path: &Path| path.canonicalize().ok();
     for output in outputs {
         for input in inputs {

@@ -58,6 +58,7 @@
 //! | feature | by default | with it | without it |
 //! |---|---|---|---|
 //! | `http2` | yes | HTTP/2 by ALPN or prior knowledge | only HTTP/1.1 is offered; [`HttpChoice::Http2`](fetch::HttpChoice) is refused |
+//! | `extract` | no | rules for fields and rows of pages: [`RunOptions::extract`], and the module `extract` | there is no such option |
 //! | `brotli` | no | the coding `br` is offered and undone | not offered; a body that has it all the same fails as `limit.encodings` |
 //! | `zstd` | no | the same for `zstd` | the same |
 //! | `system-roots` | no | [`Roots::System`](fetch::Roots), the operating system's certificates | refused; Mozilla's roots are built in |
@@ -77,6 +78,8 @@ pub mod crawl;
 pub mod digest;
 pub mod engine;
 pub mod export;
+#[cfg(feature = "extract")]
+pub mod extract_stored;
 pub mod human;
 pub mod journal;
 pub mod live;
@@ -91,6 +94,10 @@ mod account;
 mod asker;
 mod cache;
 mod clock;
+#[cfg(feature = "extract")]
+mod extract_pool;
+#[cfg(feature = "extract")]
+mod extracted;
 mod feed;
 mod finish;
 mod fit;
@@ -116,7 +123,7 @@ mod walk;
 mod writer;
 
 pub use gather_core as core;
-#[cfg(feature = "crawl")]
+#[cfg(any(feature = "crawl", feature = "extract"))]
 pub use gather_extract as extract;
 pub use gather_fetch as fetch;
 pub use gather_store as store;

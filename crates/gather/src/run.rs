@@ -1,6 +1,7 @@
 //! A run over a list, from start to summary, for programs that are not async themselves.
 
-use std::fmt;
+mod error;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -9,18 +10,20 @@ use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
 use gather_core::frontier::HostClock;
-use gather_fetch::{Client, ClientError, ClientOptions, MemoryBudget, RedactQuery, TlsConfigs};
-use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec, SinkError};
+use gather_fetch::{
+    Client, ClientError, ClientOptions, Keep, MemoryBudget, RedactQuery, TlsConfigs,
+};
+use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::account::Account;
 use crate::cache::{self, Lookup};
+#[cfg(feature = "extract")]
+use crate::extract_pool::{self, Extractor};
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
-use crate::journal::{
-    self, Begun, Change, JournalError, JournalOptions, Keeper, Label, Start, Witness,
-};
+use crate::journal::{self, Begun, JournalOptions, Keeper, Label, Start, Witness};
 use crate::live::Live;
 use crate::method::RunMethod;
 use crate::pending::Pending;
@@ -30,12 +33,13 @@ use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::{HasJournal, Past, Shared};
 use crate::source::intake::{self, IntakeConfig, LookUp};
-use crate::source::{self, Source, SourceError, SourceSpec};
+use crate::source::{self, Source, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
 use crate::tell;
 use crate::writer::{BATCHES_MAX, Batch, Kept, WriteError, Writer, Written};
 pub use crate::writer::{Judge, OnRecord, View};
+pub use error::RunError;
 
 /// Targets on their way from other shards to one shard.
 pub(crate) const INBOX_TARGETS_MAX: usize = 1024;
@@ -76,6 +80,10 @@ pub struct RunOptions {
     /// conditionally, or not at all while it is fresh (RFC 9111). Made if it does not exist; needs
     /// the feature `sqlite`.
     pub cache: Option<PathBuf>,
+    /// What is looked for in each page that answered with a 2xx status, on threads of their own.
+    /// Rows go to the outputs whose `fields` are [`Fields::of_rows`](gather_store::Fields::of_rows).
+    #[cfg(feature = "extract")]
+    pub extract: Option<Arc<gather_extract::Rules>>,
     /// Completes each record before it is written, on the writer's thread.
     pub judge: Option<Judge>,
     /// Is shown every record as it is written, on the writer's thread.
@@ -106,6 +114,8 @@ pub struct Run {
     memory: Option<Arc<MemoryBudget>>,
     reports: Vec<Arc<ShardReport>>,
     shards: Vec<JoinHandle<Result<(), ClientError>>>,
+    /// Those that extract.
+    extractors: Vec<JoinHandle<()>>,
     writer: Option<WriterThread>,
     /// Kept so that a shard can reach another one for as long as the run goes on.
     _inboxes: Vec<mpsc::Sender<Box<Pending>>>,
@@ -171,6 +181,7 @@ impl Run {
             memory: None,
             reports: Vec::new(),
             shards: Vec::new(),
+            extractors: Vec::new(),
             writer: None,
             _inboxes: Vec::new(),
             outputs: parts.specs,
@@ -186,6 +197,10 @@ impl Run {
         let shared = Arc::new(parts.shared(&past));
         let clocks = journal::clocks(&hosts, &shared.clock);
         let Parts { fit, client, tls, bodies, look_up, cache, specs, asked, .. } = parts;
+        #[cfg(feature = "extract")]
+        let extractor = options
+            .extract
+            .map(|rules| Extractor::new(rules, parts.kept, client.caps.decoded_bytes_max, &shared));
         let written = Arc::new(Written::new(fit.shards, account));
         let writer = Writer {
             outlets,
@@ -198,6 +213,13 @@ impl Run {
             journal: keeper.map(kept).transpose()?,
         };
         let (batches, writer) = start_writer(writer)?;
+        #[cfg(feature = "extract")]
+        let (batches, extractors) = match extractor {
+            Some(extractor) => extractor.start(batches)?,
+            None => (batches, Vec::new()),
+        };
+        #[cfg(not(feature = "extract"))]
+        let extractors = Vec::new();
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
         let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake, look_up).map_err(RunError::Thread)?;
@@ -228,6 +250,7 @@ impl Run {
             memory: client.memory,
             reports,
             shards,
+            extractors,
             writer: Some(writer),
             _inboxes: inboxes,
             outputs: specs,
@@ -259,10 +282,12 @@ impl Run {
     pub fn wait(mut self) -> Result<Summary, RunError> {
         // All threads are joined before anything is told, so that none outlives the run.
         let shards: Vec<_> = self.shards.drain(..).map(JoinHandle::join).collect();
+        let extractors: Vec<_> = self.extractors.drain(..).map(JoinHandle::join).collect();
         let writer = self.writer.take().map_or(Ok(Ok(())), JoinHandle::join);
         if self.stop.has_panicked() {
             return Err(RunError::Panic);
         }
+        extractors.into_iter().try_for_each(|ended| ended.map_err(|_| RunError::Panic))?;
         for shard in shards {
             shard.map_err(|_| RunError::Panic)?.map_err(RunError::Client)?;
         }
@@ -327,6 +352,7 @@ impl Drop for Run {
 fn open_cache(
     path: Option<&Path>,
     client: &ClientOptions,
+    kept: Keep,
     on_note: &mut Option<OnNote>,
 ) -> Result<(Option<LookUp>, Option<cache::Keeper>), RunError> {
     let Some(path) = path else { return Ok((None, None)) };
@@ -341,7 +367,7 @@ fn open_cache(
         return Ok((None, None));
     };
     let look_up: LookUp = Box::new(move |target| lookup.look_up(target));
-    Ok((Some(look_up), Some(cache::Keeper::new(writer, client))))
+    Ok((Some(look_up), Some(cache::Keeper::new(writer, client, kept.body))))
 }
 
 /// Has kept of each response what outputs, bodies and cache need, and told of it what there is. An
@@ -398,6 +424,9 @@ struct Parts {
     look_up: Option<LookUp>,
     cache: Option<cache::Keeper>,
     specs: Vec<OutputSpec>,
+    /// What outputs ask for of responses; the client keeps what rules need as well.
+    #[cfg_attr(not(feature = "extract"), expect(dead_code, reason = "only rules need more"))]
+    kept: Keep,
     /// The concurrency that was configured.
     asked: u32,
 }
@@ -419,11 +448,16 @@ impl Parts {
         let specs = options.outputs.iter().map(|output| output.spec.clone()).collect();
         let secrets = (Credentials::of(&client), client.redact_query.clone());
         let bodies = open_bodies(bodies, &options.outputs)?;
-        let (look_up, cache) = open_cache(cache, &client, &mut options.on_note)?;
+        let kept = client.keep;
+        #[cfg(feature = "extract")]
+        if let Some(rules) = &options.extract {
+            extract_pool::keep(rules, &mut client.keep);
+        }
+        let (look_up, cache) = open_cache(cache, &client, kept, &mut options.on_note)?;
         let asked = config.concurrency;
         config.concurrency = NonZeroU32::new(fit.allowed).unwrap_or(asked);
         let asked = asked.get();
-        Ok(Self { config, fit, client, tls, secrets, bodies, look_up, cache, specs, asked })
+        Ok(Self { config, fit, client, tls, secrets, bodies, look_up, cache, specs, kept, asked })
     }
 
     fn shared(&self, past: &Past) -> Shared {
@@ -492,77 +526,4 @@ fn spawn<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, RunError> {
     thread::Builder::new().name(name.into()).spawn(work).map_err(RunError::Thread)
-}
-
-/// Why a run could not start, or could not be brought to its end.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RunError {
-    /// An input cannot be read.
-    Source(SourceError),
-    /// An output cannot be written.
-    Output(SinkError),
-    /// An option of the client cannot be used.
-    Client(ClientError),
-    /// A thread or its event loop cannot be started.
-    Thread(std::io::Error),
-    /// The journal cannot be used.
-    Journal(JournalError),
-    /// Settings that decide what the records say are not those that the run began with.
-    Changed(Vec<Change>),
-    /// A source of the caller's own cannot be read again, so that such a run has no journal.
-    NotRepeatable,
-    /// A defect: inputs and records do not match.
-    Unbalanced {
-        /// Inputs that came in.
-        inputs: u64,
-        /// Records that were written.
-        records: u64,
-    },
-    /// A defect: a thread of the engine panicked.
-    Panic,
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Source(error) => error.fmt(f),
-            Self::Output(error) => error.fmt(f),
-            Self::Client(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "a thread cannot be started: {error}"),
-            Self::Journal(error) => error.fmt(f),
-            Self::Changed(changes) => {
-                f.write_str("the run that would go on began with other settings: ")?;
-                for (at, change) in changes.iter().enumerate() {
-                    let comma = if at == 0 { "" } else { "; " };
-                    write!(f, "{comma}{change}")?;
-                }
-                Ok(())
-            }
-            Self::NotRepeatable => {
-                f.write_str("a run over a source of one's own cannot have a journal")
-            }
-            Self::Unbalanced { inputs, records } => write!(
-                f,
-                "{inputs} inputs came in and {records} records were written: a defect of gather, \
-                 please report it"
-            ),
-            Self::Panic => {
-                f.write_str("a thread ended unexpectedly: a defect of gather, please report it")
-            }
-        }
-    }
-}
-
-impl std::error::Error for RunError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Source(error) => Some(error),
-            Self::Output(error) => Some(error),
-            Self::Client(error) => Some(error),
-            Self::Thread(error) => Some(error),
-            Self::Journal(error) => Some(error),
-            Self::Changed(_) | Self::NotRepeatable | Self::Unbalanced { .. } | Self::Panic => None,
-        }
-    }
 }

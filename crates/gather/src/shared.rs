@@ -189,6 +189,13 @@ impl Shared {
         }
     }
 
+    /// A target that had counted as finished turned out to be a failure.
+    #[cfg(feature = "extract")]
+    pub(crate) fn count_failed_late(&self) {
+        let failures = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+        self.judge(failures, self.finished.load(Ordering::Relaxed));
+    }
+
     /// Whoever asked for `count` targets has stopped waiting for them.
     pub(crate) fn count_abandoned(&self, count: usize) {
         self.abandoned.fetch_add(count as u64, Ordering::Release);

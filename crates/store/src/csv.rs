@@ -83,7 +83,7 @@ pub(crate) fn is_guarded(cell: &[u8]) -> bool {
 }
 
 /// Appends a cell: guarded, and quoted where it must be.
-fn push_cell(row: &mut Vec<u8>, cell: &[u8]) {
+pub(crate) fn push_cell(row: &mut Vec<u8>, cell: &[u8]) {
     let guard = is_guarded(cell);
     let quote = cell.iter().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n'));
     if quote {

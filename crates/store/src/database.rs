@@ -4,14 +4,16 @@
 //! the database has committed them, so that a group whose commit failed, or whose answer was lost
 //! with the connection, is written again from the same bytes.
 
+mod cells;
 mod columns;
 mod group;
 mod job;
 mod sql;
 
+pub(crate) use cells::{Cell, Rows};
 pub(crate) use columns::Plan;
-pub(crate) use group::{Cell, Counts, Group};
-pub(crate) use job::{JobColumns, table_name};
+pub(crate) use group::{Counts, Group};
+pub(crate) use job::{JobColumns, TableOf, table_name};
 pub(crate) use sql::{
     Dialect, NAMES, SCHEMA_VERSION, VIEWS, add_column, job_table, late_indexes, missing_columns,
     quoted, tables, upsert,

@@ -67,6 +67,8 @@ pub enum SinkErrorKind {
     Unreachable,
     /// The database's server refuses: the password, the permission, the encoding.
     Refused,
+    /// Rows cannot be written in this format.
+    NoRows,
     /// Whatever else the system says.
     Io,
 }
@@ -129,6 +131,9 @@ impl SinkError {
             SinkErrorKind::Changed => "put it back as it was, or begin again with --overwrite",
             SinkErrorKind::DiskFull => "free some space, then run it again",
             SinkErrorKind::Closed => "nothing to do",
+            SinkErrorKind::NoRows => {
+                "a database holds rows beside its records; others end in .jsonl, .csv, .parquet or .xlsx"
+            }
             SinkErrorKind::NotBuilt => "build gather with the feature of that format",
             SinkErrorKind::NotAFile => "name a regular file, or choose --format jsonl",
             SinkErrorKind::Unbuilt => {
@@ -188,6 +193,9 @@ impl fmt::Display for SinkError {
             }
             SinkErrorKind::DiskFull => write!(f, "cannot write {place}: no space left")?,
             SinkErrorKind::Closed => write!(f, "{place} was closed by its reader")?,
+            SinkErrorKind::NoRows => {
+                write!(f, "{place} has a format that rows are not written in")?
+            }
             SinkErrorKind::NotBuilt => write!(f, "{place} has a format that this build lacks")?,
             SinkErrorKind::NotAFile => write!(f, "{place} is no file, which its format needs")?,
             SinkErrorKind::Unbuilt => write!(f, "cannot build {place}")?,

@@ -215,6 +215,9 @@ impl Field {
     }
 }
 
+/// Columns of a row before its fields.
+pub(crate) const ROW_COLUMNS: [&str; 5] = ["run", "n", "row", "url", "fetched_at"];
+
 /// The members to write, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
@@ -223,6 +226,8 @@ pub struct Fields {
     asked: Vec<Field>,
     choice: Choice,
     begun_from: In,
+    /// The fields of a row, where rows are written and not records.
+    rows: Option<Vec<Arc<str>>>,
 }
 
 /// Whether the list is all that is written.
@@ -253,6 +258,39 @@ impl Default for Fields {
 }
 
 impl Fields {
+    /// What extraction found in rows, each with these fields: run, number, row, address and moment
+    /// of its page, then the fields.
+    pub fn of_rows(names: Vec<Arc<str>>) -> Self {
+        let fixed = [Field::Other("run".into()), Field::N, Field::Other("row".into())];
+        let place = [Field::Url, Field::StartedAt];
+        let own = names.iter().cloned().map(Field::Extracted);
+        let list = fixed.into_iter().chain(place).chain(own).collect();
+        Self { rows: Some(names), ..Self::listed(list) }
+    }
+
+    /// What stands above the column of a member.
+    #[cfg(any(feature = "parquet", feature = "xlsx"))]
+    pub(crate) fn heading(&self, field: &Field) -> String {
+        match field {
+            Field::StartedAt if self.is_rows() => "fetched_at".to_owned(),
+            // A field of a row that is called as a column before it keeps its whole name.
+            Field::Extracted(name) if self.is_rows() && !ROW_COLUMNS.contains(&&**name) => {
+                name.to_string()
+            }
+            other => other.name(),
+        }
+    }
+
+    /// Whether rows are written, and not records.
+    pub fn is_rows(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    /// The fields of a row, where rows are written.
+    pub(crate) fn rows(&self) -> Option<&[Arc<str>]> {
+        self.rows.as_deref()
+    }
+
     /// Reads `--fields`: either `+body,+title` (the default set and these) or
     /// `url,status_code,time_total` (these alone, in this order where order matters). `error`
     /// and `tls` stand for their parts.
@@ -305,7 +343,7 @@ impl Fields {
     }
 
     fn listed(list: Vec<Field>) -> Self {
-        Self { list, asked: Vec::new(), choice: Choice::Listed, begun_from: In::Asked }
+        Self { list, asked: Vec::new(), choice: Choice::Listed, begun_from: In::Asked, rows: None }
     }
 
     /// Whether each record is written with what it holds.

@@ -23,6 +23,7 @@ mod parquet;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod read;
+mod rows;
 #[cfg(test)]
 mod samples;
 mod seen;

@@ -20,7 +20,7 @@ use gather_core::Record;
 use tokio::runtime::Runtime;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::database::{Counts, Group, JobColumns, Plan};
+use crate::database::{Counts, Group, JobColumns, Plan, TableOf};
 use crate::error::{SinkError, SinkErrorKind};
 use crate::postgres::fault::{Fault, Lasts};
 use crate::postgres::session::Session;
@@ -68,7 +68,10 @@ struct State {
     run: i64,
     plan: Plan,
     job: Option<Box<str>>,
-    columns: JobColumns,
+    pages: JobColumns,
+    rows: JobColumns,
+    /// The table of rows, where it was there when the run went on.
+    rows_before: Option<String>,
     origin: RunOrigin,
     /// What was committed, earlier parts of the run included.
     counts: Counts,
@@ -141,7 +144,8 @@ impl Postgres {
             };
             // What the server knows of this session, and what was made in the transaction, is gone.
             self.session = None;
-            self.state.columns.forget_names();
+            self.state.pages.forget_names();
+            self.state.rows.forget_names();
             if fault.lasts == Lasts::Lasting || start.elapsed() + backoff > self.patience {
                 return Err(self.error(&fault));
             }
@@ -192,7 +196,8 @@ impl Sink for Postgres {
         if self.group.must_go_before(record) {
             self.flush()?;
         }
-        self.group.add(record, &self.state.plan, &mut self.state.columns);
+        let State { plan, pages, rows, .. } = &mut self.state;
+        self.group.add(record, plan, pages, rows);
         Ok(())
     }
 
@@ -230,11 +235,13 @@ impl State {
             }
         }
         let id = schema::run_row(&tx, run).await?;
-        let mut columns = JobColumns::default();
-        schema::find_job(&tx, run.job.as_deref().unwrap_or_default(), &mut columns).await?;
+        let job = run.job.clone();
+        let (mut pages, mut rows) = (JobColumns::of(TableOf::Pages), JobColumns::of(TableOf::Rows));
+        schema::find_job(&tx, job.as_deref(), &mut pages).await?;
+        let rows_before = schema::find_job(&tx, job.as_deref(), &mut rows).await?;
         tx.commit().await?;
-        let (plan, job) = (Plan::new(&spec.fields), run.job.clone());
-        Ok(Self { run: id, plan, job, columns, origin, counts })
+        let plan = Plan::new(&spec.fields);
+        Ok(Self { run: id, plan, job, pages, rows, rows_before, origin, counts })
     }
 
     /// The last words: when, and how many.

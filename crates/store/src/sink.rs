@@ -18,7 +18,7 @@ use crate::spool;
 #[cfg(feature = "sqlite")]
 use crate::sqlite;
 use crate::text::{Template, Text};
-use crate::warc;
+use crate::{rows, warc};
 
 /// One output of a run. It blocks, and is used by one thread.
 ///
@@ -242,6 +242,9 @@ pub enum Durability {
 /// process, or has something in it and [`Existing::Refuse`] is asked for. A file that is refused
 /// is left as it was.
 pub fn open(spec: &OutputSpec, run: &RunInfo) -> Result<Box<dyn Sink>, SinkError> {
+    if let Some(names) = spec.fields.rows() {
+        return rows::open(spec, names, run);
+    }
     let output = || Output::open(&spec.target, spec.existing, spec.durability);
     Ok(match &spec.format {
         Format::Jsonl => Box::new(Jsonl::new(output()?, &spec.fields)),

@@ -10,7 +10,9 @@ use gather_core::Record;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
-use crate::database::{Cell, Counts, Group, JobColumns, Plan, RUN_COUNTS, upsert};
+use crate::database::{
+    Cell, Counts, Group, JobColumns, Plan, RUN_COUNTS, Rows, TableOf, quoted, upsert,
+};
 use crate::error::{SinkError, SinkErrorKind};
 use crate::json;
 use crate::output;
@@ -75,13 +77,19 @@ struct State {
     run: i64,
     plan: Plan,
     job: Option<Box<str>>,
-    columns: JobColumns,
-    /// The job's table, once it is there.
-    table: Option<String>,
+    pages: Typed,
+    rows: Typed,
     origin: RunOrigin,
     /// What was committed, earlier parts of the run included.
     counts: Counts,
     insert_record: String,
+}
+
+/// A typed table of the job.
+struct Typed {
+    columns: JobColumns,
+    /// Its name, once it is there.
+    table: Option<String>,
 }
 
 /// Where the run's rows come from.
@@ -144,7 +152,8 @@ impl Sink for Sqlite {
         if self.group.must_go_before(record) {
             self.flush()?;
         }
-        self.group.add(record, &self.state.plan, &mut self.state.columns);
+        let State { plan, pages, rows, .. } = &mut self.state;
+        self.group.add(record, plan, &mut pages.columns, &mut rows.columns);
         Ok(())
     }
 
@@ -192,14 +201,13 @@ impl State {
             }
         }
         let id = schema::run_row(&tx, run)?;
-        let mut columns = JobColumns::default();
-        let key = run.job.as_deref().unwrap_or_default();
-        let table = schema::find_job(&tx, key, &mut columns)?;
+        let job = run.job.clone();
+        let pages = Typed::find(&tx, TableOf::Pages, job.as_deref())?;
+        let rows = Typed::find(&tx, TableOf::Rows, job.as_deref())?;
         tx.commit()?;
         let plan = Plan::new(&spec.fields);
         let insert_record = insert("record", 2, plan.columns().map(|column| column.name));
-        let job = run.job.clone();
-        Ok(Some(Self { run: id, plan, job, columns, table, origin, counts, insert_record }))
+        Ok(Some(Self { run: id, plan, job, pages, rows, origin, counts, insert_record }))
     }
 
     /// Writes a group in one transaction, or nothing of it.
@@ -207,7 +215,8 @@ impl State {
         let written = self.try_write(connection, group);
         if written.is_err() {
             // What the job's table was given went with the transaction.
-            self.columns.forget_names();
+            self.pages.columns.forget_names();
+            self.rows.columns.forget_names();
         }
         written
     }
@@ -216,7 +225,9 @@ impl State {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.write_records(&tx, group)?;
         self.write_fields(&tx, group)?;
-        self.write_job(&tx, group)?;
+        let (run, job) = (self.run, self.job.as_deref());
+        self.pages.write(&tx, run, job, &group.job)?;
+        self.rows.write(&tx, run, job, &group.rows)?;
         for body in &group.bodies {
             let insert = "INSERT INTO body (sha256, bytes, content_type, body) VALUES (?, ?, ?, ?)
                           ON CONFLICT (sha256) DO NOTHING";
@@ -233,16 +244,19 @@ impl State {
 
     fn write_records(&self, tx: &Transaction<'_>, group: &Group) -> rusqlite::Result<()> {
         let mut insert = Insert::new(tx, &self.insert_record, self.run)?;
-        let mut forget = match self.origin {
-            RunOrigin::New => None,
-            // A field that is found no more must not stay.
-            RunOrigin::Resumed => {
-                Some(tx.prepare_cached("DELETE FROM field WHERE run = ? AND n = ?")?)
+        let mut forget = Vec::new();
+        if self.origin == RunOrigin::Resumed {
+            // A field or a row that is found no more must not stay.
+            for table in ["field"].into_iter().chain(self.rows.table.as_deref()) {
+                let delete = format!("DELETE FROM {} WHERE run = ? AND n = ?", quoted(table));
+                forget.push(tx.prepare_cached(&delete)?);
             }
-        };
+        }
         for row in group.records.iter() {
-            if let (Some(forget), Some(Cell::Int(n))) = (&mut forget, row.clone().next()) {
-                forget.execute([self.run, n])?;
+            if let Some(Cell::Int(n)) = row.clone().next() {
+                for delete in &mut forget {
+                    delete.execute([self.run, n])?;
+                }
             }
             insert.row(row.enumerate())?;
         }
@@ -256,35 +270,6 @@ impl State {
         let sql = insert("field", 3, ["name", "type", "value", "number"].into_iter());
         let mut insert = Insert::new(tx, &sql, self.run)?;
         group.fields.iter().try_for_each(|row| insert.row(row.enumerate()))
-    }
-
-    fn write_job(&mut self, tx: &Transaction<'_>, group: &Group) -> rusqlite::Result<()> {
-        if group.job.len() == 0 {
-            return Ok(());
-        }
-        let table = match &self.table {
-            Some(table) if !self.columns.has_new() => table.clone(),
-            _ => {
-                let table = schema::extend_job(tx, self.job.as_deref(), &mut self.columns)?;
-                self.table = Some(table.clone());
-                table
-            }
-        };
-        let own = self.columns.list().iter().filter_map(|column| column.column.as_deref());
-        let sql = insert(&table, 2, ["url", "fetched_at"].into_iter().chain(own));
-        let mut insert = Insert::new(tx, &sql, self.run)?;
-        for mut row in group.job.iter() {
-            insert.statement.clear_bindings();
-            insert.statement.raw_bind_parameter(1, self.run)?;
-            for at in 0..3 {
-                insert.bind(at, row.next().unwrap_or(Cell::Null))?;
-            }
-            for (at, cell) in row.job_cells() {
-                insert.bind(at + 3, cell)?;
-            }
-            insert.statement.raw_execute()?;
-        }
-        Ok(())
     }
 
     fn write_counts(&self, tx: &Connection, counts: Counts) -> rusqlite::Result<()> {
@@ -307,6 +292,51 @@ impl State {
         schema::finish(connection)?;
         // Statistics for the planner where they are worth it; takes milliseconds.
         connection.execute_batch("PRAGMA analysis_limit = 400; PRAGMA optimize")
+    }
+}
+
+impl Typed {
+    fn find(tx: &Connection, of: TableOf, job: Option<&str>) -> rusqlite::Result<Self> {
+        let mut columns = JobColumns::of(of);
+        let table = schema::find_job(tx, job, &mut columns)?;
+        Ok(Self { columns, table })
+    }
+
+    fn write(
+        &mut self,
+        tx: &Transaction<'_>,
+        run: i64,
+        job: Option<&str>,
+        rows: &Rows,
+    ) -> rusqlite::Result<()> {
+        if rows.len() == 0 {
+            return Ok(());
+        }
+        let of = self.columns.table_of();
+        let table = match &self.table {
+            Some(table) if !self.columns.has_new() => table.clone(),
+            _ => {
+                let table = schema::extend_job(tx, job, &mut self.columns)?;
+                self.table = Some(table.clone());
+                table
+            }
+        };
+        let own = self.columns.list().iter().filter_map(|column| column.column.as_deref());
+        let fixed = of.fixed()[2..].iter().copied();
+        let sql = insert(&table, of.keys(), fixed.chain(own));
+        let mut insert = Insert::new(tx, &sql, run)?;
+        for mut row in rows.iter() {
+            insert.statement.clear_bindings();
+            insert.statement.raw_bind_parameter(1, run)?;
+            for at in 0..of.lead() {
+                insert.bind(at, row.next().unwrap_or(Cell::Null))?;
+            }
+            for (at, cell) in row.job_cells() {
+                insert.bind(at + of.lead(), cell)?;
+            }
+            insert.statement.raw_execute()?;
+        }
+        Ok(())
     }
 }
 

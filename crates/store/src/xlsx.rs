@@ -56,7 +56,12 @@ impl Build for Builder {
         workbook.set_tempdir(spool.directory()).map_err(said)?;
         workbook.use_zip_large_file(spool.bytes().map_err(BuildError::Write)? > LARGE_BYTES);
         workbook.set_properties(&self.properties().map_err(said)?);
-        let mut rows = Rows { columns, formats: Formats::new(), text: Vec::new() };
+        let columns = columns.into_iter().map(|column| {
+            let heading = self.fields.heading(&column.field);
+            (column, heading)
+        });
+        let (columns, headings) = columns.unzip();
+        let mut rows = Rows { columns, headings, formats: Formats::new(), text: Vec::new() };
         let mut records = spool.records()?;
         let (mut left, mut sheet) = (survey.records, 1);
         loop {
@@ -122,6 +127,7 @@ impl Formats {
 /// Writes records as rows.
 struct Rows {
     columns: Vec<Column>,
+    headings: Vec<String>,
     formats: Formats,
     text: Vec<u8>,
 }
@@ -150,8 +156,8 @@ impl Rows {
         if let Some(last) = u16::try_from(self.columns.len()).ok().and_then(|n| n.checked_sub(1)) {
             sheet.autofilter(0, 0, count, last)?;
         }
-        for (at, column) in (0..).zip(&self.columns) {
-            sheet.write_string_with_format(0, at, column.field.name(), &self.formats.header)?;
+        for (at, heading) in (0..).zip(&self.headings) {
+            sheet.write_string_with_format(0, at, heading, &self.formats.header)?;
         }
         Ok(())
     }

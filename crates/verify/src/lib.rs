@@ -19,6 +19,7 @@ mod lines;
 mod output;
 mod pointers;
 mod report;
+mod rows;
 mod sort;
 mod table;
 mod verify;

@@ -83,6 +83,8 @@ pub enum What {
     Bodies,
     /// Is the web archive whole, and does each record point into it rightly?
     Warc,
+    /// Is every row of a page whole, and of a page of this run that is finished?
+    Rows,
     /// Is the output as long as the journal says, and does it hold what the journal says?
     Journal,
 }
@@ -98,6 +100,7 @@ impl What {
             Self::Agree => "agree",
             Self::Bodies => "bodies",
             Self::Warc => "warc",
+            Self::Rows => "rows",
             Self::Journal => "journal",
         }
     }

@@ -12,6 +12,7 @@ use crate::journal::{Journal, Sink};
 use crate::output::{self, Columns, Committed, Extent, OutputSpec, Row, Rows};
 use crate::pointers::{self, Archives};
 use crate::report::{Fault, Problem, Report, RunState, Tally, What, count, counted};
+use crate::rows::{self, RowsFound};
 use crate::sort::{Sorted, Sorter};
 
 /// What is to be verified, and by what.
@@ -37,6 +38,14 @@ pub struct Request {
 pub fn verify(request: &Request) -> Result<Report, VerifyError> {
     let mut work = Work::new(request, find_journal(request)?);
     let outputs = std::mem::take(&mut work.outputs);
+    let (of_rows, outputs): (Vec<_>, Vec<_>) =
+        outputs.into_iter().partition(|output| rows::is_rows(output, work.journal.as_ref()));
+    for output in &of_rows {
+        work.look_at_rows(output)?;
+    }
+    if outputs.is_empty() && !of_rows.is_empty() {
+        return Ok(work.report);
+    }
     if outputs.is_empty() {
         let message = "there is no output to verify";
         return Err(VerifyError::usage(message, "name the files that the run wrote"));
@@ -187,6 +196,38 @@ impl<'a> Work<'a> {
         let side = Side::new(output, (members, seen), entries)?;
         let facts = Facts { whole, sums, bodies, position, tail, pointers, warc, elsewhere };
         Ok((facts, side))
+    }
+
+    /// Reads an output of rows, as far as it is committed.
+    fn look_at_rows(&mut self, output: &OutputSpec) -> Result<(), VerifyError> {
+        let journal = self.journal.as_ref();
+        let sink =
+            journal.and_then(|journal| journal.sinks.iter().find(|sink| is_of(sink, output)));
+        let is_over = self.is_over() == IsOver::Yes;
+        let end = sink.filter(|_| !is_over);
+        let end = end.map(|sink| Committed { parts: sink.parts, bytes: sink.bytes });
+        let Some(RowsFound { whole, pages, extent }) = rows::read(output, journal, end)? else {
+            let note = format!("the rows of {} are of a form that is not verified", output.name);
+            self.report.notes.push(note);
+            return Ok(());
+        };
+        let name = output.name.as_str();
+        let position = sink.map(|sink| check_position(sink, extent, pages));
+        let pages = counted(pages, "page");
+        let says = format!("{} of {pages}, each whole", counted(whole.examined, "row"));
+        self.report.checks.push(whole.into_check(name, What::Rows, says));
+        if let Some(position) = position {
+            let says = match (position.faults, end) {
+                (0, Some(_)) if output.len()? > extent.bytes => {
+                    let more = counted(output.len()? - extent.bytes, "byte");
+                    format!("it is what was committed, and {more} more that a resume cuts off")
+                }
+                (0, _) => "it is what was committed".to_owned(),
+                _ => "it is not what was committed".to_owned(),
+            };
+            self.report.checks.push(position.into_check(name, What::Journal, says));
+        }
+        Ok(())
     }
 
     fn run(&self) -> Option<String> {

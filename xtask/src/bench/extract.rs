@@ -9,7 +9,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::client::time;
+use super::client::{Client, time};
+use super::nginx::Nginx;
 use super::report::Sample;
 use super::{Bench, Case};
 use crate::repo;
@@ -18,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "css-page", rounds: 5, run: |bench| beside(bench, &CSS_PAGE) },
     Case { name: "css-rows", rounds: 5, run: |bench| beside(bench, &CSS_ROWS) },
     Case { name: "json", rounds: 5, run: |bench| beside(bench, &JSON) },
+    Case { name: "stall", rounds: 3, run: stall },
 ];
 
 /// Bytes of a page.
@@ -27,6 +29,11 @@ const PAGES: usize = 20;
 /// Passes that are timed, beside one that is not: the start of a process is no extraction.
 const PASSES: usize = 10;
 const RIVALS: &[&str] = &["parsel==1.12.1", "jsonpath-ng==1.16.0"];
+
+/// Pages that are fetched and searched while the loops are watched.
+const FETCHED: usize = 3_000;
+/// The longest that a loop may be held up, by its own CPU clock.
+const STALL_MS_MAX: f64 = 50.0;
 
 /// Rules in both syntaxes.
 struct Set {
@@ -150,6 +157,42 @@ fn beside(bench: &mut Bench, set: &Set) -> Result<Vec<Sample>> {
         Sample::new(format!("CPU a page, {}", set.rival), "ms", theirs_ms),
         Sample::new("share of the rival's CPU", "", ours_ms / theirs_ms).at_most(set.share_max),
         Sample::new("times as fast", "x", theirs_ms / ours_ms),
+    ])
+}
+
+/// A run over listing pages, with all processors busy extracting their rows: what its loops bear.
+fn stall(bench: &mut Bench) -> Result<Vec<Sample>> {
+    let program = match &bench.args.program {
+        Some(program) => program.clone(),
+        None => super::build("gather-cli", "gather")?,
+    };
+    let nginx = Nginx::start(4)?;
+    let (mut rows, fetched) = (0, if bench.args.quick { 300 } else { FETCHED });
+    for number in 0..PAGES {
+        let page = listing(&mut bench.rng, number);
+        rows += page.matches("<article").count() * fetched / PAGES;
+        nginx.serve(&format!("{number}.html"), &page)?;
+    }
+    let folder = bench.folder.path();
+    let (rules, found) = (folder.join("rules.toml"), folder.join("rows.jsonl"));
+    let lines = CSS_ROWS.rules.iter().map(|(name, ours, _)| format!("{name} = {ours:?}\n"));
+    let each = CSS_ROWS.each.map_or("", |(each, _)| each);
+    fs::write(&rules, format!("each = {each:?}\n[fields]\n{}", lines.collect::<String>()))?;
+    let urls = (0..fetched).map(|at| nginx.url(at, &format!("/files/{}.html", at % PAGES)));
+    let list = bench.write_list(urls)?;
+    let paths = [rules.display().to_string(), found.display().to_string()];
+    let flags = ["-c", "100", "--rules", &paths[0], "--rows", &paths[1]];
+    let mut client = Client::new(program, bench.folder.path());
+    let run = client.fetch(&list, &flags)?;
+    let lines = fs::read(&found)?.iter().filter(|byte| **byte == b'\n').count();
+    Ok(vec![
+        Sample::new("records ok", "", run.records.ok as f64).exactly(fetched as f64),
+        Sample::new("rows", "", lines as f64).exactly(rows as f64),
+        Sample::new("longest stall, CPU clock", "ms", run.stall_cpu_ms().unwrap_or(f64::NAN))
+            .each_at_most(STALL_MS_MAX),
+        Sample::new("longest stall, wall", "ms", run.stall_wall_ms().unwrap_or(f64::NAN)),
+        Sample::new("pages", "/s", fetched as f64 / run.cost.wall_s),
+        Sample::new("peak memory", "MB", run.cost.peak_mb()),
     ])
 }
 

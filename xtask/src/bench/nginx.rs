@@ -19,7 +19,7 @@ pub(super) struct Nginx {
     hosts: Vec<SocketAddr>,
     /// How often it was asked for its status.
     questions: u64,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Nginx {
@@ -47,7 +47,7 @@ impl Nginx {
             .arg(folder.path().join("error.log"))
             .stdin(Stdio::null())
             .spawn()?;
-        let nginx = Self { child, hosts, questions: 0, _folder: folder };
+        let nginx = Self { child, hosts, questions: 0, folder };
         nginx.wait_until_up()?;
         Ok(nginx)
     }
@@ -55,6 +55,13 @@ impl Nginx {
     /// The URL of a path on a host; hosts repeat from the first when there are no more.
     pub(super) fn url(&self, host: usize, path: &str) -> String {
         format!("http://{}{path}", self.hosts[host % self.hosts.len()])
+    }
+
+    /// Serves a file as `/files/NAME`.
+    pub(super) fn serve(&self, name: &str, body: &str) -> Result<()> {
+        let files = self.folder.path().join("files");
+        fs::create_dir_all(&files)?;
+        Ok(fs::write(files.join(name), body)?)
     }
 
     /// Requests that came since the start, by nginx's own count.
@@ -94,7 +101,7 @@ impl Nginx {
         let start = Instant::now();
         while TcpStream::connect(self.hosts[0]).is_err() {
             if start.elapsed() > Duration::from_secs(10) {
-                let log = fs::read_to_string(self._folder.path().join("error.log"));
+                let log = fs::read_to_string(self.folder.path().join("error.log"));
                 bail!("nginx does not come up: {}", log.unwrap_or_default());
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -140,6 +147,7 @@ fn configuration(folder: &str, hosts: &[SocketAddr]) -> String {
          \x20 keepalive_timeout 300s;\n  default_type text/plain;\n  server {{\n{listens}\
          \x20   location /1k {{ return 200 \"{body}\"; }}\n\
          \x20   location ~ ^/delay/(?<s>\\d+\\.\\d+)/ {{ echo_sleep $s; echo slept; }}\n\
+         \x20   location /files/ {{ root {folder}; default_type \"text/html; charset=utf-8\"; }}\n\
          \x20   location = /nginx-status {{ stub_status; }}\n\
          \x20   location / {{ return 200 ok; }}\n  }}\n}}\n",
         module = needs::NGINX_ECHO,

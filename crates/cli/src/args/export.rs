@@ -10,7 +10,7 @@ use crate::values::{self, Only};
 /// `gather export`.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// Results: JSONL, CSV (also .gz), Parquet, databases; - is stdin
+    /// Results: JSONL, CSV (also .gz), Parquet, databases, archives; - is stdin
     #[arg(value_name = "RESULT", required = true)]
     pub(crate) input: Vec<String>,
     /// Of a database, the run to read [default: the one that began last]

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use gather::JournalOptions;
 use gather::core::RequestSpec;
+use gather::extract::Of;
 use gather::fetch::ClientOptions;
 use gather::journal::{JournalStart, MayChange, Setting};
-use gather::store::{OutputSpec, OutputTarget};
+use gather::store::{Format, OutputSpec, OutputTarget};
 
 use crate::error::CliError;
 use crate::keys;
+use crate::resolve::extract::Looked;
 use crate::resolve::host_headers;
 use crate::settings::Settings;
 
@@ -58,14 +60,24 @@ const FREE: &[&str] = &[
 ];
 
 /// Keys that give the outputs their form: the records that are there have the old one.
-const FIXED: &[&str] = &["output", "format", "csv-bom", "template", "fields"];
+const FIXED: &[&str] = &["output", "rows", "format", "csv-bom", "template", "fields"];
+
+/// The columns of a table of rows, which follow from the rules: they have the old ones.
+const ROWS_COLUMNS: &str = "columns of rows";
+
+/// What requests say.
+pub(super) struct Sent<'s> {
+    pub(super) client: &'s ClientOptions,
+    /// What a row of the input fills in.
+    pub(super) by_row: Option<&'s RequestSpec>,
+}
 
 /// The journal of a run with these outputs; `None` if it keeps none.
 pub(super) fn journal(
     settings: &Settings,
     outputs: &[OutputSpec],
-    client: &ClientOptions,
-    by_row: Option<&RequestSpec>,
+    sent: &Sent<'_>,
+    looked: Option<&Looked>,
 ) -> Result<Option<JournalOptions>, CliError> {
     let args = &settings.args.resume;
     let resumes = args.resume || args.resume_changed;
@@ -88,9 +100,12 @@ pub(super) fn journal(
     Ok(Some(JournalOptions {
         path,
         start: if resumes { JournalStart::Resume } else { JournalStart::Anew },
-        settings: identity(settings, outputs, client, by_row)?,
+        settings: identity(settings, outputs, sent, looked)?,
         may_change: match args.resume_changed {
-            true => MayChange::AllBut(FIXED.iter().map(|name| (*name).into()).collect()),
+            true => {
+                let fixed = FIXED.iter().chain(&[ROWS_COLUMNS]);
+                MayChange::AllBut(fixed.map(|name| (*name).into()).collect())
+            }
             false => MayChange::Nothing,
         },
     }))
@@ -98,7 +113,7 @@ pub(super) fn journal(
 
 /// Whether one of these settings gives the outputs their form.
 pub(crate) fn is_fixed(name: &str) -> bool {
-    FIXED.contains(&name)
+    FIXED.contains(&name) || name == ROWS_COLUMNS
 }
 
 /// A pipe, a terminal, `/dev/null`: it keeps nothing that could be gone on with.
@@ -110,13 +125,14 @@ fn is_special(path: &Path) -> bool {
 fn identity(
     settings: &Settings,
     outputs: &[OutputSpec],
-    client: &ClientOptions,
-    by_row: Option<&RequestSpec>,
+    sent: &Sent<'_>,
+    looked: Option<&Looked>,
 ) -> Result<Vec<Setting>, CliError> {
+    let Sent { client, by_row } = sent;
     let mut identity = Vec::new();
     for setting in &settings.all {
         let name = &*setting.key.name;
-        let is_apart = name == "output" || keys::is_secret(name);
+        let is_apart = matches!(name, "output" | "rules") || keys::is_secret(name);
         if !FREE.contains(&name) && !is_apart && !setting.values.is_empty() {
             identity.push(Setting::plain(name, setting.values.join(", ")));
         }
@@ -127,6 +143,11 @@ fn identity(
         OutputTarget::Postgres(url) => url.to_string(),
     });
     identity.push(Setting::plain("output", names.collect::<Vec<_>>().join(", ")));
+    if let Some(Looked { rules, .. }) = looked
+        && outputs.iter().any(|output| output.fields.is_rows() && is_table(&output.format))
+    {
+        identity.push(Setting::plain(ROWS_COLUMNS, rules.names(Of::Row).join(", ")));
+    }
     let mut secret = |name: &str, value: Vec<u8>| {
         if !value.is_empty() {
             identity.push(Setting::secret(name, value));
@@ -136,6 +157,8 @@ fn identity(
     let headers = client.headers.iter().chain(by_row_headers);
     secret("header", lines(headers.map(|(name, value)| (name.as_str(), value.as_str()))));
     let body = client.body.as_ref().or_else(|| by_row.and_then(|request| request.body.as_ref()));
+    // No secret, but long: that it has changed is enough to know. Its name may change.
+    secret("rules", looked.map(|looked| looked.file.clone().into()).unwrap_or_default());
     secret("data", body.map(|body| body.to_vec()).unwrap_or_default());
     let http = &settings.args.http;
     for (name, value) in [("user", &http.user), ("cookie", &http.cookie), ("proxy", &http.proxy)] {
@@ -146,6 +169,11 @@ fn identity(
         secret(&format!("[hosts.\"{host}\"] headers"), lines(headers));
     }
     Ok(identity)
+}
+
+/// Whether all rows have the same columns, and they come first.
+fn is_table(format: &Format) -> bool {
+    matches!(format, Format::Csv(_))
 }
 
 fn lines<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<u8> {

@@ -68,7 +68,7 @@ pub(crate) fn outputs_of(args: &OutputArgs, usual: Fields) -> Result<Vec<OutputS
             format: format(args, name, &target)?,
             target,
             fields: fields.clone(),
-            existing: if args.overwrite { Existing::Overwrite } else { Existing::Refuse },
+            existing: existing(args),
             durability: Durability::System,
         });
     }
@@ -89,6 +89,16 @@ pub(crate) fn outputs_of(args: &OutputArgs, usual: Fields) -> Result<Vec<OutputS
         return Err(CliError::usage("--fields: text lines have no members", hint));
     }
     Ok(outputs)
+}
+
+/// What becomes of files that are there.
+pub(super) fn existing(args: &OutputArgs) -> Existing {
+    if args.overwrite { Existing::Overwrite } else { Existing::Refuse }
+}
+
+/// CSV, with its mark or without.
+pub(super) fn csv(args: &OutputArgs) -> Format {
+    Format::Csv(if args.csv_bom { CsvBom::Utf8 } else { CsvBom::None })
 }
 
 fn of_library(flag: &str, error: &dyn std::fmt::Display) -> CliError {
@@ -138,7 +148,7 @@ pub(super) fn keep(outputs: &[OutputSpec], view: &View) -> Keep {
     }
 }
 
-fn target(name: &str) -> Result<OutputTarget, CliError> {
+pub(super) fn target(name: &str) -> Result<OutputTarget, CliError> {
     if name == "-" {
         return Ok(OutputTarget::Stdout);
     }
@@ -171,7 +181,7 @@ fn format(args: &OutputArgs, name: &str, target: &OutputTarget) -> Result<Format
         FormatArg::Parquet => Format::Parquet,
         FormatArg::Xlsx => Format::Xlsx,
         FormatArg::Warc => warc(name, target)?,
-        FormatArg::Csv => Format::Csv(if args.csv_bom { CsvBom::Utf8 } else { CsvBom::None }),
+        FormatArg::Csv => csv(args),
         FormatArg::Text => Format::Text(match &args.template {
             None => Template::Standard,
             Some(text) => {

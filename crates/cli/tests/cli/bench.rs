@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -89,5 +90,14 @@ impl Bench {
     pub(crate) fn line(&self, line: &str) -> Ran {
         let words = words(line);
         self.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+/// Waits until something is so, but not for ever.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < Duration::from_secs(60), "never came: {what}");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }

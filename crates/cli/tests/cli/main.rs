@@ -9,6 +9,8 @@ mod config;
 mod databases;
 mod docs;
 mod export;
+mod extract;
+mod extract_stored;
 mod fetch;
 mod report;
 mod resume;

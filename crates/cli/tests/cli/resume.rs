@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gather_testkit::{RetryAfter, Server, Site};
 use serde_json::Value;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, until};
 
 /// A server that takes a moment for each answer, and a bench with a list of `count` URLs of it.
 fn bench(count: usize) -> (Server, Bench) {
@@ -19,15 +19,6 @@ fn bench(count: usize) -> (Server, Bench) {
 
 fn list(server: &Server, count: usize) -> String {
     (0..count).map(|n| server.url(&format!("/ok?n={n}\n"))).collect()
-}
-
-/// Waits until something is so, but not for ever.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < Duration::from_secs(60), "never came: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Waits until so many whole records are in the file.

@@ -87,7 +87,7 @@ fn unknown_flags_and_commands_get_the_nearest() {
         (
             "man nope",
             "there is no command 'nope'",
-            "there are: fetch, check, run, plan, compare, export, report, changes, verify, demo, init, config, completions, man",
+            "there are: fetch, check, run, plan, compare, extract, export, report, changes, verify, demo, init, config, completions, man",
         ),
     ]);
 }

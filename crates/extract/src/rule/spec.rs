@@ -99,10 +99,10 @@ impl RulesSpec {
         self.fields.0.is_empty() && self.page.0.is_empty() && self.each.is_none()
     }
 
-    /// Adds a rule written as `NAME=RULE`.
+    /// Adds a rule written as `NAME=RULE`, where the rule is a line, or a table in JSON.
     ///
     /// # Errors
-    /// What is wrong, if there is no name.
+    /// There is no name, or the JSON is no table of a rule.
     pub fn add(&mut self, text: &str) -> Result<(), crate::RuleError> {
         let Some((name, rule)) = text.split_once('=') else {
             return Err(crate::RuleError {
@@ -113,8 +113,22 @@ impl RulesSpec {
                 hint: format!("write NAME={text}"),
             });
         };
-        let rule = RuleSpec::Line(rule.trim().to_owned());
-        self.fields.0.push((name.trim().to_owned(), rule));
+        let (name, rule) = (name.trim().to_owned(), rule.trim());
+        // A table, as `gather.toml` may have it, is written as JSON.
+        let rule = match rule.starts_with('{') {
+            false => RuleSpec::Line(rule.to_owned()),
+            true => {
+                let table = serde_json::from_str(rule).map_err(|error| crate::RuleError {
+                    rule: name.clone(),
+                    text: rule.into(),
+                    at: None,
+                    message: error.to_string(),
+                    hint: "a table has find, type, steps, all, required and default".into(),
+                })?;
+                RuleSpec::Table(Box::new(table))
+            }
+        };
+        self.fields.0.push((name, rule));
         Ok(())
     }
 }

@@ -7,6 +7,8 @@ mod archive;
 mod bed;
 mod cache;
 mod dead_hosts;
+#[cfg(feature = "extract")]
+mod extraction;
 mod limits;
 mod live;
 mod memory;

@@ -1,42 +1,20 @@
 //! The rows in hand: records as plain cells in one buffer, until the database has committed them.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use gather_core::{FieldValue, Outcome, Record};
 use sha2::{Digest, Sha256};
 
-use crate::database::columns::{Bodies, Kind, Plan};
+use crate::database::cells::{Rows, VALUE_BYTES_MAX, signed};
+use crate::database::columns::{Bodies, Plan};
 use crate::database::job::{JobColumns, JobKind, Origin};
 use crate::json;
 use crate::value::Value;
 
 /// Bytes in hand beyond which they are written without waiting for the commit.
 const GROUP_BYTES_MAX: usize = 4 << 20;
-/// A larger body or text is not stored: databases take values of up to about 1 GB.
-const VALUE_BYTES_MAX: usize = 512 << 20;
-
-/// One value of a row.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Cell<'a> {
-    Null,
-    Int(i64),
-    /// Seconds.
-    Real(f64),
-    Flag(bool),
-    Text(&'a [u8]),
-    Json(&'a [u8]),
-    /// A decimal number as digits: `-12.50`.
-    Number(&'a [u8]),
-    Ip(IpAddr),
-    /// Microseconds since 1970.
-    Moment(i64),
-}
-
-/// A cell of a job's table: which of its columns, and the value.
-pub(crate) type JobCell<'a> = (usize, Cell<'a>);
-
 /// A body to store.
 #[derive(Debug)]
 pub(crate) struct Body {
@@ -84,13 +62,6 @@ impl Counts {
     }
 }
 
-/// Rows of one table, one behind the other.
-#[derive(Debug, Default)]
-pub(crate) struct Rows {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
 /// The records that were accepted and not yet committed.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
@@ -100,6 +71,8 @@ pub(crate) struct Group {
     pub(crate) fields: Rows,
     /// n, url, `fetched_at`, then pairs of a column's place and its value.
     pub(crate) job: Rows,
+    /// n, row, url, `fetched_at`, then pairs as in `job`.
+    pub(crate) rows: Rows,
     pub(crate) bodies: Vec<Body>,
     pub(crate) counts: Counts,
     /// Numbers in it: none comes twice, since one statement cannot write a row twice.
@@ -112,23 +85,20 @@ pub(crate) struct Group {
 impl Group {
     /// Whether this record must wait until the group is written.
     pub(crate) fn must_go_before(&self, record: &Record) -> bool {
-        let bytes = self.records.bytes.len()
-            + self.fields.bytes.len()
-            + self.job.bytes.len()
-            + self.body_bytes;
+        let tables = [&self.records, &self.fields, &self.job, &self.rows];
+        let bytes = tables.iter().map(|rows| rows.bytes()).sum::<usize>() + self.body_bytes;
         bytes >= GROUP_BYTES_MAX || self.numbers.contains(&record.n)
     }
 
     /// Whether nothing is in it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.records.ends.is_empty()
+        self.records.len() == 0
     }
 
     /// Forgets everything: it was committed.
     pub(crate) fn clear(&mut self) {
-        for rows in [&mut self.records, &mut self.fields, &mut self.job] {
-            rows.bytes.clear();
-            rows.ends.clear();
+        for rows in [&mut self.records, &mut self.fields, &mut self.job, &mut self.rows] {
+            rows.clear();
         }
         self.bodies.clear();
         self.numbers.clear();
@@ -137,7 +107,13 @@ impl Group {
     }
 
     /// Adds a record.
-    pub(crate) fn add(&mut self, record: &Record, plan: &Plan, job: &mut JobColumns) {
+    pub(crate) fn add(
+        &mut self,
+        record: &Record,
+        plan: &Plan,
+        job: &mut JobColumns,
+        of_rows: &mut JobColumns,
+    ) {
         let sha256 = self.add_body(record, plan.bodies);
         self.records.int(signed(record.n));
         for column in plan.columns() {
@@ -154,6 +130,7 @@ impl Group {
         self.records.end();
         self.add_fields(record, plan);
         self.add_job_row(record, plan, job);
+        self.add_rows(record, of_rows);
         self.counts.add(&record.outcome);
         self.numbers.insert(record.n);
     }
@@ -205,31 +182,14 @@ impl Group {
     }
 
     fn add_job_row(&mut self, record: &Record, plan: &Plan, job: &mut JobColumns) {
-        let before = self.job.bytes.len();
-        let rows = &mut self.job;
+        let Self { job: rows, scratch, .. } = self;
+        let before = rows.bytes();
         rows.int(signed(record.n));
-        rows.text_or_null(&record.url);
-        match record.timings.started_unix_us {
-            0 => rows.null(),
-            us => rows.moment(signed(us)),
-        }
-        let head = rows.bytes.len();
+        place(rows, &record.url, record);
+        let head = rows.bytes();
         for (name, value) in record.fields.iter().flat_map(|fields| fields.iter()) {
-            let Some(kind) = job_kind_of(value).filter(|_| plan.has_field(name)) else { continue };
-            let Some(at) = job.place(Origin::Field, name, kind) else { continue };
-            rows.int(i64::try_from(at).expect("columns are few"));
-            match value {
-                FieldValue::Bool(flag) => rows.flag(*flag),
-                FieldValue::List(_) => {
-                    self.scratch.clear();
-                    json::value(&mut self.scratch, &Value::Extracted(value));
-                    rows.json(&self.scratch);
-                }
-                FieldValue::Text(text) => rows.text(text.as_bytes()),
-                other => match number_of(other, &mut self.scratch) {
-                    Some(digits) => rows.number(digits),
-                    None => rows.null(),
-                },
+            if plan.has_field(name) {
+                typed(rows, name, value, job, scratch);
             }
         }
         for (name, value) in record.tags.iter().flat_map(|tags| tags.iter()) {
@@ -241,11 +201,60 @@ impl Group {
                 rows.text(value.as_bytes());
             }
         }
-        if rows.bytes.len() == head {
-            rows.bytes.truncate(before);
+        if rows.bytes() == head {
+            rows.truncate(before);
         } else {
             rows.end();
         }
+    }
+
+    /// Adds the rows of the page, counted from 1.
+    fn add_rows(&mut self, record: &Record, columns: &mut JobColumns) {
+        let Self { rows, scratch, .. } = self;
+        for (at, fields) in record.rows.iter().enumerate() {
+            rows.int(signed(record.n));
+            rows.int(signed(at as u64 + 1));
+            place(rows, record.final_url.as_deref().unwrap_or(&record.url), record);
+            for (name, value) in fields {
+                typed(rows, name, value, columns, scratch);
+            }
+            rows.end();
+        }
+    }
+}
+
+/// Where and when: the columns that every typed table has.
+fn place(rows: &mut Rows, url: &str, record: &Record) {
+    rows.text_or_null(url);
+    match record.timings.started_unix_us {
+        0 => rows.null(),
+        us => rows.moment(signed(us)),
+    }
+}
+
+/// Appends a field as a pair of its column and its value, if it has one.
+fn typed(
+    rows: &mut Rows,
+    name: &Arc<str>,
+    value: &FieldValue,
+    columns: &mut JobColumns,
+    scratch: &mut Vec<u8>,
+) {
+    let Some(kind) = job_kind_of(value) else { return };
+    let Some(at) = columns.place(Origin::Field, name, kind) else { return };
+    rows.int(i64::try_from(at).expect("columns are few"));
+    match value {
+        FieldValue::Bool(flag) => rows.flag(*flag),
+        FieldValue::List(_) => {
+            scratch.clear();
+            json::value(scratch, &Value::Extracted(value));
+            rows.json(scratch);
+        }
+        FieldValue::Text(text) => rows.text(text.as_bytes()),
+        other => match number_of(other, scratch) {
+            Some(digits) => rows.number(digits),
+            None => rows.null(),
+        },
     }
 }
 
@@ -294,166 +303,10 @@ fn is_decimal(text: &str) -> bool {
     digits.len() <= 1000 && all_digits(whole) && all_digits(fraction)
 }
 
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-const NULL: u8 = 0;
-const INT: u8 = 1;
-const REAL: u8 = 2;
-const FALSE: u8 = 3;
-const TRUE: u8 = 4;
-const TEXT: u8 = 5;
-const JSON: u8 = 6;
-const NUMBER: u8 = 7;
-const IP4: u8 = 8;
-const IP6: u8 = 9;
-const MOMENT: u8 = 10;
-
-impl Rows {
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The rows, each as its cells.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Cells<'_>> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| Cells(&self.bytes[start..*end]))
-    }
-
-    fn end(&mut self) {
-        self.ends.push(self.bytes.len());
-    }
-
-    fn null(&mut self) {
-        self.bytes.push(NULL);
-    }
-
-    fn int(&mut self, number: i64) {
-        self.bytes.push(INT);
-        self.bytes.extend_from_slice(&number.to_le_bytes());
-    }
-
-    fn flag(&mut self, flag: bool) {
-        self.bytes.push(if flag { TRUE } else { FALSE });
-    }
-
-    fn moment(&mut self, us: i64) {
-        self.bytes.push(MOMENT);
-        self.bytes.extend_from_slice(&us.to_le_bytes());
-    }
-
-    fn text(&mut self, text: &[u8]) {
-        self.tagged(TEXT, text);
-    }
-
-    fn text_or_null(&mut self, text: &str) {
-        if text.is_empty() { self.null() } else { self.text(text.as_bytes()) }
-    }
-
-    fn json(&mut self, json: &[u8]) {
-        self.tagged(JSON, json);
-    }
-
-    fn number(&mut self, digits: &[u8]) {
-        self.tagged(NUMBER, digits);
-    }
-
-    fn tagged(&mut self, tag: u8, bytes: &[u8]) {
-        if bytes.len() > VALUE_BYTES_MAX {
-            return self.null();
-        }
-        let len = u32::try_from(bytes.len()).expect("less than the limit");
-        self.bytes.push(tag);
-        self.bytes.extend_from_slice(&len.to_le_bytes());
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn value(&mut self, value: &Value<'_>, kind: Kind, scratch: &mut Vec<u8>) {
-        match value {
-            Value::Word(word) => self.text(word.as_bytes()),
-            Value::Text(text) => self.text(text.as_bytes()),
-            Value::Count(count) => self.int(signed(*count)),
-            Value::Seconds(us) => {
-                // Microseconds up to 2^53 are exact in a double.
-                self.bytes.push(REAL);
-                self.bytes.extend_from_slice(&(*us as f64 / 1e6).to_le_bytes());
-            }
-            Value::Flag(flag) => self.flag(*flag),
-            Value::Ip(IpAddr::V4(ip)) => {
-                self.bytes.push(IP4);
-                self.bytes.extend_from_slice(&ip.octets());
-            }
-            Value::Ip(IpAddr::V6(ip)) => {
-                self.bytes.push(IP6);
-                self.bytes.extend_from_slice(&ip.octets());
-            }
-            Value::Moment(us) => self.moment(signed(*us)),
-            Value::Date(s) => self.moment(s.saturating_mul(1_000_000)),
-            Value::Json(json) => self.json(json.as_bytes()),
-            other => {
-                scratch.clear();
-                json::plain(scratch, other);
-                let tag = if matches!(kind, Kind::Json | Kind::ForeignJson) { JSON } else { TEXT };
-                self.tagged(tag, scratch);
-            }
-        }
-    }
-}
-
-/// The cells of one row, read from the left.
-#[derive(Clone, Debug)]
-pub(crate) struct Cells<'a>(&'a [u8]);
-
-impl<'a> Cells<'a> {
-    /// What is left as cells of a job's table.
-    pub(crate) fn job_cells(mut self) -> impl Iterator<Item = JobCell<'a>> {
-        std::iter::from_fn(move || match (self.next()?, self.next()?) {
-            (Cell::Int(at), cell) => Some((usize::try_from(at).ok()?, cell)),
-            _ => None,
-        })
-    }
-
-    fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        let (bytes, rest) = self.0.split_first_chunk().expect("a cell is written whole");
-        self.0 = rest;
-        *bytes
-    }
-
-    fn counted(&mut self) -> &'a [u8] {
-        let len = u32::from_le_bytes(self.bytes()) as usize;
-        let (bytes, rest) = self.0.split_at(len);
-        self.0 = rest;
-        bytes
-    }
-}
-
-impl<'a> Iterator for Cells<'a> {
-    type Item = Cell<'a>;
-
-    fn next(&mut self) -> Option<Cell<'a>> {
-        let (tag, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(match *tag {
-            INT => Cell::Int(i64::from_le_bytes(self.bytes())),
-            REAL => Cell::Real(f64::from_le_bytes(self.bytes())),
-            FALSE => Cell::Flag(false),
-            TRUE => Cell::Flag(true),
-            TEXT => Cell::Text(self.counted()),
-            JSON => Cell::Json(self.counted()),
-            NUMBER => Cell::Number(self.counted()),
-            IP4 => Cell::Ip(Ipv4Addr::from(self.bytes::<4>()).into()),
-            IP6 => Cell::Ip(Ipv6Addr::from(self.bytes::<16>()).into()),
-            MOMENT => Cell::Moment(i64::from_le_bytes(self.bytes())),
-            _ => Cell::Null,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database::cells::Cell;
     use crate::fields::Fields;
     use crate::samples::https_page;
 
@@ -461,7 +314,8 @@ mod tests {
         let fields =
             if fields.is_empty() { Fields::default() } else { Fields::parse(fields).unwrap() };
         let mut group = Group::default();
-        group.add(record, &Plan::new(&fields), &mut JobColumns::default());
+        let (mut job, mut rows) = (JobColumns::default(), JobColumns::default());
+        group.add(record, &Plan::new(&fields), &mut job, &mut rows);
         group
     }
 
@@ -549,16 +403,17 @@ mod tests {
     fn a_group_is_bounded_and_holds_a_number_once() {
         let mut group = Group::default();
         let (plan, mut job) = (Plan::new(&Fields::default()), JobColumns::default());
+        let mut rows = JobColumns::default();
         let mut record = https_page();
         while !group.must_go_before(&record) {
-            group.add(&record, &plan, &mut job);
+            group.add(&record, &plan, &mut job, &mut rows);
             record.n += 1;
         }
-        let bytes = group.records.bytes.len() + group.job.bytes.len();
+        let bytes = group.records.bytes() + group.job.bytes();
         assert!((GROUP_BYTES_MAX..GROUP_BYTES_MAX + 2000).contains(&bytes), "{bytes}");
         group.clear();
         assert!(group.is_empty() && !group.must_go_before(&record));
-        group.add(&record, &plan, &mut job);
+        group.add(&record, &plan, &mut job, &mut rows);
         assert!(group.must_go_before(&record));
     }
 }

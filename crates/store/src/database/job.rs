@@ -11,8 +11,49 @@ const COLUMNS_MAX: usize = 500;
 const NAME_BYTES_MAX: usize = 56;
 /// The table of runs that belong to no job.
 const NAME_DEFAULT: &str = "result";
-/// Columns that every table of a job has.
-const FIXED: [&str; 4] = ["run", "n", "url", "fetched_at"];
+
+/// What each row of a typed table is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TableOf {
+    /// A page.
+    #[default]
+    Pages,
+    /// A part of a page: what extraction found in each card of a listing.
+    Rows,
+}
+
+impl TableOf {
+    /// Columns that every such table has; behind run and n those that `keys` does not count are
+    /// values.
+    pub(crate) const fn fixed(self) -> &'static [&'static str] {
+        match self {
+            Self::Pages => &["run", "n", "url", "fetched_at"],
+            Self::Rows => &["run", "n", "row", "url", "fetched_at"],
+        }
+    }
+
+    /// How many of them are the key.
+    pub(crate) const fn keys(self) -> usize {
+        match self {
+            Self::Pages => 2,
+            Self::Rows => 3,
+        }
+    }
+
+    /// Cells of a row before its pairs: all but the run.
+    pub(crate) const fn lead(self) -> usize {
+        self.fixed().len() - 1
+    }
+
+    /// As the table `job` names it: empty for the pages of runs without a job.
+    pub(crate) fn key(self, job: Option<&str>) -> String {
+        let job = job.unwrap_or_default();
+        match self {
+            Self::Pages => job.to_owned(),
+            Self::Rows => format!("{job} (rows)").trim_start().to_owned(),
+        }
+    }
+}
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +87,7 @@ pub(crate) struct JobColumn {
 /// The columns of a job's table, in the order in which they were met.
 #[derive(Debug, Default)]
 pub(crate) struct JobColumns {
+    of: TableOf,
     list: Vec<JobColumn>,
     /// Where the last one was found: rows have their values in the same order.
     last: usize,
@@ -83,6 +125,16 @@ impl JobKind {
 }
 
 impl JobColumns {
+    /// Those of such a table, none known so far.
+    pub(crate) fn of(of: TableOf) -> Self {
+        Self { of, ..Self::default() }
+    }
+
+    /// What each row of the table is.
+    pub(crate) fn table_of(&self) -> TableOf {
+        self.of
+    }
+
     /// The place of a column, which is added if it is new; `None` where there are too many, or the
     /// name holds a NUL, which PostgreSQL cannot keep.
     pub(crate) fn place(
@@ -137,7 +189,7 @@ impl JobColumns {
     pub(crate) fn name_new(&mut self, taken: impl IntoIterator<Item = String>) -> Vec<JobColumn> {
         let mut taken: BTreeSet<String> =
             taken.into_iter().map(|name| name.to_ascii_lowercase()).collect();
-        taken.extend(FIXED.map(str::to_owned));
+        taken.extend(self.of.fixed().iter().map(|name| (*name).to_owned()));
         let mut new = Vec::new();
         for column in self.list.iter_mut().filter(|column| column.column.is_none()) {
             let base = plain(&column.name, "field");
@@ -155,8 +207,12 @@ impl JobColumns {
 }
 
 /// The name of a job's table. `is_free` knows what the database has.
-pub(crate) fn table_name(job: Option<&str>, is_free: impl Fn(&str) -> bool) -> String {
+pub(crate) fn table_name(of: TableOf, job: Option<&str>, is_free: impl Fn(&str) -> bool) -> String {
     let base = plain(job.unwrap_or(NAME_DEFAULT), NAME_DEFAULT);
+    let base = match of {
+        TableOf::Pages => base,
+        TableOf::Rows => format!("{}_row", cut(&base, NAME_BYTES_MAX - 4)),
+    };
     // SQLite keeps this beginning for itself.
     let base = if base.starts_with("sqlite_") { format!("job_{base}") } else { base };
     free(&base, "job", |name| !NAMES.contains(&name) && is_free(name))
@@ -286,7 +342,10 @@ mod tests {
             (Some("prices"), "prices_job_2"),
         ];
         for (job, expected) in cases {
-            assert_eq!(table_name(job, |name| !taken.contains(&name)), expected);
+            assert_eq!(table_name(TableOf::Pages, job, |name| !taken.contains(&name)), expected);
+        }
+        for (job, expected) in [(None, "result_row"), (Some("prices"), "prices_row")] {
+            assert_eq!(table_name(TableOf::Rows, job, |name| !taken.contains(&name)), expected);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::database::columns::{COLUMNS, Kind};
-use crate::database::job::{JobColumn, JobKind};
+use crate::database::job::{JobColumn, JobKind, TableOf};
 
 /// The version of the schema, in the table `gather`.
 pub(crate) const SCHEMA_VERSION: i64 = 1;
@@ -230,11 +230,15 @@ pub(crate) const VIEWS: [(&str, &str); 5] = [
 ];
 
 /// The statement that makes a job's table.
-pub(crate) fn job_table(dialect: &Dialect, table: &str) -> String {
+pub(crate) fn job_table(dialect: &Dialect, of: TableOf, table: &str) -> String {
     let Dialect { int, text, moment, .. } = dialect;
+    let (row, key) = match of {
+        TableOf::Pages => (String::new(), "run, n"),
+        TableOf::Rows => (format!("row {int} NOT NULL, -- from 1 in its page\n  "), "run, n, row"),
+    };
     format!(
-        "CREATE TABLE {} (\n  run {int} NOT NULL,\n  n {int} NOT NULL,\n  url {text},\n  \
-         fetched_at {moment},\n  PRIMARY KEY (run, n)\n)",
+        "CREATE TABLE {} (\n  run {int} NOT NULL,\n  n {int} NOT NULL,\n  {row}url {text},\n  \
+         fetched_at {moment},\n  PRIMARY KEY ({key})\n)",
         quoted(table),
     )
 }

@@ -16,9 +16,9 @@ use ::parquet::schema::types::{Type, TypePtr};
 
 use gather_core::{FieldValue, Record};
 
-use crate::fields::{Field, Repeats};
+use crate::fields::{Field, Fields, Repeats};
 use crate::json;
-use crate::survey::{Column as Found, Kind};
+use crate::survey::{Column as Found, Kind, Survey};
 use crate::value::{Value, value_of};
 
 /// Digits that a decimal of 64 bits, and one of 128, can have.
@@ -69,8 +69,11 @@ enum Values {
 }
 
 impl Columns {
-    pub(super) fn new(found: &[Found]) -> Self {
-        Self { columns: found.iter().map(Column::new).collect(), rows: 0, bytes: 0 }
+    /// Columns for what was found of these members.
+    pub(super) fn new(survey: &Survey, fields: &Fields) -> Self {
+        let found = survey.columns(fields);
+        let column = |found: &Found| Column::new(found, fields.heading(&found.field));
+        Self { columns: found.iter().map(column).collect(), rows: 0, bytes: 0 }
     }
 
     /// The schema of the file.
@@ -122,7 +125,7 @@ impl Columns {
 }
 
 impl Column {
-    fn new(found: &Found) -> Self {
+    fn new(found: &Found, name: String) -> Self {
         let kind = ColumnKind::of(found);
         let values = match kind {
             ColumnKind::Bool => Values::Bool(Vec::new()),
@@ -133,7 +136,6 @@ impl Column {
             ColumnKind::Decimal { digits: ..=DIGITS_64, .. } => Values::Int64(Vec::new()),
             ColumnKind::Decimal { .. } => Values::Int128(Vec::new()),
         };
-        let name = found.field.name();
         Self { field: found.field.clone(), name, kind, values, levels: Vec::new() }
     }
 

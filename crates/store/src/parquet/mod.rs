@@ -52,7 +52,7 @@ struct Builder {
 
 impl Build for Builder {
     fn build(&self, spool: &Spool<'_>, survey: &Survey, file: &File) -> Result<(), BuildError> {
-        let mut columns = Columns::new(&survey.columns(&self.fields));
+        let mut columns = Columns::new(survey, &self.fields);
         let out = BufWriter::with_capacity(WRITE_BYTES, file);
         let schema = columns.schema().map_err(said)?;
         let properties = self.properties(&columns);

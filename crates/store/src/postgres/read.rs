@@ -21,6 +21,8 @@ use crate::sink::{DatabaseUrl, RunInfo};
 
 /// Records read at once.
 const PAGE_RECORDS: i64 = 500;
+/// The same where bodies come with them.
+const PAGE_BODIES: i64 = 32;
 
 /// Records of a run.
 pub(crate) struct PostgresRows {
@@ -76,7 +78,7 @@ impl PostgresRows {
     fn read_page(&mut self) -> Result<(), ReadError> {
         let Self { reactor, client, records, id, after, .. } = self;
         let read = reactor.get().block_on(async {
-            let rows = client.query(records.as_str(), &[id, after, &PAGE_RECORDS]).await?;
+            let rows = client.query(records.as_str(), &[id, after]).await?;
             let last = rows.last().map_or(*after, |row| row.get("n"));
             let fields = "SELECT n, name, type, value FROM field
                           WHERE run = $1 AND n > $2 AND n <= $3 ORDER BY n";
@@ -212,12 +214,15 @@ async fn find(client: &Client, name: &str, spec: &ResultSpec) -> Result<Found, W
         select.push_str(", ");
         members.push(column_member(name));
     }
-    let body = match spec.bodies {
-        Bodies::Read => ", (SELECT body FROM body WHERE body.sha256 = record.sha256) AS body",
-        Bodies::Leave => "",
+    let (body, most) = match spec.bodies {
+        Bodies::Read => {
+            (", (SELECT body FROM body WHERE body.sha256 = record.sha256) AS body", PAGE_BODIES)
+        }
+        Bodies::Leave => ("", PAGE_RECORDS),
     };
-    let records =
-        format!("SELECT {select}n{body} FROM record WHERE run = $1 AND n > $2 ORDER BY n LIMIT $3");
+    let records = format!(
+        "SELECT {select}n{body} FROM record WHERE run = $1 AND n > $2 ORDER BY n LIMIT {most}"
+    );
     Ok(Found { id: run.get(0), run: info, standing, members, records })
 }
 

@@ -188,11 +188,13 @@ pub(super) async fn count(tx: &Transaction<'_>, run: i64) -> Result<Counts, Faul
 /// The table of a job: its name and what is known of its columns. `None` where it has none yet.
 pub(super) async fn find_job(
     tx: &Transaction<'_>,
-    job: &str,
+    job: Option<&str>,
     columns: &mut JobColumns,
 ) -> Result<Option<String>, Fault> {
     let find = "SELECT table_name FROM job WHERE name = $1";
-    let Some(row) = tx.query_opt(find, &[&job]).await? else { return Ok(None) };
+    let Some(row) = tx.query_opt(find, &[&columns.table_of().key(job)]).await? else {
+        return Ok(None);
+    };
     let table: String = row.get(0);
     let list = "SELECT origin, name, type, column_name FROM job_column WHERE table_name = $1";
     for row in tx.query(list, &[&table]).await? {
@@ -210,15 +212,15 @@ pub(super) async fn extend_job(
     lock(tx).await?;
     // Another run may have added some meanwhile; from here on it cannot.
     columns.forget_names();
-    let key = job.unwrap_or_default();
-    let table = match find_job(tx, key, columns).await? {
+    let of = columns.table_of();
+    let table = match find_job(tx, job, columns).await? {
         Some(table) => table,
         None => {
             let taken = relations(tx).await?;
-            let table = table_name(job, |name| !taken.iter().any(|taken| taken == name));
-            tx.batch_execute(&job_table(&DIALECT, &table)).await?;
+            let table = table_name(of, job, |name| !taken.iter().any(|taken| taken == name));
+            tx.batch_execute(&job_table(&DIALECT, of, &table)).await?;
             let insert = "INSERT INTO job (name, table_name) VALUES ($1, $2)";
-            tx.execute(insert, &[&key, &table]).await?;
+            tx.execute(insert, &[&of.key(job), &table]).await?;
             table
         }
     };

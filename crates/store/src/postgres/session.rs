@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Statement, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database::{
-    Body, Cell, Counts, Group, JobColumns, JobKind, Kind, Plan, RUN_COUNTS, quoted, upsert,
+    Body, Cell, Counts, Group, JobColumns, JobKind, Kind, RUN_COUNTS, Rows, TableOf, quoted, upsert,
 };
 use crate::postgres::encode::Encoded;
 use crate::postgres::fault::Fault;
@@ -24,14 +24,16 @@ pub(super) struct Session {
     connection: JoinHandle<()>,
     /// For what only needs the tables once they are there.
     statements: Option<Statements>,
-    /// For the columns of the job's table as they were; made again when there are more.
-    job: Option<Staged>,
+    /// For the columns of the job's tables as they were; made again when there are more.
+    pages: Option<Staged>,
+    rows: Option<Staged>,
 }
 
 struct Statements {
     records: Staged,
     fields: Staged,
     forget_fields: Statement,
+    forget_rows: Option<Statement>,
     body: Statement,
     counts: Statement,
 }
@@ -63,7 +65,7 @@ impl Session {
             client.batch_execute(make_sure).await?;
         }
         schema::choose(&client, target.schema.as_deref()).await?;
-        Ok(Self { client, connection, statements: None, job: None })
+        Ok(Self { client, connection, statements: None, pages: None, rows: None })
     }
 
     /// Says goodbye to the server.
@@ -80,22 +82,25 @@ impl Session {
         group: &Group,
     ) -> Result<Counts, Fault> {
         if self.statements.is_none() {
-            self.statements = Some(Statements::prepare(&self.client, &state.plan).await?);
+            self.statements = Some(Statements::prepare(&self.client, state).await?);
         }
-        let Self { client, statements: Some(statements), job, .. } = self else {
+        let Self { client, statements: Some(statements), pages, rows, .. } = self else {
             return Err(Fault::passing("no statements"));
         };
         let tx = client.transaction().await?;
         statements.records.write(&tx, state.run, group.records.iter()).await?;
         if state.origin == RunOrigin::Resumed {
             tx.execute(&statements.forget_fields, &[&state.run]).await?;
+            if let Some(forget) = &statements.forget_rows {
+                tx.execute(forget, &[&state.run]).await?;
+            }
         }
         if group.fields.len() > 0 {
             statements.fields.write(&tx, state.run, group.fields.iter()).await?;
         }
-        if group.job.len() > 0 {
-            write_job(&tx, job, state, group).await?;
-        }
+        let (run, job) = (state.run, state.job.as_deref());
+        write_typed(&tx, pages, (run, job), &mut state.pages, &group.job).await?;
+        write_typed(&tx, rows, (run, job), &mut state.rows, &group.rows).await?;
         for body in &group.bodies {
             write_body(&tx, &statements.body, body).await?;
         }
@@ -114,38 +119,45 @@ async fn write_body(tx: &Transaction<'_>, insert: &Statement, body: &Body) -> Re
     Ok(())
 }
 
-async fn write_job(
+/// Writes to a typed table of the job, and makes or widens it first where it has to be.
+async fn write_typed(
     tx: &Transaction<'_>,
     staged: &mut Option<Staged>,
-    state: &mut State,
-    group: &Group,
+    (run, job): (i64, Option<&str>),
+    columns: &mut JobColumns,
+    rows: &Rows,
 ) -> Result<(), Fault> {
-    let mut ready = staged.take().filter(|_| !state.columns.has_new());
+    if rows.len() == 0 {
+        return Ok(());
+    }
+    let lead = columns.table_of().lead();
+    let mut ready = staged.take().filter(|_| !columns.has_new());
     if ready.is_none() {
-        let table = schema::extend_job(tx, state.job.as_deref(), &mut state.columns).await?;
-        ready = Some(Staged::of_job(tx, &table, &state.columns).await?);
+        let table = schema::extend_job(tx, job, columns).await?;
+        ready = Some(Staged::of_job(tx, &table, columns).await?);
     }
     let ready = staged.insert(ready.expect("just made"));
     let width = ready.types.len();
     let mut cells = Vec::with_capacity(width);
     let copy = tx.copy_in(&ready.copy).await?;
     let mut writer = pin!(BinaryCopyInWriter::new(copy, &ready.types));
-    for mut row in group.job.iter() {
+    for mut row in rows.iter() {
         cells.clear();
-        cells.extend(row.by_ref().take(3));
+        cells.extend(row.by_ref().take(lead));
         cells.resize(width, Cell::Null);
         for (at, cell) in row.job_cells() {
-            cells[at + 3] = cell;
+            cells[at + lead] = cell;
         }
         writer.as_mut().write_raw(cells.iter().copied().map(Encoded)).await?;
     }
     writer.finish().await?;
-    tx.execute(&ready.insert, &[&state.run]).await?;
+    tx.execute(&ready.insert, &[&run]).await?;
     Ok(())
 }
 
 impl Statements {
-    async fn prepare(client: &Client, plan: &Plan) -> Result<Self, Fault> {
+    async fn prepare(client: &Client, state: &State) -> Result<Self, Fault> {
+        let plan = &state.plan;
         let chosen: Vec<(&str, &str, Type)> = plan
             .columns()
             .map(|column| (column.name, DIALECT.kind(column.kind), type_of(column.kind)))
@@ -158,8 +170,21 @@ impl Statements {
             .enumerate()
             .map(|(at, name)| format!("{name} = ${}", at + 1))
             .collect();
+        let records = Staged::make(client, "record", "gather_record", 2, &chosen).await?;
+        let forget_rows = match &state.rows_before {
+            None => None,
+            Some(table) => {
+                let delete = format!(
+                    "DELETE FROM {} AS old USING gather_record
+                     WHERE old.run = $1 AND old.n = gather_record.n",
+                    quoted(table)
+                );
+                Some(client.prepare(&delete).await?)
+            }
+        };
         Ok(Self {
-            records: Staged::make(client, "record", "gather_record", 2, &chosen).await?,
+            records,
+            forget_rows,
             fields: Staged::make(client, "field", "gather_field", 3, &fields).await?,
             forget_fields: client
                 .prepare(
@@ -217,8 +242,16 @@ impl Staged {
         table: &str,
         columns: &JobColumns,
     ) -> Result<Self, Fault> {
+        let of = columns.table_of();
         let mut all =
             vec![("url", "text", Type::TEXT), ("fetched_at", "timestamptz", Type::TIMESTAMPTZ)];
+        let stage = match of {
+            TableOf::Pages => "gather_job",
+            TableOf::Rows => {
+                all.insert(0, ("row", "bigint", Type::INT8));
+                "gather_row"
+            }
+        };
         for column in columns.list() {
             let name = column.column.as_deref().expect("all have been named");
             let kind = match column.kind {
@@ -229,7 +262,7 @@ impl Staged {
             };
             all.push((name, DIALECT.job_kind(column.kind), kind));
         }
-        Self::make(tx, table, "gather_job", 2, &all).await
+        Self::make(tx, table, stage, of.keys(), &all).await
     }
 
     async fn write<'g, R>(

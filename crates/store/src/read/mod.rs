@@ -1,4 +1,4 @@
-//! Results read back as records, one after the other: JSON lines, CSV, SQLite, Parquet.
+//! Results read back as records, one after the other: JSON lines, CSV, SQLite, Parquet, archives.
 //!
 //! A record that was read back is written again as it stood: [`Held`](gather_core::Held) says
 //! which members it had, and keeps those that are not known.
@@ -17,12 +17,14 @@ mod runs;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod standing;
+mod warc;
 
 use std::fs::File;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use gather_core::Record;
+use gather_core::record::Archived;
 
 pub use crate::sorted::{ByteSorter, Order, Sorted, SortedBytes, Sorter};
 pub use crate::survey::Survey;
@@ -74,6 +76,38 @@ pub fn standing(spec: &ResultSpec, results: &dyn Results) -> Standing {
         },
         Some(run) if beside.run.as_deref() != Some(&*run.id) => Standing::Ended,
         _ => beside.standing,
+    }
+}
+
+/// Where in an archive the record's response is, as the result says.
+pub fn archived(record: &Record) -> Option<Archived> {
+    let others = &record.held.as_ref()?.others;
+    let member = |name: &str| -> Option<serde_json::Value> {
+        let (_, json) = others.iter().find(|(known, _)| **known == *name)?;
+        serde_json::from_str(json).ok()
+    };
+    // In a table without types a number is a text.
+    let count = |name: &str| -> Option<u64> {
+        let value = member(name)?;
+        value.as_u64().or_else(|| value.as_str()?.parse().ok())
+    };
+    Some(Archived {
+        file: member("warc_file")?.as_str()?.into(),
+        offset: count("warc_offset")?,
+        length: count("warc_length").unwrap_or_default(),
+    })
+}
+
+/// Has a record that was read back tell its outcome and fields, which were found anew.
+pub fn tell_anew(record: &mut Record) {
+    use crate::fields::Field;
+    let Some(held) = &mut record.held else { return };
+    let told = [Field::Fields, Field::Outcome];
+    let error = [Field::ErrorKind, Field::ErrorMessage, Field::ErrorRetryable];
+    for field in told.iter().chain(&error) {
+        held.members |= field.bit();
+        let name = field.name();
+        held.others.retain(|(known, _)| **known != name);
     }
 }
 
@@ -130,6 +164,7 @@ enum Form {
     Sqlite,
     Parquet,
     Spreadsheet,
+    Archive,
 }
 
 /// Opens a result. It may be one that a run is still writing: what is committed is read.
@@ -169,7 +204,12 @@ fn open_file(path: &Path, spec: &ResultSpec) -> Result<Box<dyn Results>, ReadErr
             more => count += more,
         }
     }
-    match by_magic(&head[..count]) {
+    let form = by_magic(&head[..count]);
+    let form = form.or_else(|| by_name(path).filter(|form| *form == Form::Archive));
+    match form {
+        Some(Form::Archive) => {
+            warc::WarcRows::open(path).map(|rows| Box::new(rows) as Box<dyn Results>)
+        }
         Some(Form::Sqlite) => open_sqlite(path, spec),
         Some(Form::Parquet) => open_parquet(path),
         Some(Form::Spreadsheet) => Err(ReadError::new(
@@ -240,6 +280,7 @@ fn by_magic(head: &[u8]) -> Option<Form> {
         (b"SQLite format 3\0", Form::Sqlite),
         (b"PAR1", Form::Parquet),
         (b"PK\x03\x04", Form::Spreadsheet),
+        (b"WARC/1.", Form::Archive),
     ];
     MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, form)| *form)
 }
@@ -250,6 +291,7 @@ fn by_name(path: &Path) -> Option<Form> {
     match name.rsplit_once('.')?.1 {
         "jsonl" | "ndjson" | "json" => Some(Form::Lines),
         "csv" => Some(Form::Csv),
+        "warc" => Some(Form::Archive),
         _ => None,
     }
 }

@@ -17,6 +17,8 @@ use crate::sink::RunInfo;
 
 /// Records read at once.
 const PAGE_RECORDS: i64 = 500;
+/// The same where bodies come with them.
+const PAGE_BODIES: i64 = 32;
 /// How long another process's lock is waited for.
 const BUSY: Duration = Duration::from_secs(10);
 /// Runs that are named where the one asked for is not there.
@@ -74,7 +76,11 @@ impl SqliteRows {
         let mut records = self.connection.prepare_cached(&select)?;
         let names: Vec<String> = records.column_names().map(column_member).collect();
         let mut drafts: Vec<(i64, Result<Draft, Wrong>)> = Vec::new();
-        let mut rows = records.query(params![self.id, self.after, self.after, PAGE_RECORDS])?;
+        let most = match self.bodies {
+            Bodies::Read => PAGE_BODIES,
+            Bodies::Leave => PAGE_RECORDS,
+        };
+        let mut rows = records.query(params![self.id, self.after, self.after, most])?;
         while let Some(row) = rows.next()? {
             let n: i64 = row.get("n")?;
             drafts.push((n, draft_of(row, &names)?));

@@ -165,12 +165,13 @@ pub(super) fn count(connection: &Connection, run: i64) -> rusqlite::Result<Count
 /// The table of a job: its name and what is known of its columns. `None` where it has none yet.
 pub(super) fn find_job(
     connection: &Connection,
-    job: &str,
+    job: Option<&str>,
     columns: &mut JobColumns,
 ) -> rusqlite::Result<Option<String>> {
     let find = "SELECT table_name FROM job WHERE name = ?";
+    let key = columns.table_of().key(job);
     let Some(table) =
-        connection.query_row(find, [job], |row| row.get::<_, String>(0)).optional()?
+        connection.query_row(find, [key], |row| row.get::<_, String>(0)).optional()?
     else {
         return Ok(None);
     };
@@ -191,16 +192,17 @@ pub(super) fn extend_job(
     job: Option<&str>,
     columns: &mut JobColumns,
 ) -> rusqlite::Result<String> {
+    let of = columns.table_of();
     // Another process may have added some meanwhile; from here on it cannot.
     columns.forget_names();
-    let key = job.unwrap_or_default();
-    let table = match find_job(tx, key, columns)? {
+    let table = match find_job(tx, job, columns)? {
         Some(table) => table,
         None => {
             let taken = names(tx, "SELECT lower(name) FROM sqlite_master", &[])?;
-            let table = table_name(job, |name| !taken.iter().any(|taken| taken == name));
-            tx.execute_batch(&job_table(&DIALECT, &table))?;
-            tx.execute("INSERT INTO job (name, table_name) VALUES (?, ?)", [key, &table])?;
+            let table = table_name(of, job, |name| !taken.iter().any(|taken| taken == name));
+            tx.execute_batch(&job_table(&DIALECT, of, &table))?;
+            let insert = "INSERT INTO job (name, table_name) VALUES (?, ?)";
+            tx.execute(insert, [&of.key(job), &table])?;
             table
         }
     };

@@ -12,6 +12,7 @@ pub(crate) fn all(database: &dyn Database) {
     values_are_told_beside_those_before_them(database);
     a_run_goes_on_after_a_crash(database);
     jobs_have_typed_tables(database);
+    rows_have_a_table_of_their_own(database);
     names_of_jobs_do_not_clash(database);
     two_runs_extend_a_table_together(database);
     members_choose_columns(database);
@@ -323,4 +324,56 @@ fn any_text_is_kept(database: &dyn Database) {
             ("SELECT quote FROM result_job WHERE run = {run}", "\\u0000"),
         ],
     );
+}
+
+fn rows_have_a_table_of_their_own(database: &dyn Database) {
+    let row = |name: &str, price: FieldValue| {
+        vec![
+            ("name".into(), text(name)),
+            ("row".into(), FieldValue::Int(7)),
+            ("price".into(), price),
+        ]
+    };
+    let listing = |n: u64, count: usize| {
+        let mut page = page(n, &format!("http://shop.example/{n}"), 1);
+        page.rows = (0..count).map(|at| row(&format!("{n}/{at}"), decimal("1.50"))).collect();
+        page
+    };
+    let about = run(70, Some("Shop"));
+    let mut sink = database.open(Existing::Refuse, &about).unwrap();
+    for n in 0..4 {
+        sink.write(&listing(n, 3)).unwrap();
+    }
+    let committed = sink.commit().unwrap();
+    drop(sink);
+    // Written again after a crash, a page has fewer rows, and one has a price of another kind.
+    let mut sink = database.open(Existing::Resume(committed), &about).unwrap();
+    let mut again = listing(4, 2);
+    again.rows[1] = row("odd", text("on request"));
+    for page in [listing(3, 1), again, listing(5, 0)] {
+        sink.write(&page).unwrap();
+    }
+    sink.finish().unwrap();
+    check(
+        database,
+        70,
+        &[
+            ("SELECT table_name FROM job WHERE name = 'Shop (rows)'", "shop_row"),
+            (
+                "SELECT n, count(*), max(row) FROM shop_row WHERE run = {run} GROUP BY n ORDER BY n",
+                "0|3|3\n1|3|3\n2|3|3\n3|1|1\n4|2|2",
+            ),
+            (
+                "SELECT url, name, row_number, CAST(price * 100 AS int), price_text FROM shop_row \
+                 WHERE run = {run} AND n = 4 ORDER BY row",
+                "http://shop.example/4|4/0|7|150|\nhttp://shop.example/4|odd|7||on request",
+            ),
+            ("SELECT count(*) FROM shop_row WHERE fetched_at IS NULL", "0"),
+        ],
+    );
+    let mut page = listing(0, 1);
+    page.final_url = Some("http://www.shop.example/".into());
+    database.write(&run(71, None), &[page]);
+    let url = "SELECT url, name FROM result_row WHERE run = {run}";
+    check(database, 71, &[(url, "http://www.shop.example/|0/0")]);
 }

@@ -17,7 +17,7 @@ mod sqlite;
 pub(crate) mod warc;
 
 /// Records that are longer are not read.
-const RECORD_BYTES_MAX: usize = 512 << 20;
+pub(crate) const RECORD_BYTES_MAX: usize = 512 << 20;
 const READ_BYTES: usize = 256 << 10;
 
 /// An output to verify.
@@ -301,6 +301,42 @@ fn check_run_sum(what: &str, said: i64, found: i64, rows: &mut dyn Rows) {
     }
 }
 
+/// Finds the table that the rows of a run's pages stand in.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+const ROWS_TABLE: &str = "SELECT table_name FROM job WHERE name = \
+                          (SELECT ltrim(coalesce(job, '') || ' (rows)') FROM run WHERE id = $1)";
+
+/// Finds pages whose rows are not counted from 1 without a gap, or that have no record: number,
+/// rows, and the number of the last one.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn wrong_rows(table: &str) -> String {
+    let table = table.replace('"', "\"\"");
+    format!(
+        "SELECT page.n, page.rows, page.last FROM (\
+           SELECT n, count(*) AS rows, max(row) AS last, min(row) AS first \
+           FROM \"{table}\" WHERE run = $1 GROUP BY n) AS page \
+         LEFT JOIN record ON record.run = $1 AND record.n = page.n \
+         WHERE record.n IS NULL OR page.rows <> page.last OR page.first <> 1 LIMIT 10"
+    )
+}
+
+/// Names a page whose rows are wrong.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn check_page_rows(table: &str, [n, count, last]: [i64; 3], rows: &mut dyn Rows) {
+    let (place, n) = (format!("table {table}"), n.cast_unsigned());
+    rows.fault(match count == last {
+        true => {
+            Fault::new(crate::report::Problem::Unexpected, place, "rows of a page without a record")
+                .of(n)
+        }
+        false => {
+            let message = "the rows of a page are not counted without a gap";
+            let fault = Fault::new(crate::report::Problem::Count, place, message).of(n);
+            fault.expected(last.to_string()).found(count.to_string())
+        }
+    });
+}
+
 /// A body in a database is what its key says.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 fn check_stored_body(sha256: &str, said: i64, hash: &str, bytes: usize, rows: &mut dyn Rows) {
@@ -315,7 +351,10 @@ fn check_stored_body(sha256: &str, said: i64, hash: &str, bytes: usize, rows: &m
 }
 
 /// A file up to a position.
-fn open(path: &Path, end: Option<u64>) -> Result<impl std::io::BufRead + use<>, VerifyError> {
+pub(crate) fn open(
+    path: &Path,
+    end: Option<u64>,
+) -> Result<impl std::io::BufRead + use<>, VerifyError> {
     use std::io::{BufReader, Read};
     let file = std::fs::File::open(path).map_err(VerifyError::read(path))?;
     if file.metadata().map_err(VerifyError::read(path))?.is_dir() {

@@ -184,7 +184,8 @@ async fn read_run(
     let run: i64 = found.get(0);
     let sums = read_records(&tx, run, rows).await?;
     check_sums(&tx, run, sums, rows).await?;
-    check_bodies(&tx, run, rows).await
+    check_bodies(&tx, run, rows).await?;
+    check_rows(&tx, run, rows).await
 }
 
 async fn read_records(
@@ -248,6 +249,17 @@ async fn check_sums(
     for (at, what) in ["records", "ok", "failed", "skipped"].into_iter().enumerate() {
         let said: i64 = cells.try_get(at)?;
         super::check_run_sum(what, said, found[at], rows);
+    }
+    Ok(())
+}
+
+/// The rows of each page are counted from 1 without a gap, and the page has a record.
+async fn check_rows(tx: &Transaction<'_>, run: i64, rows: &mut dyn Rows) -> Result<(), Error> {
+    let Some(found) = tx.query_opt(super::ROWS_TABLE, &[&run]).await? else { return Ok(()) };
+    let table: &str = found.try_get(0)?;
+    for page in tx.query(&super::wrong_rows(table), &[&run]).await? {
+        let cells = [page.try_get(0)?, page.try_get(1)?, page.try_get(2)?];
+        super::check_page_rows(table, cells, rows);
     }
     Ok(())
 }

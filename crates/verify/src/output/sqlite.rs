@@ -28,6 +28,7 @@ pub(super) fn read(
     let found = read_records(&db, path, run, rows)?;
     check_sums(&db, run, found, rows).map_err(failed(path))?;
     check_bodies(&db, run, rows).map_err(failed(path))?;
+    check_rows(&db, run, rows).map_err(failed(path))?;
     Ok(Extent { bytes: 0, files: 1 })
 }
 
@@ -184,6 +185,19 @@ fn check_sums(db: &Connection, run: i64, found: Sums, rows: &mut dyn Rows) -> ru
         ["records", "ok", "failed", "skipped"].into_iter().zip(said.into_iter().zip(found))
     {
         super::check_run_sum(what, said, found, rows);
+    }
+    Ok(())
+}
+
+/// The rows of each page are counted from 1 without a gap, and the page has a record.
+fn check_rows(db: &Connection, run: i64, rows: &mut dyn Rows) -> rusqlite::Result<()> {
+    let find = super::ROWS_TABLE.replace('$', "?");
+    let table: Option<String> = db.query_row(&find, [run], |row| row.get(0)).optional()?;
+    let Some(table) = table else { return Ok(()) };
+    let mut statement = db.prepare(&super::wrong_rows(&table).replace('$', "?"))?;
+    let mut found = statement.query([run])?;
+    while let Some(row) = found.next()? {
+        super::check_page_rows(&table, [row.get(0)?, row.get(1)?, row.get(2)?], rows);
     }
     Ok(())
 }
