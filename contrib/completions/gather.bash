@@ -1642,12 +1642,20 @@ _gather() {
             return 0
             ;;
         gather__subcmd__demo)
-            opts="-q -v -h --serve --quiet --verbose --no-progress --stats-interval --log-format --summary --help"
+            opts="-q -v -h --serve --port --market --quiet --verbose --no-progress --stats-interval --log-format --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --market)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --stats-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -749,6 +749,8 @@ complete -c gather -n "__fish_gather_using_subcommand verify" -s O -l bodies -d 
 complete -c gather -n "__fish_gather_using_subcommand verify" -l format -d 'How the findings are written: text or json' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c gather -n "__fish_gather_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand demo" -l port -d 'Where its hosts listen, each on a loopback address of its own [default: a free port]' -r
+complete -c gather -n "__fish_gather_using_subcommand demo" -l market -d 'Print what stands on the first N listing pages of its market, and stop: JSON lines' -r
 complete -c gather -n "__fish_gather_using_subcommand demo" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
 complete -c gather -n "__fish_gather_using_subcommand demo" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
 json\t'One JSON object a line'"

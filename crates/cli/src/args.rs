@@ -301,6 +301,12 @@ pub(crate) struct DemoArgs {
     /// Keep the site up to play with, until Ctrl-C
     #[arg(long)]
     pub(crate) serve: bool,
+    /// Where its hosts listen, each on a loopback address of its own [default: a free port]
+    #[arg(long, value_name = "PORT", requires = "serve")]
+    pub(crate) port: Option<u16>,
+    /// Print what stands on the first N listing pages of its market, and stop: JSON lines
+    #[arg(long, value_name = "N", conflicts_with = "serve")]
+    pub(crate) market: Option<u32>,
     /// How it talks.
     #[command(flatten)]
     pub(crate) talk: TalkArgs,

@@ -174,7 +174,9 @@ impl Keeper {
 
     /// Reads the stored body of an answer that brought none, where an output asks for it.
     pub(crate) fn load_body(&mut self, record: &mut Record) {
-        if !is_reused(record) || self.wanted == Bodies::Unneeded || record.body.is_some() {
+        // Rules may have needed it before; a 304 has an empty one of its own.
+        let is_there = record.body.as_ref().is_some_and(|body| !body.is_empty());
+        if !is_reused(record) || self.wanted == Bodies::Unneeded || is_there {
             return;
         }
         let Some(ticket) = record.ticket.clone() else { return };

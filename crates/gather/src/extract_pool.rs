@@ -5,6 +5,7 @@
 //! bodies that wait here count against the run's memory for bodies.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -53,6 +54,7 @@ impl Extractor {
         body_bytes_max: u64,
         run: &Arc<Shared>,
     ) -> Self {
+        run.extracts.store(true, Ordering::Relaxed);
         Self { rules: PageRules::new(rules), others, body_bytes_max, run: Arc::clone(run) }
     }
 
@@ -123,7 +125,8 @@ impl Extractor {
         if !(extracted::is_page(record) || is_reused && record.outcome == Outcome::Ok) {
             return None;
         }
-        if is_reused && record.body.is_none() {
+        // A 304 has a body of its own, which is empty.
+        if is_reused {
             let stored = record.ticket.as_ref().and_then(|ticket| ticket.stored.as_ref());
             let Some(body) = stored.and_then(|stored| cache::read(bodies, stored)) else {
                 let message = "its stored body is gone; the next run fetches it anew";

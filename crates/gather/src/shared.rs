@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     uncommitted_max: u64,
     /// Whether somebody waits for a commit, and the bell for whoever makes it.
     wants_commit: AtomicBool,
+    /// Whether records are searched on their way to the outputs.
+    pub(crate) extracts: AtomicBool,
     pub(crate) commit_wanted: Notify,
     /// What the journal is told beside records; none without a journal.
     pub(crate) notes: Option<Notes>,
@@ -99,6 +101,7 @@ impl Shared {
             committed: AtomicU64::new(past.records),
             uncommitted_max,
             wants_commit: AtomicBool::new(false),
+            extracts: AtomicBool::new(false),
             commit_wanted: Notify::new(),
             notes: (past.journal == HasJournal::Yes).then(Notes::default),
             begun: match config.retry.unsafe_methods {

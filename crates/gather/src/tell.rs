@@ -1,6 +1,7 @@
 //! Puts a run's account together: sums, hosts in trouble, and what bound its time.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gather_core::Time;
@@ -129,7 +130,13 @@ fn told(brake: Brake, shared: &Shared, shards: &[ShardFacts]) -> (&'static str, 
         Brake::Rate => ("rate", "the rate of all requests; raise --rate".into()),
         Brake::Hosts => held_by_hosts(shared, shards),
         Brake::Input => ("input", "the input came more slowly than it was fetched".into()),
-        Brake::Output => ("output", "the outputs took records more slowly than they came".into()),
+        Brake::Output => {
+            let who = match shared.extracts.load(Ordering::Relaxed) {
+                true => "extraction and outputs",
+                false => "the outputs",
+            };
+            ("output", format!("{who} took records more slowly than they came"))
+        }
         Brake::Latency => ("latency", "the last answers' own time".into()),
     }
 }

@@ -1,6 +1,6 @@
 //! `gather changes`: what changed between runs.
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -124,14 +124,9 @@ fn to_stdout(write: impl FnOnce(&mut dyn Write) -> Written) -> Result<Option<Tol
     });
     match written {
         Ok(told) => Ok(Some(told)),
-        Err(ChangesError::Io(error)) if is_closed(&error) => Ok(None),
+        Err(ChangesError::Io(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(None),
         Err(error) => Err(failed(&error)),
     }
-}
-
-/// Whether a pipe is closed, however often that was wrapped.
-fn is_closed(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::BrokenPipe || error.to_string().contains("Broken pipe")
 }
 
 fn note_unfinished(spec: &ChangesSpec, talk: &Talk) {

@@ -12,7 +12,7 @@ use gather::store::{Durability, Existing, Fields, Format, OutputSpec, OutputTarg
 
 use crate::args::DemoArgs;
 use crate::commands::compare;
-use crate::demo::Site;
+use crate::demo::{Site, market};
 use crate::error::CliError;
 use crate::outcome;
 use crate::resolve::{self, RunSettings};
@@ -30,10 +30,14 @@ const COMPARED: u64 = 10;
 /// # Errors
 /// When the site cannot be started or the run not be brought to its end.
 pub(crate) fn demo(args: &DemoArgs) -> Result<(ExitCode, Option<String>), CliError> {
+    if let Some(pages) = args.market {
+        return market(pages);
+    }
     let talk_settings = resolve::talk_of(&args.talk);
     let talk = Talk::new(&talk_settings);
     let fault = |what: &str, error: std::io::Error| CliError::fault(format!("{what}: {error}"));
-    let site = Site::start(0).map_err(|error| fault("cannot start the demo site", error))?;
+    let site = Site::start(args.port.unwrap_or(0))
+        .map_err(|error| fault("cannot start the demo site", error))?;
     let urls = site.target_list();
     if args.serve {
         return serve(&site, &urls, &talk);
@@ -64,6 +68,21 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<(ExitCode, Option<String>), CliErr
     // Hosts that fail are part of the show: only a signal or our own fault is a failure here.
     let code = signals.exit_code().unwrap_or_default();
     Ok((ExitCode::from(code), comparison.map(|comparison| compare::text(&comparison))))
+}
+
+/// Prints what stands on pages of the market, which no parser has seen.
+fn market(pages: u32) -> Result<(ExitCode, Option<String>), CliError> {
+    let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut offers = (1..=pages.min(market::PAGES)).flat_map(market::offers);
+    let written = offers
+        .try_for_each(|offer| writeln!(stdout, "{}", offer.json()))
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CliError::fault(format!("cannot write to standard output: {error}")))
+        }
+        Ok(()) | Err(_) => Ok((ExitCode::SUCCESS, None)),
+    }
 }
 
 fn serve(

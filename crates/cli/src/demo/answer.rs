@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::pages;
+use super::{market, pages};
 
 /// Requests a second that a strict host bears.
 const STRICT_RATE_PER_SECOND: f64 = 10.0;
@@ -20,6 +20,8 @@ const FLAKY_PATHS_MAX: usize = 1024;
 pub(super) enum Kind {
     /// An API that takes a second.
     Partner,
+    /// Any number of listing pages.
+    Market,
     /// Listing pages with products.
     Shop,
     /// An API of prices.
@@ -45,6 +47,7 @@ impl Kind {
     pub(super) const fn about(self) -> &'static str {
         match self {
             Self::Partner => "partner API that takes a second",
+            Self::Market => "market with 1,000,000 listing pages",
             Self::Shop => "shop with listing pages",
             Self::Prices => "price API",
             Self::Strict => "429 with Retry-After above 10 requests a second",
@@ -145,6 +148,15 @@ impl Host {
             (Kind::Closed, _) => Reply::Reset,
             (Kind::Partner, "/v1") if name == "stock" => {
                 Page::json(pages::stock(self.number)).after_ms(1000)
+            }
+            (Kind::Partner, "/v1/offers") => {
+                let offer = name.parse().ok().and_then(|number| pages::offer(self.number, number));
+                offer.map_or(Page::error(404), Page::json).after_ms(1000)
+            }
+            (Kind::Market, "") if name.is_empty() => Page::redirect(302, "/list/1").after_ms(0),
+            (Kind::Market, "/list") => {
+                let page = name.parse().ok().and_then(market::listing);
+                page.map_or(Page::error(404), Page::html).after_ms(0)
             }
             (Kind::Shop, "") if name.is_empty() => Page::redirect(302, "/page/1").after_ms(5),
             (Kind::Shop, "/page") => {

@@ -82,7 +82,9 @@ async fn serve(mut stream: TcpStream, host: &Host) -> io::Result<()> {
         skip_body(&mut stream, &mut unread, request.body_bytes).await?;
         match host.answer(&request.path, Instant::now()) {
             Reply::Page(page, delay) => {
-                sleep(delay).await;
+                if !delay.is_zero() {
+                    sleep(delay).await;
+                }
                 stream.write_all(&response(&page, &request)).await?;
             }
             Reply::Raw(bytes) => return stream.write_all(bytes).await,

@@ -2,6 +2,7 @@
 
 mod answer;
 mod http;
+pub(crate) mod market;
 mod pages;
 mod site;
 

@@ -17,7 +17,7 @@ const NOUNS: [&str; 8] = ["Table", "Lamp", "Chair", "Shelf", "Vase", "Rug", "Sto
 
 /// How a shop writes its prices.
 #[derive(Clone, Copy)]
-enum Currency {
+pub(super) enum Currency {
     Euro,
     Dollar,
     Pound,
@@ -25,7 +25,7 @@ enum Currency {
 }
 
 impl Currency {
-    const fn of_shop(shop: usize) -> Self {
+    pub(super) const fn of_shop(shop: usize) -> Self {
         match shop % 4 {
             0 => Self::Euro,
             1 => Self::Dollar,
@@ -34,7 +34,7 @@ impl Currency {
         }
     }
 
-    const fn code(self) -> &'static str {
+    pub(super) const fn code(self) -> &'static str {
         match self {
             Self::Euro => "EUR",
             Self::Dollar => "USD",
@@ -43,8 +43,18 @@ impl Currency {
         }
     }
 
+    /// The language of the place.
+    pub(super) const fn language(self) -> &'static str {
+        match self {
+            Self::Euro => "de-DE",
+            Self::Dollar => "en-US",
+            Self::Pound => "en-GB",
+            Self::Franc => "de-CH",
+        }
+    }
+
     /// As people of the place write it.
-    fn shown(self, cents: u64) -> String {
+    pub(super) fn shown(self, cents: u64) -> String {
         let (units, cents) = (cents / 100, cents % 100);
         let grouped = |by: char| match units {
             0..1000 => units.to_string(),
@@ -148,6 +158,23 @@ pub(super) fn stock(partner: usize) -> String {
     format!("{{\"partner\":\"partner-{}\",\"items\":[{}]}}", partner + 1, items.join(","))
 }
 
+/// Offers of each partner.
+pub(super) const PARTNER_OFFERS: u32 = 5;
+
+/// One offer of a partner; `None` if there is none of this number.
+pub(super) fn offer(partner: usize, number: u32) -> Option<String> {
+    if !(1..=PARTNER_OFFERS).contains(&number) {
+        return None;
+    }
+    let Product { sku, name, cents, in_stock } = Product::new(partner, number);
+    let (units, cents, currency) = (cents / 100, cents % 100, Currency::of_shop(partner).code());
+    Some(format!(
+        "{{\"partner\":\"partner-{}\",\"offer\":{{\"sku\":\"{sku}\",\"name\":\"{name}\",\"qty\":{in_stock},\
+         \"price\":{{\"amount\":\"{units}.{cents:02}\",\"currency\":\"{currency}\"}}}}}}",
+        partner + 1
+    ))
+}
+
 /// A page with nothing on it but its title.
 pub(super) fn plain(title: &str) -> String {
     document(title, &format!("<h1>{title}</h1>\n"))
@@ -171,7 +198,7 @@ fn document(title: &str, body: &str) -> String {
 }
 
 /// Two numbers into one that looks random (the finaliser of SplitMix64).
-fn mix(a: u64, b: u64) -> u64 {
+pub(super) fn mix(a: u64, b: u64) -> u64 {
     let mut z = a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.wrapping_mul(0xd1b5_4a32_d192_ed03);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

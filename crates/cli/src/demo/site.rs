@@ -18,6 +18,7 @@ const CONNECTIONS_MAX: usize = 2048;
 /// How many hosts there are of each kind.
 const HOSTS: &[(Kind, usize)] = &[
     (Kind::Partner, 10),
+    (Kind::Market, 1),
     (Kind::Shop, 12),
     (Kind::Prices, 6),
     (Kind::Strict, 1),
@@ -167,6 +168,7 @@ fn paths(kind: Kind) -> Vec<String> {
     let named = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
     match kind {
         Kind::Partner => named(&["/v1/stock"]),
+        Kind::Market => numbered("/list/", 5),
         Kind::Shop => numbered("/page/", pages::SHOP_PAGES),
         Kind::Prices => pages::SYMBOLS.iter().map(|name| format!("/price/{name}")).collect(),
         Kind::Strict => numbered("/item/", 20),
@@ -210,6 +212,7 @@ mod tests {
             (Kind::Shop, &["GET /page/1"], &["HTTP/1.1 200 OK\r\n", "rel=\"next\""]),
             (Kind::Shop, &["GET /page/13"], &["HTTP/1.1 404 Not Found\r\n"]),
             (Kind::Shop, &["HEAD /page/1"], &["HTTP/1.1 200 OK\r\n", "content-length: 2"]),
+            (Kind::Market, &["GET /list/999999"], &["<html lang=\"de-CH\">", "M999999-01"]),
             (Kind::Prices, &["GET /price/SAP?x=1"], &["{\"symbol\":\"SAP\",\"price\":\""]),
             (
                 Kind::Flaky,

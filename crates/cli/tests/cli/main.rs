@@ -9,6 +9,7 @@ mod config;
 mod crawl;
 mod databases;
 mod docs;
+mod examples;
 mod export;
 mod extract;
 mod extract_stored;

@@ -161,7 +161,9 @@ fn a_run_in_postgresql_is_verified_and_its_password_not_shown() {
     };
     let (_server, bench) = bench();
     let url = postgres.url();
-    let ran = bench.line(&format!("-i urls.txt -o r.jsonl -o {url} --retries 0 --fields +body --each css:* --extract x=title -q"));
+    let ran = bench.line(&format!(
+        "-i urls.txt -o r.jsonl -o {url} --retries 0 --fields +body --each css:* --extract x=title -q"
+    ));
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     let ran = bench.line(&format!("verify r.jsonl {url} -i urls.txt"));
     assert_right(&ran, "clean");

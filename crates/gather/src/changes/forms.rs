@@ -60,14 +60,14 @@ pub fn write(
             tell(spec, on_broken, &mut |change| writeln!(out, "{}", line(&change)))
         }
         ChangesForm::Jsonl => tell(spec, on_broken, &mut |change| {
-            serde_json::to_writer(&mut *out, &change).map_err(io::Error::other)?;
+            serde_json::to_writer(&mut *out, &change)?;
             out.write_all(b"\n")
         }),
         ChangesForm::Csv => {
             let mut rows = csv::Writer::from_writer(out);
-            rows.write_record(COLUMNS).map_err(io::Error::other)?;
+            rows.write_record(COLUMNS).map_err(of_csv)?;
             let told = tell(spec, on_broken, &mut |change| {
-                rows.write_record(cells(&change)).map_err(io::Error::other)
+                rows.write_record(cells(&change)).map_err(of_csv)
             })?;
             rows.flush()?;
             Ok(told)
@@ -94,6 +94,14 @@ pub fn write(
             out.write_all(text.as_bytes())?;
             Ok(told)
         }
+    }
+}
+
+/// Its kind is kept, so that a closed pipe is known as one.
+fn of_csv(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        kind => io::Error::other(format!("{kind:?}")),
     }
 }
 

@@ -233,7 +233,32 @@ impl Rows {
         Self { spec, sort, groups: BTreeMap::new(), not_numbers: 0, beyond: 0 }
     }
 
+    /// Adds a record; where the table is about fields of its rows, each of these instead.
     pub(super) fn add(&mut self, record: &Record) {
+        if !self.is_about_rows(record) {
+            return self.add_one(record);
+        }
+        let page = record.fields.as_deref().map_or(&[][..], Vec::as_slice);
+        let mut row = Record { rows: Vec::new(), body: None, ..record.clone() };
+        for fields in &record.rows {
+            // Of two of one name the first counts: a row's own stands before its page's.
+            row.fields = Some(Box::new(fields.iter().chain(page).cloned().collect()));
+            self.add_one(&row);
+        }
+    }
+
+    /// Whether a group or a function names what rows have.
+    fn is_about_rows(&self, record: &Record) -> bool {
+        let Some(row) = record.rows.first() else { return false };
+        let columns = self.spec.columns.iter().filter_map(|column| column.of.as_ref());
+        self.spec.group_by.iter().chain(columns).any(|of| match of {
+            Group::Named(name) => row.iter().any(|(field, _)| **field == **name),
+            Group::Member(Field::Extracted(name)) => row.iter().any(|(field, _)| field == name),
+            Group::Member(_) | Group::Host => false,
+        })
+    }
+
+    fn add_one(&mut self, record: &Record) {
         let group = match &self.spec.group_by {
             Some(group) => group.text(record).unwrap_or_default(),
             None => String::new(),
@@ -405,5 +430,23 @@ mod tests {
         }
         let table = rows.table();
         assert_eq!((table.rows.len(), table.beyond), (GROUPS_MAX, 7));
+    }
+
+    #[test]
+    fn each_row_of_a_page_counts_where_the_table_is_about_rows() {
+        let mut page = record("https://a.example/1", "7");
+        let row = |price: &str, brand: &str| {
+            let text = |text: &str| FieldValue::Text(text.into());
+            vec![("price".into(), text(price)), ("brand".into(), text(brand))]
+        };
+        page.rows = vec![row("1.50", "x"), row("2.50", "y"), row("0.50", "x")];
+        let table = |group_by: &str, aggregates: &str| {
+            let mut rows = Rows::new(TableSpec::parse(Some(group_by), aggregates).unwrap(), None);
+            rows.add(&page);
+            rows.table().rows.iter().map(|row| row.join(" ")).collect::<Vec<_>>()
+        };
+        assert_eq!(table("brand", "count(),min(price)"), ["x 2 0.50", "y 1 2.50"]);
+        assert_eq!(table("host", "sum(price),count(brand)"), ["a.example 4.50 3"]);
+        assert_eq!(table("host", "count()"), ["a.example 1"]);
     }
 }

@@ -191,6 +191,10 @@ fn check_sums(db: &Connection, run: i64, found: Sums, rows: &mut dyn Rows) -> ru
 
 /// The rows of each page are counted from 1 without a gap, and the page has a record.
 fn check_rows(db: &Connection, run: i64, rows: &mut dyn Rows) -> rusqlite::Result<()> {
+    let has_jobs = "SELECT count(*) FROM sqlite_master WHERE name = 'job'";
+    if db.query_row(has_jobs, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(());
+    }
     let find = super::ROWS_TABLE.replace('$', "?");
     let table: Option<String> = db.query_row(&find, [run], |row| row.get(0)).optional()?;
     let Some(table) = table else { return Ok(()) };
