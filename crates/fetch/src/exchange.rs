@@ -201,7 +201,8 @@ impl Try<'_> {
     }
 
     /// Sends the request and reads the head of its response. A kept-alive connection that turns
-    /// out to be dead is replaced once, if the request may be sent again (RFC 9112 section 9.3.1).
+    /// out to be dead is replaced once, if the request may be sent again (RFC 9112 section 9.3.1);
+    /// one that had been closed before is passed over.
     async fn ask(
         &self,
         report: &mut Report<'_, '_>,
@@ -210,6 +211,7 @@ impl Try<'_> {
     ) -> Result<(Held, Response<Incoming>), DialError> {
         let mut freshness = Freshness::Any;
         loop {
+            let is_first = report.connection.is_none();
             let mut held = self.connect(report, origin, freshness).await?;
             let link = Rc::clone(held.link());
             let (protocol, version_is_shared) = match &held.kind {
@@ -258,7 +260,12 @@ impl Try<'_> {
                 return Err(failure::of_response(&error.into_error()).into());
             }
             origin.forget(&link);
-            freshness = Freshness::New;
+            if version_is_shared || error.message().is_none() {
+                freshness = Freshness::New;
+            } else if is_first {
+                // Its server had closed it while it lay idle: as if it had not been taken.
+                report.connection = None;
+            }
         }
     }
 

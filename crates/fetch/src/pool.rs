@@ -400,13 +400,14 @@ impl Pool {
         Held { kind, dialled, in_use: InUse::new(&self.counters) }
     }
 
-    /// The youngest idle connection that still stands: the others can grow old and be closed.
+    /// The youngest idle connection: the others can grow old and be closed. Whether it still stands
+    /// shows before a request leaves over it; to look here as well costs 2% of a small response.
     fn take_idle(&self, origin: &Origin, now: Instant) -> Option<Box<H1>> {
         let mut idle = origin.idle.borrow_mut();
-        while let Some(Idle { mut connection, since, .. }) = idle.pop() {
+        while let Some(Idle { connection, since, .. }) = idle.pop() {
             self.counters.idle.set(self.counters.idle.get() - 1);
             let age = now.saturating_duration_since(since);
-            if age < self.limits.idle_age_max && connection.is_usable() {
+            if age < self.limits.idle_age_max {
                 return Some(connection);
             }
         }

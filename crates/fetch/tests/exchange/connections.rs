@@ -72,6 +72,53 @@ fn a_connection_closed_while_idle_is_replaced_even_for_a_post() {
 }
 
 #[test]
+fn a_connection_closed_while_idle_is_passed_over_for_one_that_stands() {
+    run(async {
+        // The second one is given back last, and so is the first to be taken again.
+        let server = Server::start(|seen| match seen.connection {
+            0 => Reply::ok(""),
+            _ => {
+                let ok = Reply::ok("").pieces.concat();
+                let gap = Duration::from_millis(20);
+                Reply { pieces: vec![Vec::new(), ok, Vec::new()], gap, then: Then::Close }
+            }
+        })
+        .await;
+        let client = client(ClientOptions::default());
+        let (url, slow) = (target(&server.at("/")), target(&server.at("/slow")));
+        tokio::join!(fetch(&client, &url), fetch(&client, &slow));
+        assert_eq!(client.stats().idle, 2);
+        // Until the FIN is here.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let attempt = fetch(&client, &url).await;
+        assert_eq!(ending(&attempt), "200");
+        assert!(attempt.connection.unwrap().reused);
+        assert_eq!(server.lines(), ["0.0 GET /", "1.0 GET /slow", "0.1 GET /"]);
+    });
+}
+
+#[test]
+fn what_a_closed_connection_was_is_not_told_of_a_dial_that_failed() {
+    run(async {
+        let server = Server::start(|seen| match seen.connection {
+            0 => Reply { then: Then::Close, ..Reply::ok("") },
+            _ => Reply::ok(""),
+        })
+        .await;
+        let client = client(ClientOptions::default());
+        let url = target(&server.at("/"));
+        fetch(&client, &url).await;
+        server.stop();
+        // Until the FIN is here.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let attempt = fetch(&client, &url).await;
+        assert_eq!(ending(&attempt), "connect.refused");
+        assert!(attempt.connection.is_none_or(|connection| !connection.reused));
+        assert_eq!(attempt.sent, Sent::No);
+    });
+}
+
+#[test]
 fn a_first_connection_that_dies_is_a_failure() {
     for (then, expected) in [(Then::Close, "protocol.truncated"), (Then::Reset, "connect.reset")] {
         run(async {
