@@ -75,6 +75,11 @@ impl Passed {
         self.link.read.get() == self.read
     }
 
+    /// Whether what was received since is less than a head may have.
+    fn is_within(&self, header_bytes_max: u32) -> bool {
+        self.link.read.get() - self.read < u64::from(header_bytes_max)
+    }
+
     /// Whether not a byte was sent since.
     fn is_unsent(&self) -> bool {
         self.link.written.get() == self.written
@@ -202,7 +207,8 @@ impl Try<'_> {
 
     /// Sends the request and reads the head of its response. A kept-alive connection that turns
     /// out to be dead is replaced once, if the request may be sent again (RFC 9112 section 9.3.1);
-    /// one that had been closed before is passed over.
+    /// one that had been closed before is passed over. An answer with more header lines than are
+    /// usual is asked for again, over a connection with room for them.
     async fn ask(
         &self,
         report: &mut Report<'_, '_>,
@@ -210,6 +216,10 @@ impl Try<'_> {
         origin: &Origin,
     ) -> Result<(Held, Response<Incoming>), DialError> {
         let mut freshness = Freshness::Any;
+        if !outgoing.method.is_idempotent() {
+            // It cannot be sent again if its answer needs it.
+            origin.make_room();
+        }
         loop {
             let is_first = report.connection.is_none();
             let mut held = self.connect(report, origin, freshness).await?;
@@ -245,6 +255,12 @@ impl Try<'_> {
                 }
                 Err(error) => error,
             };
+            if failure::is_too_large(error.error())
+                && passed.is_within(self.shard.caps.header_bytes_max)
+                && held.makes_room(origin)
+            {
+                continue;
+            }
             let never_left = error.message().is_some()
                 || (!version_is_shared && passed.is_unsent())
                 || failure::is_refused_unseen(error.error());

@@ -32,9 +32,9 @@ fn a_dead_kept_alive_connection_is_replaced_without_a_failure() {
     let cases = [
         (Then::Close, "GET", "200", &["0.0 GET /", "0.1 GET /", "1.0 GET /"][..]),
         (Then::Reset, "GET", "200", &["0.0 GET /", "0.1 GET /", "1.0 GET /"]),
-        (Then::Close, "PUT", "200", &["0.0 GET /", "0.1 PUT /", "1.0 PUT /"]),
-        (Then::Close, "POST", "protocol.truncated", &["0.0 GET /", "0.1 POST /"]),
-        (Then::Reset, "POST", "connect.reset", &["0.0 GET /", "0.1 POST /"]),
+        (Then::Close, "PUT", "200", &["0.0 PUT /", "0.1 PUT /", "1.0 PUT /"]),
+        (Then::Close, "POST", "protocol.truncated", &["0.0 POST /", "0.1 POST /"]),
+        (Then::Reset, "POST", "connect.reset", &["0.0 POST /", "0.1 POST /"]),
     ];
     for (then, method, expected, lines) in cases {
         run(async {
@@ -44,8 +44,9 @@ fn a_dead_kept_alive_connection_is_replaced_without_a_failure() {
             })
             .await;
             let client = client(ClientOptions::default());
-            fetch(&client, &target(&server.at("/"))).await;
-            let attempt = fetch(&client, &with_method(&server.at("/"), method)).await;
+            let target = with_method(&server.at("/"), method);
+            fetch(&client, &target).await;
+            let attempt = fetch(&client, &target).await;
             assert_eq!(ending(&attempt), expected, "{method} {then:?}");
             assert_eq!(attempt.sent, Sent::Maybe);
             assert_eq!(server.lines(), lines, "{method} {then:?}");
