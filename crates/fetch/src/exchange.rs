@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use gather_core::attempt::{ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter};
 use gather_core::config::Redirects;
 use gather_core::exchange::Cut;
@@ -12,14 +12,14 @@ use gather_core::{
     Attempt, Duration, End, Failure, HostKey, Provenance, Sent, Target, Timings, retry_after,
 };
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, Response};
 use hyper::body::{Body as _, Incoming};
 use url::Url;
 
 use crate::body::{BodyReader, BodyWriter, Keep, KeepBody, KeepHeaders};
 use crate::capture::Capture;
 use crate::client::{Hops, PlainGet, Shard};
-use crate::conn::Link;
+use crate::conn::{Link, RequestBody};
 use crate::deadline::Watch;
 use crate::decode::Decoder;
 use crate::dial::{DialError, DialFailure, Protocol};
@@ -229,15 +229,7 @@ impl Try<'_> {
                 HeldKind::H2(_) => (Protocol::Http2, true),
             };
             let request = outgoing.request(&report.url, origin, &link, protocol)?;
-            if let Some(capture) = &mut report.capture {
-                let now =
-                    Duration::from_micros(report.timings.started_unix_us) + self.started.elapsed();
-                let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-                capture.request(&request, outgoing.body.as_ref(), &report.url, &link, now);
-                if protocol == Protocol::Http1 {
-                    link.tap.replace(Some(Vec::new()));
-                }
-            }
+            self.capture_request(report, &request, outgoing.body.as_ref(), &link, protocol);
             self.progress.enter(Phase::FirstByte);
             report.was_sent = report.sent() == Sent::Maybe;
             let passed = report.last.insert(Passed::until_now(&link));
@@ -282,6 +274,24 @@ impl Try<'_> {
                 // Its server had closed it while it lay idle: as if it had not been taken.
                 report.connection = None;
             }
+        }
+    }
+
+    /// Keeps what is about to be sent, where it is to be archived.
+    fn capture_request(
+        &self,
+        report: &mut Report<'_, '_>,
+        request: &Request<RequestBody>,
+        body: Option<&Bytes>,
+        link: &Link,
+        protocol: Protocol,
+    ) {
+        let Some(capture) = &mut report.capture else { return };
+        let now = Duration::from_micros(report.timings.started_unix_us) + self.started.elapsed();
+        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        capture.request(request, body, &report.url, link, now);
+        if protocol == Protocol::Http1 {
+            link.tap.replace(Some(Vec::new()));
         }
     }
 
