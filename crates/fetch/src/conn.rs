@@ -58,23 +58,43 @@ pub(crate) struct H1 {
     driver: Option<http1::Connection<TokioIo<Counted>, RequestBody>>,
     pub(crate) link: Rc<Link>,
     pub(crate) served: u32,
+    pub(crate) room: HeadRoom,
+}
+
+/// How many header lines a connection has room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum HeadRoom {
+    /// hyper's 100, on the stack.
+    #[default]
+    Usual,
+    /// As many as are allowed, 64 bytes each, allocated for each response: 4% of the instructions
+    /// of a small one.
+    All,
 }
 
 impl H1 {
     /// Speaks HTTP/1.1 over `io`. Nothing is sent yet.
-    pub(crate) async fn start(io: Counted, caps: &Caps) -> Result<Self, hyper::Error> {
+    pub(crate) async fn start(
+        io: Counted,
+        caps: &Caps,
+        room: HeadRoom,
+    ) -> Result<Self, hyper::Error> {
         let link = Rc::clone(&io.link);
         let header_bytes = caps.header_bytes_max as usize;
-        // The room for so many header lines costs 6% of the instructions of a small response.
-        let (sender, driver) = http1::Builder::new()
-            .max_headers(caps.header_count_max as usize)
+        let mut builder = http1::Builder::new();
+        let is_usual = room == HeadRoom::Usual && caps.header_count_max > USUAL_LINES;
+        let room = if is_usual { HeadRoom::Usual } else { HeadRoom::All };
+        if room == HeadRoom::All {
+            builder.max_headers(caps.header_count_max as usize);
+        }
+        let (sender, driver) = builder
             .max_header_size(header_bytes)
             .max_buf_size(header_bytes.max(MAX_BUF_SIZE_MIN))
             // A request goes out in one piece: `send` is cheaper than `writev` of one part.
             .writev(false)
             .handshake(TokioIo::new(io))
             .await?;
-        Ok(Self { sender, driver: Some(driver), link, served: 0 })
+        Ok(Self { sender, driver: Some(driver), link, served: 0, room })
     }
 
     /// Sends `request` and reads the head of its response; 1xx heads are skipped.
@@ -121,6 +141,9 @@ impl H1 {
         self.driver.is_some() && self.sender.is_ready()
     }
 }
+
+/// What hyper has room for where it is told nothing.
+const USUAL_LINES: u32 = 100;
 
 /// hyper accepts no smaller buffer.
 const MAX_BUF_SIZE_MIN: usize = 8192;

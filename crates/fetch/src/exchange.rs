@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use gather_core::attempt::{ChainLink, ConnectionInfo, Head, Headers, HttpVersion, RetryAfter};
 use gather_core::config::Redirects;
 use gather_core::exchange::Cut;
@@ -12,14 +12,14 @@ use gather_core::{
     Attempt, Duration, End, Failure, HostKey, Provenance, Sent, Target, Timings, retry_after,
 };
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, Response};
 use hyper::body::{Body as _, Incoming};
 use url::Url;
 
 use crate::body::{BodyReader, BodyWriter, Keep, KeepBody, KeepHeaders};
 use crate::capture::Capture;
 use crate::client::{Hops, PlainGet, Shard};
-use crate::conn::Link;
+use crate::conn::{Link, RequestBody};
 use crate::deadline::Watch;
 use crate::decode::Decoder;
 use crate::dial::{DialError, DialFailure, Protocol};
@@ -73,6 +73,11 @@ impl Passed {
     /// Whether not a byte was received since.
     pub(crate) fn is_silent(&self) -> bool {
         self.link.read.get() == self.read
+    }
+
+    /// Whether what was received since is less than a head may have.
+    fn is_within(&self, header_bytes_max: u32) -> bool {
+        self.link.read.get() - self.read < u64::from(header_bytes_max)
     }
 
     /// Whether not a byte was sent since.
@@ -201,7 +206,9 @@ impl Try<'_> {
     }
 
     /// Sends the request and reads the head of its response. A kept-alive connection that turns
-    /// out to be dead is replaced once, if the request may be sent again (RFC 9112 section 9.3.1).
+    /// out to be dead is replaced once, if the request may be sent again (RFC 9112 section 9.3.1);
+    /// one that had been closed before is passed over. An answer with more header lines than are
+    /// usual is asked for again, over a connection with room for them.
     async fn ask(
         &self,
         report: &mut Report<'_, '_>,
@@ -209,7 +216,12 @@ impl Try<'_> {
         origin: &Origin,
     ) -> Result<(Held, Response<Incoming>), DialError> {
         let mut freshness = Freshness::Any;
+        if !outgoing.method.is_idempotent() {
+            // It cannot be sent again if its answer needs it.
+            origin.make_room();
+        }
         loop {
+            let is_first = report.connection.is_none();
             let mut held = self.connect(report, origin, freshness).await?;
             let link = Rc::clone(held.link());
             let (protocol, version_is_shared) = match &held.kind {
@@ -217,15 +229,7 @@ impl Try<'_> {
                 HeldKind::H2(_) => (Protocol::Http2, true),
             };
             let request = outgoing.request(&report.url, origin, &link, protocol)?;
-            if let Some(capture) = &mut report.capture {
-                let now =
-                    Duration::from_micros(report.timings.started_unix_us) + self.started.elapsed();
-                let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-                capture.request(&request, outgoing.body.as_ref(), &report.url, &link, now);
-                if protocol == Protocol::Http1 {
-                    link.tap.replace(Some(Vec::new()));
-                }
-            }
+            self.capture_request(report, &request, outgoing.body.as_ref(), &link, protocol);
             self.progress.enter(Phase::FirstByte);
             report.was_sent = report.sent() == Sent::Maybe;
             let passed = report.last.insert(Passed::until_now(&link));
@@ -243,6 +247,12 @@ impl Try<'_> {
                 }
                 Err(error) => error,
             };
+            if failure::is_too_large(error.error())
+                && passed.is_within(self.shard.caps.header_bytes_max)
+                && held.makes_room(origin)
+            {
+                continue;
+            }
             let never_left = error.message().is_some()
                 || (!version_is_shared && passed.is_unsent())
                 || failure::is_refused_unseen(error.error());
@@ -258,7 +268,30 @@ impl Try<'_> {
                 return Err(failure::of_response(&error.into_error()).into());
             }
             origin.forget(&link);
-            freshness = Freshness::New;
+            if version_is_shared || error.message().is_none() {
+                freshness = Freshness::New;
+            } else if is_first {
+                // Its server had closed it while it lay idle: as if it had not been taken.
+                report.connection = None;
+            }
+        }
+    }
+
+    /// Keeps what is about to be sent, where it is to be archived.
+    fn capture_request(
+        &self,
+        report: &mut Report<'_, '_>,
+        request: &Request<RequestBody>,
+        body: Option<&Bytes>,
+        link: &Link,
+        protocol: Protocol,
+    ) {
+        let Some(capture) = &mut report.capture else { return };
+        let now = Duration::from_micros(report.timings.started_unix_us) + self.started.elapsed();
+        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        capture.request(request, body, &report.url, link, now);
+        if protocol == Protocol::Http1 {
+            link.tap.replace(Some(Vec::new()));
         }
     }
 

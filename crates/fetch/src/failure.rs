@@ -167,7 +167,7 @@ fn causes<'a>(error: &'a hyper::Error) -> impl Iterator<Item = &'a (dyn StdError
 }
 
 /// hyper tells clients only in words (1.12; its `is_parse_too_large` is for servers).
-fn is_too_large(error: &hyper::Error) -> bool {
+pub(crate) fn is_too_large(error: &hyper::Error) -> bool {
     error.is_parse() && error.to_string().contains("too large")
 }
 

@@ -13,7 +13,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming};
 use tokio::sync::oneshot;
 
-use crate::conn::{Counted, H1, H2, H2Stream, Link};
+use crate::conn::{Counted, H1, H2, H2Stream, HeadRoom, Link};
 use crate::dial::{Connected, DialError, DialTimings, Dialer, Protocol};
 use crate::options::HttpChoice;
 use crate::progress::{Phase, Progress};
@@ -74,6 +74,7 @@ pub(crate) struct Origin {
     idle: RefCell<Vec<Idle>>,
     h2: RefCell<Option<Rc<H2>>>,
     spoken: Cell<Option<Protocol>>,
+    room: Cell<HeadRoom>,
     /// Tries that wait for another's dial, which may give them an HTTP/2 connection; `None`
     /// while nobody dials for all.
     dialling: RefCell<Option<Vec<oneshot::Sender<Dialled>>>>,
@@ -131,6 +132,17 @@ impl Held {
         }
     }
 
+    /// Has the next connections to `origin` have more room for header lines than this one has; false
+    /// where there is no more.
+    pub(crate) fn makes_room(&self, origin: &Origin) -> bool {
+        let HeldKind::H1(connection) = &self.kind else { return false };
+        let has_more = connection.room < HeadRoom::All;
+        if has_more {
+            origin.make_room();
+        }
+        has_more
+    }
+
     /// Whether it had served before.
     pub(crate) fn is_reused(&self) -> bool {
         self.dialled.is_none()
@@ -182,6 +194,7 @@ impl Origin {
             idle: RefCell::default(),
             h2: RefCell::default(),
             spoken: Cell::default(),
+            room: Cell::default(),
             dialling: RefCell::default(),
             headers: OnceCell::new(),
             bare_headers: OnceCell::new(),
@@ -212,6 +225,11 @@ impl Origin {
                 Turn::Dial(DialForAll(self))
             }
         }
+    }
+
+    /// From now on its HTTP/1.1 connections have room for as many header lines as are allowed.
+    pub(crate) fn make_room(&self) {
+        self.room.set(HeadRoom::All);
     }
 
     /// No further request goes over the HTTP/2 connection of `link`.
@@ -375,8 +393,8 @@ impl Pool {
         origin.spoken.set(Some(protocol));
         match protocol {
             Protocol::Http1 => {
-                let connection =
-                    H1::start(io, &self.limits.caps).await.map_err(broken_handshake)?;
+                let connection = H1::start(io, &self.limits.caps, origin.room.get()).await;
+                let connection = connection.map_err(broken_handshake)?;
                 Ok(self.hold(HeldKind::H1(Box::new(connection)), Some(timings)))
             }
             Protocol::Http2 => {
@@ -400,13 +418,14 @@ impl Pool {
         Held { kind, dialled, in_use: InUse::new(&self.counters) }
     }
 
-    /// The youngest idle connection that still stands: the others can grow old and be closed.
+    /// The youngest idle connection: the others can grow old and be closed. Whether it still stands
+    /// shows before a request leaves over it; to look here as well costs 2% of a small response.
     fn take_idle(&self, origin: &Origin, now: Instant) -> Option<Box<H1>> {
         let mut idle = origin.idle.borrow_mut();
-        while let Some(Idle { mut connection, since, .. }) = idle.pop() {
+        while let Some(Idle { connection, since, .. }) = idle.pop() {
             self.counters.idle.set(self.counters.idle.get() - 1);
             let age = now.saturating_duration_since(since);
-            if age < self.limits.idle_age_max && connection.is_usable() {
+            if age < self.limits.idle_age_max && connection.room >= origin.room.get() {
                 return Some(connection);
             }
         }

@@ -12,7 +12,28 @@ use gather_core::{FieldValue, FieldValues};
 use crate::value::Value;
 
 /// Appends a value as JSON.
+#[inline]
 pub(crate) fn value(out: &mut Vec<u8>, value: &Value<'_>) {
+    match value {
+        Value::Count(count) => uint(out, *count),
+        Value::Seconds(us) => seconds(out, *us),
+        Value::Text(text) => string(out, text),
+        Value::Word(word) => quoted(out, |out| out.extend_from_slice(word.as_bytes())),
+        Value::Moment(us) => quoted(out, |out| moment(out, *us)),
+        Value::Ip(ip) => quoted(out, |out| address(out, *ip)),
+        other => self::other(out, other),
+    }
+}
+
+#[inline]
+fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}
+
+/// Appends a value as JSON that few records have.
+fn other(out: &mut Vec<u8>, value: &Value<'_>) {
     match value {
         Value::Count(_) | Value::Seconds(_) | Value::Flag(_) => plain(out, value),
         Value::Json(json) => out.extend_from_slice(json.as_bytes()),
@@ -31,11 +52,7 @@ pub(crate) fn value(out: &mut Vec<u8>, value: &Value<'_>) {
         | Value::Hex(_)
         | Value::Ip(_)
         | Value::Moment(_)
-        | Value::Date(_) => {
-            out.push(b'"');
-            plain(out, value);
-            out.push(b'"');
-        }
+        | Value::Date(_) => quoted(out, |out| plain(out, value)),
     }
 }
 
@@ -72,12 +89,7 @@ pub(crate) fn plain(out: &mut Vec<u8>, value: &Value<'_>) {
         Value::Seconds(us) => seconds(out, *us),
         Value::Flag(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
         Value::Ip(ip) => address(out, *ip),
-        Value::Moment(us) => {
-            date_time(out, (us / 1_000_000).cast_signed());
-            out.push(b'.');
-            padded(out, us / 1000 % 1000, 3);
-            out.push(b'Z');
-        }
+        Value::Moment(us) => moment(out, *us),
         Value::Date(s) => {
             date_time(out, *s);
             out.push(b'Z');
@@ -244,37 +256,44 @@ fn headers(out: &mut Vec<u8>, all: &Headers) {
 }
 
 /// Appends a number in decimal.
+#[inline]
 pub(crate) fn uint(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    // Most are short, and a copy of a known length is no call.
+    match number {
+        0..10 => out.push(digit(number)),
+        10..100 => out.extend_from_slice(&digits::<2>(number)),
+        100..1000 => out.extend_from_slice(&digits::<3>(number)),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+    }
 }
 
 /// Appends microseconds as seconds, without trailing zeros.
 fn seconds(out: &mut Vec<u8>, us: u64) {
     uint(out, us / 1_000_000);
-    let mut fraction = us % 1_000_000;
+    let fraction = us % 1_000_000;
     if fraction == 0 {
         return;
     }
-    let mut width = 6;
-    while fraction.is_multiple_of(10) {
-        fraction /= 10;
-        width -= 1;
-    }
     out.push(b'.');
-    padded(out, fraction, width);
+    out.extend_from_slice(&digits::<6>(fraction));
+    while out.last() == Some(&b'0') {
+        out.pop();
+    }
 }
 
-/// Appends a number with leading zeros up to `width` digits (at most 9).
-fn padded(out: &mut Vec<u8>, mut number: u64, width: usize) {
-    let mut digits = [b'0'; 9];
-    for place in digits[..width].iter_mut().rev() {
+/// The last `N` digits of a number, leading zeros among them.
+#[inline]
+fn digits<const N: usize>(mut number: u64) -> [u8; N] {
+    let mut digits = [0; N];
+    for place in digits.iter_mut().rev() {
         *place = digit(number);
         number /= 10;
     }
-    out.extend_from_slice(&digits[..width]);
+    digits
 }
 
 /// The last decimal digit of a number.
+#[inline]
 fn digit(number: u64) -> u8 {
     b'0' + u8::try_from(number % 10).expect("less than ten")
 }
@@ -293,6 +312,13 @@ fn address(out: &mut Vec<u8>, ip: IpAddr) {
     }
 }
 
+/// Appends microseconds since 1970 as a date and time, UTC, to the millisecond.
+fn moment(out: &mut Vec<u8>, us: u64) {
+    date_time(out, (us / 1_000_000).cast_signed());
+    let [a, b, c] = digits(us / 1000);
+    out.extend_from_slice(&[b'.', a, b, c, b'Z']);
+}
+
 /// Appends `2026-11-21T10:00:00`, UTC (RFC 3339). Years outside 0 to 9999 have more digits.
 ///
 /// The date is Howard Hinnant's `civil_from_days`, in eras of 400 years from 1 March.
@@ -309,17 +335,16 @@ pub(crate) fn date_time(out: &mut Vec<u8>, unix_s: i64) {
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     match u64::try_from(year) {
-        Ok(year @ 0..=9999) => padded(out, year, 4),
+        Ok(year @ 0..=9999) => out.extend_from_slice(&digits::<4>(year)),
         _ => write!(out, "{year}").expect("a Vec takes all"),
     }
-    for (before, part) in [(b'-', month.cast_unsigned()), (b'-', day.cast_unsigned())] {
-        out.push(before);
-        padded(out, part, 2);
+    let [month, day] = [month, day].map(|part| digits::<2>(part.cast_unsigned()));
+    let [hour, minute, second] = [of_day / 3600, of_day / 60, of_day].map(|part| digits(part % 60));
+    let mut rest = *b"-mm-ddThh:mm:ss";
+    for (at, part) in [(1, month), (4, day), (7, hour), (10, minute), (13, second)] {
+        rest[at..at + 2].copy_from_slice(&part);
     }
-    for (before, part) in [(b'T', of_day / 3600), (b':', of_day / 60 % 60), (b':', of_day % 60)] {
-        out.push(before);
-        padded(out, part, 2);
-    }
+    out.extend_from_slice(&rest);
 }
 
 #[cfg(test)]

@@ -39,7 +39,45 @@ struct Member {
     repeats: Repeats,
     parent: Parent,
     /// The name within the parent, with a comma before it, quotes and colon.
-    key: Vec<u8>,
+    key: Key,
+}
+
+/// What stands before a value. A copy of a known length is a few moves, one of another length a
+/// call: a key is copied with what follows it in the array, which is then cut.
+#[derive(Clone, Debug)]
+enum Key {
+    Short { bytes: [u8; SHORT_KEY_BYTES], length: usize },
+    Long(Box<[u8]>),
+}
+
+/// All keys of ours are shorter; those of users need not be.
+const SHORT_KEY_BYTES: usize = 24;
+
+impl Key {
+    fn new(key: &[u8]) -> Self {
+        let mut bytes = [0; SHORT_KEY_BYTES];
+        match bytes.get_mut(..key.len()) {
+            Some(short) => {
+                short.copy_from_slice(key);
+                Self::Short { bytes, length: key.len() }
+            }
+            None => Self::Long(key.into()),
+        }
+    }
+
+    /// Appends it, without its comma where nothing stands before it.
+    #[inline]
+    fn push_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Short { bytes, length } if out.last() != Some(&b'{') => {
+                let end = out.len() + length;
+                out.extend_from_slice(bytes);
+                out.truncate(end);
+            }
+            Self::Short { bytes, length } => push_key(out, &bytes[..*length]),
+            Self::Long(key) => push_key(out, key),
+        }
+    }
 }
 
 /// The object a member stands in.
@@ -94,7 +132,7 @@ impl Encoder {
                 open = member.parent;
                 push_key(out, open.opening());
             }
-            push_key(out, &member.key);
+            member.key.push_to(out);
             match self.decimals {
                 Decimals::Text => json::value(out, &value),
                 Decimals::Told => json::value_with_decimals(out, &value),
@@ -153,7 +191,7 @@ impl Member {
         let mut key = vec![b','];
         json::string(&mut key, name);
         key.push(b':');
-        Self { field, repeats, parent, key }
+        Self { field, repeats, parent, key: Key::new(&key) }
     }
 }
 

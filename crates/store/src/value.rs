@@ -40,6 +40,8 @@ pub(crate) enum Value<'a> {
 }
 
 /// The member's value; `None` where the record has none.
+// Asked for each member of each record, and most have a value that is at hand or none.
+#[inline(always)]
 pub(crate) fn value_of<'a>(
     field: &Field,
     record: &'a Record,
@@ -52,6 +54,7 @@ pub(crate) fn value_of<'a>(
 }
 
 /// The member's value in a record that was read back: what stood there, and what follows from it.
+#[inline(never)]
 fn held_value<'a>(
     field: &Field,
     record: &'a Record,
@@ -74,6 +77,7 @@ fn held_value<'a>(
     computed(field, record, repeats)
 }
 
+#[inline(always)]
 fn computed<'a>(field: &Field, record: &'a Record, repeats: Repeats) -> Option<Value<'a>> {
     let answered = record.status_code != 0;
     match field {

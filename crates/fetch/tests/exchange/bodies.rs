@@ -226,6 +226,38 @@ fn heads_beyond_their_limits_are_refused() {
     assert_eq!(check(small(), head(&long(200)), Then::Silence).0, "limit.headers");
 }
 
+#[test]
+fn an_answer_with_many_header_lines_is_asked_for_once_more_for_its_host() {
+    let lines = |count: usize| {
+        let head =
+            format!("HTTP/1.1 200 OK\r\n{}content-length: 0\r\n\r\n", "x: y\r\n".repeat(count));
+        Reply::new(head, Then::KeepOpen)
+    };
+    // (the methods, how many lines `/many` has besides one, how each ends, the requests seen)
+    type Case = (&'static [&'static str], usize, &'static str, &'static [&'static str]);
+    let cases: [Case; 6] = [
+        (&["GET", "GET"], 99, "200", &["0.0 GET", "0.1 GET"]),
+        (&["GET", "GET", "GET"], 100, "200", &["0.0 GET", "1.0 GET", "1.1 GET", "1.2 GET"]),
+        (&["GET"], 999, "200", &["0.0 GET", "1.0 GET"]),
+        (&["GET", "GET"], 1000, "limit.headers", &["0.0 GET", "1.0 GET", "2.0 GET"]),
+        (&["POST", "POST"], 999, "200", &["0.0 POST", "0.1 POST"]),
+        (&["POST", "GET"], 999, "200", &["0.0 POST", "0.1 GET"]),
+    ];
+    for (methods, count, expected, seen) in cases {
+        run(async {
+            let server = Server::start(move |_| lines(count)).await;
+            let client = client(keep_all());
+            for method in methods {
+                let attempt = fetch(&client, &with_method(&server.url, method)).await;
+                assert_eq!(ending(&attempt), expected, "{methods:?} {count}");
+            }
+            let got: Vec<String> =
+                server.lines().iter().map(|line| line.trim_end_matches(" /").to_owned()).collect();
+            assert_eq!(got, seen, "{methods:?} {count}");
+        });
+    }
+}
+
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(text).unwrap();

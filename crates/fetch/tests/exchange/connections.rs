@@ -32,9 +32,9 @@ fn a_dead_kept_alive_connection_is_replaced_without_a_failure() {
     let cases = [
         (Then::Close, "GET", "200", &["0.0 GET /", "0.1 GET /", "1.0 GET /"][..]),
         (Then::Reset, "GET", "200", &["0.0 GET /", "0.1 GET /", "1.0 GET /"]),
-        (Then::Close, "PUT", "200", &["0.0 GET /", "0.1 PUT /", "1.0 PUT /"]),
-        (Then::Close, "POST", "protocol.truncated", &["0.0 GET /", "0.1 POST /"]),
-        (Then::Reset, "POST", "connect.reset", &["0.0 GET /", "0.1 POST /"]),
+        (Then::Close, "PUT", "200", &["0.0 PUT /", "0.1 PUT /", "1.0 PUT /"]),
+        (Then::Close, "POST", "protocol.truncated", &["0.0 POST /", "0.1 POST /"]),
+        (Then::Reset, "POST", "connect.reset", &["0.0 POST /", "0.1 POST /"]),
     ];
     for (then, method, expected, lines) in cases {
         run(async {
@@ -44,8 +44,9 @@ fn a_dead_kept_alive_connection_is_replaced_without_a_failure() {
             })
             .await;
             let client = client(ClientOptions::default());
-            fetch(&client, &target(&server.at("/"))).await;
-            let attempt = fetch(&client, &with_method(&server.at("/"), method)).await;
+            let target = with_method(&server.at("/"), method);
+            fetch(&client, &target).await;
+            let attempt = fetch(&client, &target).await;
             assert_eq!(ending(&attempt), expected, "{method} {then:?}");
             assert_eq!(attempt.sent, Sent::Maybe);
             assert_eq!(server.lines(), lines, "{method} {then:?}");
@@ -68,6 +69,53 @@ fn a_connection_closed_while_idle_is_replaced_even_for_a_post() {
         let attempt = fetch(&client, &with_method(&server.at("/"), "POST")).await;
         assert_eq!(ending(&attempt), "200");
         assert_eq!(server.lines(), ["0.0 GET /", "1.0 POST /"]);
+    });
+}
+
+#[test]
+fn a_connection_closed_while_idle_is_passed_over_for_one_that_stands() {
+    run(async {
+        // The second one is given back last, and so is the first to be taken again.
+        let server = Server::start(|seen| match seen.connection {
+            0 => Reply::ok(""),
+            _ => {
+                let ok = Reply::ok("").pieces.concat();
+                let gap = Duration::from_millis(20);
+                Reply { pieces: vec![Vec::new(), ok, Vec::new()], gap, then: Then::Close }
+            }
+        })
+        .await;
+        let client = client(ClientOptions::default());
+        let (url, slow) = (target(&server.at("/")), target(&server.at("/slow")));
+        tokio::join!(fetch(&client, &url), fetch(&client, &slow));
+        assert_eq!(client.stats().idle, 2);
+        // Until the FIN is here.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let attempt = fetch(&client, &url).await;
+        assert_eq!(ending(&attempt), "200");
+        assert!(attempt.connection.unwrap().reused);
+        assert_eq!(server.lines(), ["0.0 GET /", "1.0 GET /slow", "0.1 GET /"]);
+    });
+}
+
+#[test]
+fn what_a_closed_connection_was_is_not_told_of_a_dial_that_failed() {
+    run(async {
+        let server = Server::start(|seen| match seen.connection {
+            0 => Reply { then: Then::Close, ..Reply::ok("") },
+            _ => Reply::ok(""),
+        })
+        .await;
+        let client = client(ClientOptions::default());
+        let url = target(&server.at("/"));
+        fetch(&client, &url).await;
+        server.stop();
+        // Until the FIN is here.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let attempt = fetch(&client, &url).await;
+        assert_eq!(ending(&attempt), "connect.refused");
+        assert!(attempt.connection.is_none_or(|connection| !connection.reused));
+        assert_eq!(attempt.sent, Sent::No);
     });
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 
 /// What a server does about one request.
 pub(crate) struct Reply {
@@ -77,9 +78,15 @@ pub(crate) struct Server {
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
     seen: Rc<RefCell<Vec<Seen>>>,
+    listening: AbortHandle,
 }
 
 impl Server {
+    /// Accepts no further connection.
+    pub(crate) fn stop(&self) {
+        self.listening.abort();
+    }
+
     /// Answers each request as `reply` says.
     pub(crate) async fn start(reply: impl Fn(&Seen) -> Reply + 'static) -> Self {
         Self::start_at("127.0.0.1", reply).await
@@ -91,7 +98,7 @@ impl Server {
         let seen: Rc<RefCell<Vec<Seen>>> = Rc::default();
         let reply = Rc::new(reply);
         let log = Rc::clone(&seen);
-        tokio::task::spawn_local(async move {
+        let listening = tokio::task::spawn_local(async move {
             for connection in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
                 tokio::task::spawn_local(serve(
@@ -102,7 +109,7 @@ impl Server {
                 ));
             }
         });
-        Self { url, seen }
+        Self { url, seen, listening: listening.abort_handle() }
     }
 
     pub(crate) fn at(&self, path: &str) -> String {

@@ -222,7 +222,7 @@ impl HostCache {
     /// as a parsed URL does; else `None`, which says nothing about `text`.
     pub(super) fn parse(&self, text: &str) -> Option<(Url, HostKey)> {
         let authority = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
-        let path_start = text.len() - authority.len() + authority.find('/')?;
+        let path_start = text.len() - authority.len() + memchr::memchr(b'/', authority.as_bytes())?;
         let (origin, path) = text.split_at(path_start);
         // What is skipped or read as a slash after the first one would make another host of it.
         if matches!(path.as_bytes().get(1), Some(b'/' | b'\\' | b'\t' | b'\n' | b'\r')) {
