@@ -82,6 +82,10 @@ fn a_torn_tail_of_the_write_ahead_log_costs_a_commit_and_nothing_else() {
     }
 }
 
+fn has_any(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|about| about.len() > 0)
+}
+
 /// Cuts the end off a file; all of it if it has no more.
 fn tear(path: &Path, bytes: u64) {
     let Ok(file) = std::fs::OpenOptions::new().write(true).open(path) else { return };
@@ -95,7 +99,10 @@ fn an_output_that_was_shortened_is_refused() {
     // What is missing in a database is found by `gather verify`.
     for case in sinks().filter(|case| case.name != "sqlite") {
         let Some(files) = case.on_disk else { continue };
-        let job = checkpointed(&bed, case);
+        // A kill within the first commit leaves an output with nothing to shorten.
+        let begun =
+            || Some(checkpointed(&bed, case)).filter(|job| has_any(&job.path(files.written.0)));
+        let job = (0..20).find_map(|_| begun()).expect("a kill after the first commit");
         tear(&job.path(files.written.0), 1);
         let before = outputs(&job);
         let output = ended(job.spawn(&["--resume"]));
