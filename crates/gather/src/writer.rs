@@ -25,9 +25,10 @@ pub(crate) const BATCHES_MAX: usize = 8;
 pub(crate) const BATCH_RECORDS: usize = 256;
 /// Records between two commits, at most.
 const COMMIT_RECORDS: usize = 1_000;
-/// The same where a commit waits for the disk: while one half of what may be uncommitted is being
-/// made durable, the other half can be written.
-const COMMIT_RECORDS_DURABLY: usize = 500;
+/// The same where a commit waits for the disk, which costs more than to write the records: three
+/// batches. Of what may be uncommitted this leaves a quarter to be written meanwhile, and it is
+/// reached, whatever a shard still holds back of a batch.
+const COMMIT_RECORDS_DURABLY: usize = 700;
 /// Time between two commits, at most, while records keep coming.
 const COMMIT_EVERY: Duration = Duration::from_millis(250);
 

@@ -75,6 +75,9 @@ struct State {
     origin: RunOrigin,
     /// What was committed, earlier parts of the run included.
     counts: Counts,
+    /// Records of which the journal may know: those it knew of when the run went on, and those of
+    /// every group since. The database can hold more, which a kill left: they come again.
+    known: u64,
 }
 
 /// Where the run's rows come from.
@@ -130,6 +133,7 @@ impl Postgres {
         if !self.group.is_empty() {
             let counts = self.persist(Work::Group)?;
             self.state.counts = counts;
+            self.state.known += self.group.counts.records();
             self.group.clear();
         }
         Ok(self.position())
@@ -169,7 +173,7 @@ impl Postgres {
     }
 
     fn position(&self) -> Position {
-        Position { parts: 0, bytes: 0, records: self.state.counts.records() }
+        Position { parts: 0, bytes: 0, records: self.state.known }
     }
 
     fn error(&self, fault: &Fault) -> SinkError {
@@ -225,7 +229,7 @@ impl State {
         let tx = session.client.transaction().await?;
         schema::lock(&tx).await?;
         schema::create(&tx).await?;
-        let (mut origin, mut counts) = (RunOrigin::New, Counts::default());
+        let (mut origin, mut counts, mut known) = (RunOrigin::New, Counts::default(), 0);
         if let Existing::Resume(position) = spec.existing {
             if let Some((_, found)) = schema::find_run(&tx, &run.id).await? {
                 (origin, counts) = (RunOrigin::Resumed, found);
@@ -233,6 +237,7 @@ impl State {
             if counts.records() < position.records {
                 return Err(Fault::lasting(SinkErrorKind::RunMissing, ""));
             }
+            known = position.records;
         }
         let id = schema::run_row(&tx, run).await?;
         let job = run.job.clone();
@@ -241,7 +246,7 @@ impl State {
         let rows_before = schema::find_job(&tx, job.as_deref(), &mut rows).await?;
         tx.commit().await?;
         let plan = Plan::new(&spec.fields);
-        Ok(Self { run: id, plan, job, pages, rows, rows_before, origin, counts })
+        Ok(Self { run: id, plan, job, pages, rows, rows_before, origin, counts, known })
     }
 
     /// The last words: when, and how many.

@@ -82,6 +82,9 @@ struct State {
     origin: RunOrigin,
     /// What was committed, earlier parts of the run included.
     counts: Counts,
+    /// Records of which the journal may know: those it knew of when the run went on, and those of
+    /// every group since. The database can hold more, which a kill left: they come again.
+    known: u64,
     insert_record: String,
 }
 
@@ -143,7 +146,7 @@ impl Sqlite {
     }
 
     fn position(&self) -> Position {
-        Position { parts: 0, bytes: 0, records: self.state.counts.records() }
+        Position { parts: 0, bytes: 0, records: self.state.known }
     }
 }
 
@@ -191,7 +194,7 @@ impl State {
             schema::Found::Free => schema::create(&tx)?,
             _ => schema::update(&tx)?,
         }
-        let (mut origin, mut counts) = (RunOrigin::New, Counts::default());
+        let (mut origin, mut counts, mut known) = (RunOrigin::New, Counts::default(), 0);
         if let Existing::Resume(position) = spec.existing {
             if let Some(run) = schema::find_run(&tx, &run.id)? {
                 (origin, counts) = (RunOrigin::Resumed, schema::count(&tx, run)?);
@@ -199,6 +202,7 @@ impl State {
             if counts.records() < position.records {
                 return Ok(None);
             }
+            known = position.records;
         }
         let id = schema::run_row(&tx, run)?;
         let job = run.job.clone();
@@ -207,7 +211,7 @@ impl State {
         tx.commit()?;
         let plan = Plan::new(&spec.fields);
         let insert_record = insert("record", 2, plan.columns().map(|column| column.name));
-        Ok(Some(Self { run: id, plan, job, pages, rows, origin, counts, insert_record }))
+        Ok(Some(Self { run: id, plan, job, pages, rows, origin, counts, known, insert_record }))
     }
 
     /// Writes a group in one transaction, or nothing of it.
@@ -239,6 +243,7 @@ impl State {
         self.write_counts(&tx, counts)?;
         tx.commit()?;
         self.counts = counts;
+        self.known += group.counts.records();
         Ok(())
     }
 

@@ -89,6 +89,9 @@ fn numbers(case: &SinkCase, count: u64) -> Box<dyn Iterator<Item = u64>> {
 /// Calls of one name at which a run is killed, where not at all of them.
 const CALLS_DRAWN: u64 = 5;
 
+/// Runs to be killed at a call that may not come in each.
+const TRIES_MAX: u32 = 5;
+
 /// Whether a run is killed at every single call: in the long form, and of the simplest sink.
 fn is_thorough(case: &SinkCase) -> bool {
     std::env::var_os("GATHER_CRASH_ROUNDS").is_some() || case.name == "jsonl"
@@ -111,14 +114,19 @@ fn kill_at_each_call_of(thread: &str, bed: &Bed, case: &SinkCase) -> (Calls, Tal
     for (name, count) in calls.by_name() {
         for at in numbers(case, count) {
             let inject = format!("-einject={name}:signal=KILL:when={at}");
-            let (mut job, _, killed) = run(&[trace.clone(), inject]);
-            // How many there are differs a little with how the records come.
-            if !killed && at > count {
-                break;
-            }
-            if !killed {
+            // How many there are differs a little with how the records come: once more, then.
+            let tries = if at > count { 1 } else { TRIES_MAX };
+            let options = [trace.clone(), inject];
+            let killed = (0..tries).find_map(|_| {
+                let (job, _, killed) = run(&options);
+                killed.then_some(job)
+            });
+            let Some(mut job) = killed else {
+                if at > count {
+                    break;
+                }
                 continue;
-            }
+            };
             job.kills += 1;
             tally.kills += 1;
             let what = format!("{}: {thread} killed at {name} {at}", case.name);
