@@ -4,7 +4,7 @@
 //! other ways; some lead to redirects, loops, duplicates, lists, a slow corner, traps without end, to
 //! what robots.txt forbids, to what says `nofollow`, or away. Some pages are in sitemaps alone.
 //!
-//! What links to what is one function, [`links`]: pages are written from it, and what a crawl must
+//! What links to what is one function, `links`: pages are written from it, and what a crawl must
 //! find is reckoned from it, without a page being read.
 
 use std::collections::{BTreeMap, VecDeque};
