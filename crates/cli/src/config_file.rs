@@ -199,7 +199,16 @@ impl ConfigFile {
         for (name, value) in entries {
             let written = name.get_ref().as_ref();
             if written == "kind" && table != "defaults" {
-                self.check_kind(value)?;
+                if self.kind(value)? == "crawl" {
+                    // Its list alone would be fetched.
+                    found.push(Entry {
+                        key: "kind = \"crawl\"".to_owned(),
+                        values: Vec::new(),
+                        table: table.to_owned(),
+                        span: name.span().start..value.span().end,
+                        known: Known::Later,
+                    });
+                }
                 continue;
             }
             if let ("report", DeValue::Table(report)) = (written, value.get_ref()) {
@@ -272,10 +281,10 @@ impl ConfigFile {
     }
 
     /// `kind = "fetch"` may be said; other kinds are for later.
-    fn check_kind(&self, value: &Spanned<DeValue<'_>>) -> Result<(), CliError> {
+    fn kind<'v>(&self, value: &'v Spanned<DeValue<'_>>) -> Result<&'v str, CliError> {
         match value.get_ref().as_str() {
             // Jobs that are not run may be of a kind this version does not know.
-            Some("fetch" | "check" | "crawl") => Ok(()),
+            Some(kind @ ("fetch" | "check" | "crawl")) => Ok(kind),
             _ => Err(self.source.error(
                 value.span(),
                 "there is no such kind of job".to_owned(),
