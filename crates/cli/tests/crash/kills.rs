@@ -214,13 +214,16 @@ fn kill_at_random(tally: &mut Tally, job: &mut Job<'_>, rng: &mut Rng, usual: Du
     tally.add(job, &what, List::File);
 }
 
-/// How long an undisturbed run takes.
+/// How long an undisturbed run takes, where nothing else delays it.
 fn usual_time(bed: &Bed, case: &SinkCase) -> Duration {
-    let job = bed.job(case);
-    let since = std::time::Instant::now();
-    let output = ended(job.spawn(&[]));
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    since.elapsed()
+    let time = |_| {
+        let job = bed.job(case);
+        let since = std::time::Instant::now();
+        let output = ended(job.spawn(&[]));
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        since.elapsed()
+    };
+    (0..3).map(time).min().unwrap_or_default()
 }
 
 /// Every durable call of the writer, which is nearly all there are.
