@@ -24,7 +24,7 @@ const BROKEN_SHOWN_MAX: u64 = 20;
 /// What keeps it from being done.
 pub(crate) fn report(args: &ReportOfArgs) -> Result<ExitCode, CliError> {
     let talk = Talk::new(&resolve::talk_of(&args.talk()));
-    let title = args.title.clone().unwrap_or_else(|| args.input.join(", "));
+    let title = args.title.clone().unwrap_or_else(|| names(&args.input));
     let asked = Asked {
         title,
         group_by: args.group_by.as_deref(),
@@ -51,6 +51,11 @@ pub(crate) fn report(args: &ReportOfArgs) -> Result<ExitCode, CliError> {
         file.release();
     }
     told.map(|()| code(&digest))
+}
+
+fn names(inputs: &[String]) -> String {
+    let name = |input: &String| ResultPlace::named(input).to_string();
+    inputs.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// Names rows that are no records, as many as can be read.

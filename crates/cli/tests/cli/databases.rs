@@ -166,11 +166,20 @@ fn a_run_goes_to_postgres_and_its_password_nowhere_else() {
         ("config show --job shop".to_owned(), 0),
         (format!("-i urls.txt -o {url} --print-job x"), 0),
         (format!("-i urls.txt -o {url}?sslmode=perhaps"), 3),
+        (format!("report {url} --format md"), 0),
+        (format!("report {url} --format json"), 0),
+        (format!("report {url} -o told.html"), 0),
+        (format!("report {wrong}"), 1),
+        (format!("changes {url} --job shop --format md"), 0),
+        (format!("changes {url} --job shop -o told.jsonl"), 0),
+        (format!("changes {wrong}"), 1),
+        (format!("export {url} -o told.csv"), 0),
     ] {
         let ran = bench.line(&line);
         assert_eq!(ran.code, code, "{line}\n{}", ran.stderr);
         said.push(ran.stdout + &ran.stderr);
     }
+    said.extend(["told.html", "told.jsonl", "told.csv"].map(|name| bench.read(name)));
     for text in &said {
         assert!(!text.contains("s3cret"), "{text}");
     }

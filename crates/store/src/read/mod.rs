@@ -156,6 +156,17 @@ impl ResultPlace {
     }
 }
 
+/// As it was named, without what is secret in a URL.
+impl std::fmt::Display for ResultPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("-"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Postgres(url) => url.fmt(f),
+        }
+    }
+}
+
 /// The form of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
