@@ -1,13 +1,7 @@
 //! Extraction on threads of its own, between the shards and the writer.
-//!
-//! Shards hand their batches to this pool instead of to the writer, and the pool hands them on with
-//! what its rules found. Its queue is bounded: while it is full the shards start nothing new, and
-//! bodies that wait here count against the run's memory for bodies.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use gather_core::{Outcome, Record};
 use gather_extract::Rules;
@@ -16,17 +10,12 @@ use tokio::sync::mpsc;
 
 use crate::cache;
 use crate::extracted::{self, Applied, PageRules};
-use crate::platform;
 use crate::run::RunError;
 use crate::shared::Shared;
-use crate::stop::{Cause, StopOnPanic};
+use crate::stage::{self, Done, Work};
+use crate::stop::Cause;
 use crate::stored::StoredBodies;
-use crate::writer::Batch;
-
-/// Batches waiting for a thread; more make the shards pause.
-const BATCHES_MAX: usize = 4;
-/// Records a thread takes at once: large pages take it a tenth of a second.
-const RECORDS_AT_ONCE: usize = 16;
+use crate::writer::{Batch, Takers};
 
 /// What a run's records are searched for.
 pub(crate) struct Extractor {
@@ -58,65 +47,13 @@ impl Extractor {
         Self { rules: PageRules::new(rules), others, body_bytes_max, run: Arc::clone(run) }
     }
 
-    /// Starts a thread for each processor: where shards send their batches now, and the threads.
+    /// Starts its threads.
     ///
     /// # Errors
     /// A thread that cannot be started.
-    pub(crate) fn start(
-        self,
-        writer: mpsc::Sender<Batch>,
-    ) -> Result<(mpsc::Sender<Batch>, Vec<JoinHandle<()>>), RunError> {
-        let (batches, received) = mpsc::channel(BATCHES_MAX);
-        let queue = Arc::new(Mutex::new(Queue::new(received)));
-        let extractor = Arc::new(self);
-        let processors = thread::available_parallelism().map_or(1, |count| count.get());
-        let threads = (0..processors).map(|_| {
-            let (extractor, queue, writer) =
-                (Arc::clone(&extractor), Arc::clone(&queue), writer.clone());
-            let work = move || extractor.work(&queue, &writer);
-            thread::Builder::new().name("gather-extract".into()).spawn(work)
-        });
-        let threads = threads.collect::<Result<_, _>>().map_err(RunError::Thread)?;
-        Ok((batches, threads))
-    }
-
-    /// Extracts until every shard has gone.
-    fn work(&self, queue: &Mutex<Queue>, writer: &mpsc::Sender<Batch>) {
-        let _stop = StopOnPanic(self.run.stop.clone());
-        platform::come_after_loops();
-        let mut bodies = StoredBodies::new(self.body_bytes_max);
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(mut batch) = next else { return };
-            // Who stops at once wants no more of it: what is not extracted stays to be done.
-            batch.records.retain_mut(|record| self.extract(record, &mut bodies) == Done::Yes);
-            if writer.blocking_send(batch).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn extract(&self, record: &mut Record, bodies: &mut StoredBodies) -> Done {
-        match self.apply(record, bodies) {
-            Some(Applied::BrokenOff) => return Done::No,
-            Some(Applied::Failed) => self.run.count_failed_late(),
-            Some(Applied::Found) | None => {}
-        }
-        match self.others.body {
-            KeepBody::All => {}
-            KeepBody::No => (record.body, record.hold) = (None, None),
-            KeepBody::UpTo(most) => {
-                let most = usize::try_from(most).unwrap_or(usize::MAX);
-                if let Some(body) = record.body.as_mut().filter(|body| body.len() > most) {
-                    body.truncate(most);
-                    record.truncated = true;
-                }
-            }
-        }
-        if self.others.headers == KeepHeaders::No {
-            record.headers = None;
-        }
-        Done::Yes
+    pub(crate) fn start(self, writer: mpsc::Sender<Batch>) -> Result<Takers, RunError> {
+        let stop = self.run.stop.clone();
+        stage::start("gather-extract", self, &stop, writer)
     }
 
     /// `None` where the rules are not meant for it.
@@ -139,34 +76,24 @@ impl Extractor {
     }
 }
 
-/// Whether a record goes on to the writer.
-#[derive(PartialEq, Eq)]
-enum Done {
-    Yes,
-    No,
-}
+impl Work for Extractor {
+    type Own = StoredBodies;
 
-/// Records waiting for a thread.
-struct Queue {
-    batches: mpsc::Receiver<Batch>,
-    /// What is left of the batch that was received last, and its shard.
-    waiting: VecDeque<Record>,
-    shard: usize,
-}
-
-impl Queue {
-    fn new(batches: mpsc::Receiver<Batch>) -> Self {
-        Self { batches, waiting: VecDeque::new(), shard: 0 }
+    fn own(&self) -> StoredBodies {
+        StoredBodies::new(self.body_bytes_max)
     }
 
-    /// The next few records; `None` once every shard has gone. Whoever waits here holds the others
-    /// up, for whom there is nothing either.
-    fn next(&mut self) -> Option<Batch> {
-        if self.waiting.is_empty() {
-            let batch = self.batches.blocking_recv()?;
-            (self.shard, self.waiting) = (batch.shard, batch.records.into());
+    fn take(&self, record: &mut Record, bodies: &mut StoredBodies) -> Done {
+        match self.apply(record, bodies) {
+            // Who stops at once wants no more of it.
+            Some(Applied::BrokenOff) => return Done::No,
+            Some(Applied::Failed) => self.run.count_failed_late(),
+            Some(Applied::Found) | None => {}
         }
-        let count = self.waiting.len().min(RECORDS_AT_ONCE);
-        Some(Batch { shard: self.shard, records: self.waiting.drain(..count).collect() })
+        stage::leave(self.others.body, record);
+        if self.others.headers == KeepHeaders::No {
+            record.headers = None;
+        }
+        Done::Yes
     }
 }

@@ -115,6 +115,8 @@ mod seat;
 mod settle;
 mod shard;
 mod shared;
+#[cfg(any(feature = "extract", feature = "crawl"))]
+mod stage;
 mod stall;
 mod stopping;
 mod tally;

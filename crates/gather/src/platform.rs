@@ -42,12 +42,12 @@ pub(crate) fn thread_cpu_time() -> Duration {
 }
 
 /// What a thread that only computes is nicer by than those that answer to the network.
-#[cfg(all(feature = "extract", target_os = "linux"))]
+#[cfg(all(any(feature = "extract", feature = "crawl"), target_os = "linux"))]
 const NICE: i32 = 5;
 
 /// Lets this thread wait while event loops have something to do, where the system can tell threads
 /// apart by it.
-#[cfg(feature = "extract")]
+#[cfg(any(feature = "extract", feature = "crawl"))]
 pub(crate) fn come_after_loops() {
     #[cfg(target_os = "linux")]
     {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gather_core::Record;
@@ -44,6 +45,9 @@ pub(crate) struct Batch {
     pub(crate) shard: usize,
     pub(crate) records: Vec<Record>,
 }
+
+/// Where batches go, and the threads that take them before the writer does.
+pub(crate) type Takers = (mpsc::Sender<Batch>, Vec<JoinHandle<()>>);
 
 /// An open output, and what it is shown.
 pub(crate) struct Outlet {

@@ -15,12 +15,12 @@ use super::map::{Known, Map, State, text_of};
 use super::page::{Key, Rules};
 use super::readers::Readers;
 use super::{CrawlSpec, OfRobots, links_beside, pages_beside};
-use crate::journal::{Growing, GrowingThreads, Inputs, KeptInputs, PastInputs, reads_stdin};
+use crate::journal::{Growing, Inputs, KeptInputs, PastInputs, reads_stdin};
 use crate::run::RunError;
 use crate::shared::Shared;
 use crate::source::{self, Finished, Item, Ledger, Progress, Source, SourceError, SourceSpec};
 use crate::summary::CrawlCounts;
-use crate::writer::Batch;
+use crate::writer::{Batch, Takers};
 
 /// Start URLs read at once.
 const STARTS_AT_ONCE: usize = 256;
@@ -231,7 +231,7 @@ impl Growing for Grown {
         keep: &mut Keep,
         run: &Arc<Shared>,
         writer: mpsc::Sender<Batch>,
-    ) -> Result<GrowingThreads, RunError> {
+    ) -> Result<Takers, RunError> {
         if self.reads_robots == OfRobots::Read {
             run.want_sitemaps();
         }

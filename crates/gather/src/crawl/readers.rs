@@ -1,13 +1,8 @@
-//! Pages read for their links on threads of their own, between the shards and the writer.
-//!
-//! Shards hand their batches to these threads instead of to the writer, and they hand them on once
-//! what the pages lead to is known. Their queue is bounded: while it is full the shards start nothing
-//! new, and bodies that wait here count against the run's memory for bodies.
+//! Pages read for their links on threads of their own, between the shards and the writer: records go
+//! on once what the pages lead to is known.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use gather_core::{HostKey, Provenance, Record};
 use gather_fetch::{Keep, KeepBody};
@@ -16,17 +11,12 @@ use url::Url;
 
 use super::begin::Grown;
 use super::page::{Judged, Key};
-use crate::journal::GrowingThreads;
 use crate::run::RunError;
 use crate::shared::Shared;
 use crate::source::SourceError;
-use crate::stop::{Cause, StopOnPanic};
-use crate::writer::Batch;
-
-/// Batches waiting for a thread; more make the shards pause.
-const BATCHES_MAX: usize = 4;
-/// Records a thread takes at once.
-const RECORDS_AT_ONCE: usize = 16;
+use crate::stage::{self, Done, Work};
+use crate::stop::Cause;
+use crate::writer::{Batch, Takers};
 
 /// What every thread has.
 pub(super) struct Readers {
@@ -43,41 +33,10 @@ impl Readers {
         Self { grown, keep: others, run: Arc::clone(run) }
     }
 
-    /// Starts a thread for each processor.
-    pub(super) fn start(self, writer: mpsc::Sender<Batch>) -> Result<GrowingThreads, RunError> {
-        let (batches, received) = mpsc::channel(BATCHES_MAX);
-        let queue = Arc::new(Mutex::new(Queue::new(received)));
-        let readers = Arc::new(self);
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let threads = (0..processors).map(|_| {
-            let (readers, queue) = (Arc::clone(&readers), Arc::clone(&queue));
-            let writer = writer.clone();
-            let work = move || readers.work(&queue, &writer);
-            thread::Builder::new().name("gather-links".into()).spawn(work)
-        });
-        let threads = threads.collect::<Result<_, _>>().map_err(RunError::Thread)?;
-        Ok((batches, threads))
-    }
-
-    /// Reads until every shard has gone.
-    fn work(&self, queue: &Mutex<Queue>, writer: &mpsc::Sender<Batch>) {
-        let _stop = StopOnPanic(self.run.stop.clone());
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(mut batch) = next else { return self.grown.map.close() };
-            batch.records.retain_mut(|record| match self.read(record) {
-                Ok(()) => true,
-                // A page whose links were lost stays to be fetched.
-                Err(error) => {
-                    self.run.fail_source(error);
-                    self.run.stop.because(Cause::Fault);
-                    false
-                }
-            });
-            if writer.blocking_send(batch).is_err() {
-                return self.grown.map.close();
-            }
-        }
+    /// Starts their threads.
+    pub(super) fn start(self, writer: mpsc::Sender<Batch>) -> Result<Takers, RunError> {
+        let stop = self.run.stop.clone();
+        stage::start("gather-links", self, &stop, writer)
     }
 
     fn read(&self, record: &mut Record) -> Result<(), SourceError> {
@@ -90,17 +49,7 @@ impl Readers {
         let sitemaps: Vec<_> =
             sitemaps.iter().filter_map(|(host, text)| self.sitemap(host, text)).collect();
         self.grown.map.take_in(record.n, record.body_bytes, judged, &sitemaps)?;
-        match self.keep {
-            KeepBody::All => {}
-            KeepBody::No => (record.body, record.hold) = (None, None),
-            KeepBody::UpTo(most) => {
-                let most = usize::try_from(most).unwrap_or(usize::MAX);
-                if let Some(body) = record.body.as_mut().filter(|body| body.len() > most) {
-                    body.truncate(most);
-                    record.truncated = true;
-                }
-            }
-        }
+        stage::leave(self.keep, record);
         Ok(())
     }
 
@@ -124,27 +73,24 @@ impl Readers {
     }
 }
 
-/// Records waiting for a thread.
-struct Queue {
-    batches: mpsc::Receiver<Batch>,
-    /// What is left of the batch that was received last, and its shard.
-    waiting: VecDeque<Record>,
-    shard: usize,
-}
+impl Work for Readers {
+    type Own = ();
 
-impl Queue {
-    fn new(batches: mpsc::Receiver<Batch>) -> Self {
-        Self { batches, waiting: VecDeque::new(), shard: 0 }
+    fn own(&self) {}
+
+    fn take(&self, record: &mut Record, (): &mut ()) -> Done {
+        match self.read(record) {
+            Ok(()) => Done::Yes,
+            // A page whose links were lost stays to be fetched.
+            Err(error) => {
+                self.run.fail_source(error);
+                self.run.stop.because(Cause::Fault);
+                Done::No
+            }
+        }
     }
 
-    /// The next few records; `None` once every shard has gone. Whoever waits here holds the others
-    /// up, for whom there is nothing either.
-    fn next(&mut self) -> Option<Batch> {
-        if self.waiting.is_empty() {
-            let batch = self.batches.blocking_recv()?;
-            (self.shard, self.waiting) = (batch.shard, batch.records.into());
-        }
-        let count = self.waiting.len().min(RECORDS_AT_ONCE);
-        Some(Batch { shard: self.shard, records: self.waiting.drain(..count).collect() })
+    fn end(&self) {
+        self.grown.map.close();
     }
 }

@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use gather_fetch::Keep;
 use gather_store::Position;
@@ -15,7 +14,7 @@ use crate::run::RunError;
 use crate::shared::Shared;
 use crate::source::{self, Finished, InputLog, InputPath, Source, SourceError, SourceSpec, Spool};
 use crate::summary::CrawlCounts;
-use crate::writer::Batch;
+use crate::writer::{Batch, Takers};
 
 /// The inputs of a run, to be opened.
 pub(crate) trait Inputs {
@@ -70,7 +69,7 @@ pub(crate) trait Growing: Send + Sync {
         keep: &mut Keep,
         run: &Arc<Shared>,
         writer: mpsc::Sender<Batch>,
-    ) -> Result<GrowingThreads, RunError>;
+    ) -> Result<Takers, RunError>;
 
     /// Makes durable what was found so far: before the records that led to it are committed.
     fn commit(&self) -> Result<Vec<(Box<str>, Position)>, SourceError>;
@@ -81,9 +80,6 @@ pub(crate) trait Growing: Send + Sync {
     /// What is told of it in the summary.
     fn counts(&self) -> CrawlCounts;
 }
-
-/// Where batches go, and who takes them.
-pub(crate) type GrowingThreads = (mpsc::Sender<Batch>, Vec<JoinHandle<()>>);
 
 /// A source that is there already.
 pub(crate) struct Given(Option<Box<dyn Source>>);

@@ -17,7 +17,7 @@ pub(crate) use self::earlier::Witness;
 pub(crate) use self::hosts::clocks;
 pub(crate) use self::inputs::{Given, Growing, Inputs, Listed};
 #[cfg(feature = "crawl")]
-pub(crate) use self::inputs::{GrowingThreads, Kept as KeptInputs, PastInputs, reads_stdin};
+pub(crate) use self::inputs::{Kept as KeptInputs, PastInputs, reads_stdin};
 pub(crate) use self::keeper::Keeper;
 pub(crate) use self::notes::Notes;
 
