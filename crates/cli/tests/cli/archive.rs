@@ -2,14 +2,13 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use gather::store::WarcReader;
 use gather::stored::{BodyPlace, StoredBodies};
 use gather_testkit::{Server, Site};
 use serde_json::Value;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, until};
 
 /// Where the last whole record of an archive ends, and how many there are.
 fn whole(path: &Path) -> (u64, usize) {
@@ -65,12 +64,10 @@ fn a_kill_tears_the_last_record_at_most_and_no_record_points_beyond() {
         let path = bench.path(name);
         let args = ["-i", "urls.txt", "-c", "20", "-o", name, "-o", "r.jsonl", "-q"];
         let mut run = bench.command(&args).spawn().expect("the binary starts");
-        let since = Instant::now();
-        while std::fs::metadata(&path).map_or(0, |about| about.len()) < bytes {
-            assert!(since.elapsed() < Duration::from_secs(60), "{name} does not grow");
+        until(name, || {
             assert!(run.try_wait().expect("asked").is_none(), "{name}: it ended before the kill");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+            std::fs::metadata(&path).is_ok_and(|about| about.len() >= bytes)
+        });
         run.kill().expect("killed");
         run.wait().expect("ended");
         let (end, records) = whole(&path);

@@ -89,6 +89,12 @@ pub(crate) fn words(line: &str) -> Vec<String> {
 }
 
 impl Bench {
+    /// Waits until so many whole records are in the file.
+    pub(crate) fn until_records(&self, name: &str, count: usize) {
+        let text = || std::fs::read_to_string(self.path(name)).unwrap_or_default();
+        until("enough records", || text().lines().count() >= count);
+    }
+
     /// [`run`](Self::run), from a line as it would be typed.
     pub(crate) fn line(&self, line: &str) -> Ran {
         let words = words(line);
@@ -96,11 +102,11 @@ impl Bench {
     }
 }
 
-/// Waits until something is so, but not for ever.
+/// Waits until something is so in another process, but not for ever.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < Duration::from_secs(60), "never came: {what}");
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -8,7 +8,7 @@ use gather_testkit::crawled::{self, Bounds, Fate};
 use gather_testkit::{Page, Server, Site};
 use serde_json::Value;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, until};
 
 const PAGES: u64 = 1_500;
 /// As `--max-alike` and `--max-repeats` have it.
@@ -56,11 +56,9 @@ fn kill(mut child: Child) {
 
 /// Waits until the server was asked so often more, or the program is at its end.
 fn until_asked(server: &Server, child: &mut Child, more: u64) {
-    let (before, since) = (server.hits(), Instant::now());
-    while server.hits() < before + more && child.try_wait().expect("it is ours").is_none() {
-        assert!(since.elapsed() < Duration::from_secs(60), "it hangs");
-        std::thread::sleep(Duration::from_micros(200));
-    }
+    let enough = server.hits() + more;
+    let is_over = |child: &mut Child| child.try_wait().expect("it is ours").is_some();
+    until("enough requests", || server.hits() >= enough || is_over(child));
 }
 
 #[test]
@@ -127,7 +125,6 @@ impl Show {
             }
             let part = expected.len() as u64 / kills;
             until_asked(&server, &mut child, rng.u64(part / 10..part));
-            std::thread::sleep(Duration::from_micros(rng.u64(..5_000)));
             kill(child);
             killed += 1;
         }

@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use gather_testkit::{Server, Site};
 use serde_json::Value;
 
-use crate::bench::{Bench, Ran};
+use crate::bench::{Bench, Ran, until};
 
 /// A server, and a bench with a list of these paths of it as `urls.txt`.
 fn bench(paths: &[&str]) -> (Server, Bench) {
@@ -202,11 +202,7 @@ fn a_full_device_is_our_fault() {
 /// Starts a run that will not end by itself, and waits until its requests are out.
 fn endless(server: &Server, bench: &Bench) -> Child {
     let child = bench.command(&["-i", "urls.txt", "--retries", "0"]).spawn().expect("it starts");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while server.hits() < 2 {
-        assert!(std::time::Instant::now() < deadline, "no request came");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    until("two requests", || server.hits() >= 2);
     child
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gather_testkit::{Server, Site};
 use serde_json::Value;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, until};
 
 #[test]
 fn a_run_tells_what_it_found_in_every_form() {
@@ -153,18 +153,14 @@ fn what_cannot_be_told_of_results_leaves_no_file() {
 
 /// Until so many records have been read back from the output of a run that goes on.
 fn until_records(bench: &Bench, name: &str, count: u64) {
-    let since = std::time::Instant::now();
-    loop {
+    until("enough records in a report", || {
         // Before its first commit there is nothing that could be read.
         let ran = bench.line(&format!("report {name} --format json -q"));
         let page: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
-        if page["results"][0]["records"].as_u64().unwrap_or_default() >= count {
-            assert_ne!(page["results"][0]["standing"], "ended", "{page}");
-            return;
-        }
-        assert!(since.elapsed() < Duration::from_secs(60), "never came: {}", ran.stderr);
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        let has_enough = page["results"][0]["records"].as_u64().unwrap_or_default() >= count;
+        assert!(!has_enough || page["results"][0]["standing"] != "ended", "{page}");
+        has_enough
+    });
 }
 
 #[test]

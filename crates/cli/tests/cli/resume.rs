@@ -21,12 +21,6 @@ fn list(server: &Server, count: usize) -> String {
     (0..count).map(|n| server.url(&format!("/ok?n={n}\n"))).collect()
 }
 
-/// Waits until so many whole records are in the file.
-fn until_records(bench: &Bench, name: &str, count: usize) {
-    let records = || std::fs::read_to_string(bench.path(name)).unwrap_or_default().lines().count();
-    until("enough records", || records() >= count);
-}
-
 /// Waits until these bytes are in the journal or what SQLite keeps beside it.
 fn until_journal_has(bench: &Bench, journal: &str, bytes: &[u8]) {
     let has = |name: &str| {
@@ -60,7 +54,7 @@ fn a_killed_run_goes_on_where_its_records_end() {
     let (server, bench) = bench(4_000);
     let line = ["-i", "urls.txt", "-c", "20", "-o", "r.jsonl", "-q"];
     let child = bench.command(&line).spawn().expect("it starts");
-    until_records(&bench, "r.jsonl", 1_000);
+    bench.until_records("r.jsonl", 1_000);
     kill(child);
     let refused = bench.line("-i urls.txt -c 20 -o r.jsonl");
     assert_eq!(refused.code, 3, "{}", refused.stderr);
@@ -102,7 +96,7 @@ fn what_is_built_at_the_end_is_whole_after_kills() {
     let (server, bench) = bench(4_000);
     let line: Vec<&str> = ARGS.split(' ').collect();
     let child = bench.command(&line).spawn().expect("it starts");
-    until_records(&bench, "r.parquet.spool", 1_000);
+    bench.until_records("r.parquet.spool", 1_000);
     kill(child);
     assert!(!bench.path("r.parquet").exists() && !bench.path("r.xlsx").exists());
     for output in ["r.parquet", "r.xlsx"] {
@@ -192,7 +186,7 @@ fn standard_input_is_kept_while_it_is_read() {
     // Killed while more could have come: it has to be piped in again, and is compared.
     let (child, pipe) = begin(&list(&server, 1_500));
     // More than may be uncommitted.
-    until_records(&bench, "r.jsonl", 1_100);
+    bench.until_records("r.jsonl", 1_100);
     kill(child);
     drop(pipe);
     let resume = [&args[..], &["--resume"]].concat();
@@ -209,7 +203,7 @@ fn standard_input_is_kept_while_it_is_read() {
         let _ = pipe.write_all(text.as_bytes());
         drop(pipe);
         if kills {
-            until_records(&bench, "r.jsonl", 1_600);
+            bench.until_records("r.jsonl", 1_600);
             child.kill().expect("it was running");
         }
         let ended = child.wait_with_output().expect("it ends");

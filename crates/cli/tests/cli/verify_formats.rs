@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gather_testkit::{Postgres, PostgresSync, Server, Site};
 use serde_json::Value;
@@ -100,16 +100,6 @@ fn what_one_output_alone_cannot_tell_its_journal_does() {
     assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
 }
 
-/// Waits until so many whole records are in the file, but not for ever.
-fn until_records(bench: &Bench, name: &str, count: usize) {
-    let since = Instant::now();
-    let records = || fs::read_to_string(bench.path(name)).unwrap_or_default().lines().count();
-    while records() < count {
-        assert!(since.elapsed() < Duration::from_secs(60), "{name}: {} records", records());
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
 #[test]
 fn a_killed_run_is_right_as_far_as_it_goes() {
     let server = Server::start(Site { delay: Duration::from_millis(2), ..Site::default() });
@@ -118,7 +108,7 @@ fn a_killed_run_is_right_as_far_as_it_goes() {
     let run = format!("-i urls.txt {FILES} -c 20 -q");
     let mut child =
         bench.command(&run.split(' ').collect::<Vec<_>>()).spawn().expect("the binary starts");
-    until_records(&bench, "r.jsonl", 1_000);
+    bench.until_records("r.jsonl", 1_000);
     child.kill().expect("it was running");
     child.wait().expect("it is gone");
 
