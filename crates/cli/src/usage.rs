@@ -190,7 +190,15 @@ fn unknown_flag(flag: &str, near: Option<String>, argv: &[OsString]) -> CliError
     let keys = Keys::of_fetch();
     let known = near.iter().map(|near| near.trim_start_matches('-'));
     let known = known.chain(keys.iter().map(|key| key.name.as_str()));
-    let hint = match nearest(flag.trim_start_matches('-'), known) {
+    let bare = flag.trim_start_matches('-');
+    let hint = match nearest(bare, known) {
+        Some(near) if near == bare => {
+            let command = words(argv);
+            return CliError::usage(
+                format!("gather {command} has no flag {flag}"),
+                format!("gather fetch has it; gather {command} --help lists those it has"),
+            );
+        }
         Some(near) if flag.starts_with("--") => format!("did you mean --{near}?"),
         _ => format!("gather {} --help lists the flags", words(argv)),
     };
