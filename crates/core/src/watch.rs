@@ -3,8 +3,10 @@
 
 mod agenda;
 mod schedule;
+mod state;
 mod words;
 
 pub use agenda::{Agenda, INTERVAL_MIN, Next, SLOTS_COUNTED_MAX, Start, Timing};
 pub use schedule::Schedule;
+pub use state::{Machine, Policy, Reaction, Seen, Transition};
 pub use words::{Check, Missed, MissedCause, State, WatchedNo};
