@@ -2,11 +2,13 @@
 //! in common. Moments here count from the Unix epoch.
 
 mod agenda;
+mod network;
 mod schedule;
 mod state;
 mod words;
 
 pub use agenda::{Agenda, INTERVAL_MIN, Next, SLOTS_COUNTED_MAX, Start, Timing};
+pub use network::{Network, NetworkChange};
 pub use schedule::Schedule;
 pub use state::{Machine, Policy, Reaction, Seen, Transition};
 pub use words::{Check, Missed, MissedCause, State, WatchedNo};
