@@ -1,4 +1,4 @@
-//! Development only: a hostile loopback server, a DNS server, proxies, certificates.
+//! Development only: a hostile loopback server, a DNS server, proxies, certificates, mail.
 //!
 //! Everything here listens on loopback, on port 0, on a thread of its own, and stops when it is
 //! dropped, so a test starts what it needs in one line and asserts on what the server saw:
@@ -31,6 +31,7 @@ mod proxy;
 mod request;
 mod server;
 mod site;
+mod smtp;
 mod tls;
 
 pub use dns::{Dns, DnsAnswer, DnsKind, DnsQuery, DnsTransport};
@@ -40,4 +41,5 @@ pub use proxy::{Proxy, ProxyKind, ProxyOptions, ProxyUse, Refusal};
 pub use request::Request;
 pub use server::{HostStats, Server, Stats};
 pub use site::{Page, RetryAfter, Site};
+pub use smtp::{Mail, Smtp, SmtpOptions, SmtpTls};
 pub use tls::{Ca, ClientCert, Identity, Tls, Validity};
