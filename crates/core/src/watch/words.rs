@@ -55,6 +55,13 @@ words! {
     }
 }
 
+impl State {
+    /// Whether it fails, confirmed or not.
+    pub const fn is_failing(self) -> bool {
+        matches!(self, Self::Suspect | Self::Down)
+    }
+}
+
 words! {
     /// Why a slot has no check.
     MissedCause {
