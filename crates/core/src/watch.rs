@@ -7,8 +7,11 @@ mod schedule;
 mod state;
 mod words;
 
-pub use agenda::{Agenda, INTERVAL_MIN, Next, SLOTS_COUNTED_MAX, Start, Timing};
-pub use network::{Network, NetworkChange};
-pub use schedule::Schedule;
+pub use agenda::{Agenda, Next, Start, slots};
+pub use network::{FAILING_PERCENT, HOSTS_MIN, Network, NetworkChange, WINDOW};
+pub use schedule::{
+    BadSchedule, Cron, Days, Every, Schedule, Window, Windows, Zones, parse_cron, parse_every,
+    parse_window,
+};
 pub use state::{Machine, Policy, Reaction, Seen, Transition};
 pub use words::{Check, Missed, MissedCause, State, WatchedNo};

@@ -36,6 +36,6 @@ pub use metrics::Metrics;
 pub use reload::{Refused, Reloaded};
 pub use roster::{ListError, ListFrom, ListSpec};
 pub use spec::{
-    Begin, Canary, EngineSpec, Fitting, JobSchedule, JobSpec, Liveness, RunKind, RunWork, WatchOptions,
-    Work,
+    Begin, Canary, EngineSpec, Fitting, JobSchedule, JobSpec, Liveness, RunKind, RunWork,
+    WatchOptions, Work,
 };

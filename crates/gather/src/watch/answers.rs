@@ -47,9 +47,9 @@ impl Scheduler {
             reaction.next = Next::AtSlot;
         }
         self.agenda.finish(target, now, reaction.next);
-        let is_first_failure = reaction.transition.is_some_and(|change| {
-            !change.from.is_failing() && change.to.is_failing()
-        });
+        let is_first_failure = reaction
+            .transition
+            .is_some_and(|change| !change.from.is_failing() && change.to.is_failing());
         if is_first_failure {
             let evidence = judged::evidence(start, record, EvidenceKind::FirstFailure, redact);
             self.batch.evidence.push(evidence);

@@ -5,9 +5,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use gather_core::time::{Duration, Time};
-use gather_core::watch::{Timing, WatchedNo};
 use gather_core::Record;
+use gather_core::time::{Duration, Time};
+use gather_core::watch::{Every, Schedule, WatchedNo};
 use gather_fetch::HttpChoice;
 use gather_store::history::{JobKind, JobRow};
 
@@ -97,10 +97,10 @@ impl Job {
 
 impl JobSpec {
     /// When the target of this key is due.
-    pub(crate) fn timing(&self, key: u64) -> Timing {
+    pub(crate) fn timing(&self, key: u64) -> Schedule {
         match &self.schedule {
-            JobSchedule::Every(interval) => Timing::every(*interval, key),
-            JobSchedule::At(schedule) => Timing::At(Arc::clone(schedule)),
+            JobSchedule::Every(interval) => Schedule::Every(Every::new(*interval, key)),
+            JobSchedule::Cron(cron, _) => Schedule::Cron(Arc::clone(cron)),
         }
     }
 }
@@ -135,7 +135,9 @@ impl Jobs {
             self.jobs.push(None);
             self.jobs.len() - 1
         });
-        let no = JobNo(u16::try_from(index).expect("fewer jobs than numbers: they are counted when read"));
+        let no = JobNo(
+            u16::try_from(index).expect("fewer jobs than numbers: they are counted when read"),
+        );
         self.by_name.insert(Arc::clone(&job.spec.name), no);
         self.jobs[index] = Some(job);
         no
@@ -168,7 +170,8 @@ impl Jobs {
         let engine = Engine::start(options(spec, rate))?;
         let to = to.clone();
         let desk = engine.desk(move |n, record: Option<Record>| {
-            let target = WatchedNo(u32::try_from(n.0).expect("targets of a watch have small numbers"));
+            let target =
+                WatchedNo(u32::try_from(n.0).expect("targets of a watch have small numbers"));
             // There is room for all that is under way; a scheduler that has ended needs no word.
             let _ = to.try_send(Happening::Answer { target, record: record.map(Box::new) });
         });
@@ -227,7 +230,8 @@ fn options(spec: &EngineSpec, rate: f64) -> EngineOptions {
     if client.net.http == HttpChoice::Auto {
         // A connection of HTTP/2 is shared by its nature.
         client.net.http = HttpChoice::Http1;
-        let has_own = client.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("connection"));
+        let has_own =
+            client.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("connection"));
         if !has_own {
             client.headers.push(("Connection".to_owned(), "close".to_owned()));
         }
@@ -235,7 +239,8 @@ fn options(spec: &EngineSpec, rate: f64) -> EngineOptions {
     if spec.fitting == Fitting::ToTargets {
         let all_silent = rate * config.timeout.as_secs_f64() * 1.25;
         let wanted = all_silent.ceil().min(FITTING_MAX) as u32;
-        config.concurrency = NonZeroU32::new(config.concurrency.get().max(wanted)).unwrap_or(NonZeroU32::MIN);
+        config.concurrency =
+            NonZeroU32::new(config.concurrency.get().max(wanted)).unwrap_or(NonZeroU32::MIN);
     }
     EngineOptions {
         config,

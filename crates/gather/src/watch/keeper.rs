@@ -66,9 +66,10 @@ impl Keeper {
         let Some(orders) = &self.orders else { return Err(batch) };
         match orders.try_send(Order::Write(batch)) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(Order::Write(batch)) | TrySendError::Disconnected(Order::Write(batch))) => {
-                Err(batch)
-            }
+            Err(
+                TrySendError::Full(Order::Write(batch))
+                | TrySendError::Disconnected(Order::Write(batch)),
+            ) => Err(batch),
             Err(_) => unreachable!("what comes back is what was sent"),
         }
     }
@@ -116,13 +117,7 @@ impl Asker {
     }
 }
 
-fn keep(
-    mut history: History,
-    orders: &Receiver<Order>,
-    clock: Calendar,
-    told: &Told,
-    note: &Note,
-) {
+fn keep(mut history: History, orders: &Receiver<Order>, clock: Calendar, told: &Told, note: &Note) {
     loop {
         match orders.recv_timeout(COMMIT_EVERY) {
             Ok(Order::Write(batch)) => write(&mut history, &batch, told, note),

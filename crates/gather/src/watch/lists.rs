@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use gather_core::time::Time;
-use gather_core::watch::{Missed, MissedCause, State, WatchedNo};
+use gather_core::watch::{self, MissedCause, Schedule, State, WatchedNo};
 use gather_store::history::{JobRow, Registered, TargetRow};
 
 use super::happening::{Happening, Taken};
@@ -111,7 +111,7 @@ impl Scheduler {
 
     pub(super) fn checks_a_second(&self, no: JobNo, targets: usize, now: Time) -> f64 {
         let Some(job) = self.jobs.get(no) else { return 0.0 };
-        let slots = job.spec.timing(0).between(now, now + RATE_OVER).map_or(0, |(_, _, slots)| slots);
+        let slots = job.spec.timing(0).count(now, now + RATE_OVER);
         targets as f64 * f64::from(slots) / RATE_OVER.as_secs_f64()
     }
 
@@ -144,12 +144,11 @@ impl Scheduler {
     }
 
     /// Slots that came while nobody watched.
-    fn miss_since_last_time(&mut self, target: WatchedNo, timing: &gather_core::watch::Timing, now: Time) {
+    fn miss_since_last_time(&mut self, target: WatchedNo, timing: &Schedule, now: Time) {
         let Some(since) = self.outages.checked_until(target) else { return };
-        if let Some((from, until, slots)) = timing.between(since, now) {
-            let cause = MissedCause::NotRunning;
-            self.batch.missed.push(Missed { target, from, until, slots, cause });
-        }
+        let cause = MissedCause::NotRunning;
+        let missed = watch::slots(timing, target, since, now, cause);
+        self.batch.missed.extend(missed);
     }
 
     /// Watches a target no more. Its history stays.

@@ -144,7 +144,10 @@ impl Metrics {
         head(out, "gather_checks_total", "counter", "Checks by what they said.");
         for (health, count) in Health::ALL.iter().zip(&self.by_health) {
             let count = count.load(Ordering::Relaxed);
-            line(out, format_args!("gather_checks_total{{outcome=\"{}\"}} {count}", health.as_str()));
+            line(
+                out,
+                format_args!("gather_checks_total{{outcome=\"{}\"}} {count}", health.as_str()),
+            );
         }
         head(out, "gather_checks_missed_total", "counter", "Slots without a check, by cause.");
         for (cause, count) in MissedCause::ALL.iter().zip(&self.missed) {
@@ -161,7 +164,11 @@ impl Metrics {
         }
         let gauges = [
             ("gather_in_flight", "Checks under way.", self.in_flight.load(Ordering::Relaxed)),
-            ("gather_incidents_open", "Incidents that go on.", self.incidents.load(Ordering::Relaxed)),
+            (
+                "gather_incidents_open",
+                "Incidents that go on.",
+                self.incidents.load(Ordering::Relaxed),
+            ),
             (
                 "gather_config_last_reload_successful",
                 "Whether the configuration in force is the one in the file.",

@@ -160,7 +160,10 @@ fn told(record: &Record) -> Told {
     let says = finding.health != Health::Down && finding.health != Health::Unknown;
     Told {
         url: record.url.as_str().into(),
-        tags: record.tags.iter().flat_map(|tags| tags.iter())
+        tags: record
+            .tags
+            .iter()
+            .flat_map(|tags| tags.iter())
             .map(|(name, value)| ((**name).into(), value.clone()))
             .collect(),
         at: Time::from_nanos(record.timings.started_unix_us.saturating_mul(1_000)),

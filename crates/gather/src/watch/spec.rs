@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use gather_core::watch::{Policy, Schedule};
+use gather_core::watch::{Cron, Policy, Windows};
 use gather_core::{Config, Duration, Time};
 use gather_fetch::ClientOptions;
 use gather_store::history::HistoryPlace;
@@ -35,6 +35,8 @@ pub struct JobSpec {
     pub name: Arc<str>,
     /// When its checks or runs are due.
     pub schedule: JobSchedule,
+    /// When nobody is told, and uptime is not counted.
+    pub maintenance: Windows,
     /// The group of targets that name none.
     pub group: Option<Box<str>>,
     /// Who is told what.
@@ -48,8 +50,8 @@ pub struct JobSpec {
 pub enum JobSchedule {
     /// So often; each target at a moment of its own within the interval, always the same one.
     Every(Duration),
-    /// At these moments, all targets at once.
-    At(Arc<Schedule>),
+    /// At these moments, all targets at once; and the expression with its zone, as written.
+    Cron(Arc<Cron>, Box<str>),
 }
 
 impl JobSchedule {
@@ -59,7 +61,7 @@ impl JobSchedule {
         const LOOKED_AT: usize = 50;
         match self {
             Self::Every(interval) => *interval,
-            Self::At(schedule) => {
+            Self::Cron(schedule, _) => {
                 let (mut longest, mut last) = (Duration::ZERO, None);
                 let mut at = now;
                 for _ in 0..LOOKED_AT {
@@ -76,8 +78,10 @@ impl JobSchedule {
 impl fmt::Display for JobSchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Every(interval) => write!(f, "every {}", crate::human::seconds(interval.as_secs_f64())),
-            Self::At(schedule) => schedule.fmt(f),
+            Self::Every(interval) => {
+                write!(f, "every {}", crate::human::seconds(interval.as_secs_f64()))
+            }
+            Self::Cron(_, text) => write!(f, "cron {text}"),
         }
     }
 }

@@ -35,7 +35,9 @@ impl Outages {
                 },
             };
             event.reason = match change {
-                NetworkChange::Gone => "our own network does not answer; nothing is known of the targets".into(),
+                NetworkChange::Gone => {
+                    "our own network does not answer; nothing is known of the targets".into()
+                }
                 NetworkChange::Back { .. } => "our own network answers again".into(),
             };
             self.happened(event, now, batch);
@@ -150,23 +152,22 @@ impl Outages {
 
     /// A certificate that ends soon is told of at 14 days, at 7 and at 1: the key of each notice is
     /// that moment, so none is sent twice.
-    pub(super) fn certificate(
-        &mut self,
-        whom: &Whom,
-        until: Time,
-        now: Time,
-        batch: &mut Batch,
-    ) {
+    pub(super) fn certificate(&mut self, whom: &Whom, until: Time, now: Time, batch: &mut Batch) {
         let day = std::time::Duration::from_secs(86_400);
         let left = until.since(now);
-        let crossed = CERTIFICATE_DAYS.iter().rev().find(|days| left < day * u32::try_from(**days).unwrap_or(0));
+        let crossed = CERTIFICATE_DAYS
+            .iter()
+            .rev()
+            .find(|days| left < day * u32::try_from(**days).unwrap_or(0));
         let Some(days) = crossed else { return };
         let at = until - day * u32::try_from(*days).unwrap_or(0);
         let mut event = of(whom, EventKind::Certificate, State::Up, at);
         event.field = Some(format!("{days}d").into());
         event.reason = match left.is_zero() {
             true => "its certificate has ended".into(),
-            false => format!("its certificate ends in {:.1} days", left.as_secs_f64() / 86_400.0).into(),
+            false => {
+                format!("its certificate ends in {:.1} days", left.as_secs_f64() / 86_400.0).into()
+            }
         };
         self.happened(event, now, batch);
     }

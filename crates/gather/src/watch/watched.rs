@@ -111,8 +111,7 @@ impl Watched {
 /// `expect` of a target of a list: one condition, or a list of them as JSON.
 fn own_expectations(listed: &Listed, note: &Note) -> Box<[Expect]> {
     let Some(text) = listed.tag("expect") else { return Box::default() };
-    let texts: Vec<String> =
-        serde_json::from_str(text).unwrap_or_else(|_| vec![text.to_owned()]);
+    let texts: Vec<String> = serde_json::from_str(text).unwrap_or_else(|_| vec![text.to_owned()]);
     let read = texts.iter().filter_map(|text| match text.parse::<Expect>() {
         Ok(expect) => Some(expect),
         Err(error) => {

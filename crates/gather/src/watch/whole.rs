@@ -65,7 +65,10 @@ impl Scheduler {
             .iter()
             .map(|target| Missed { target: *target, from: due, until: due, slots: 1, cause })
             .collect();
-        (self.note)(&format!("job {}: the slot is missed, its run of before is still under way", job.spec.name));
+        (self.note)(&format!(
+            "job {}: the slot is missed, its run of before is still under way",
+            job.spec.name
+        ));
         self.metrics.missed(&missed);
         self.batch.missed.extend(missed);
     }
@@ -103,8 +106,10 @@ impl Scheduler {
         let is_crawl = matches!(&job.spec.work, Work::Run(work) if work.kind == RunKind::Crawl);
         // The pages of a crawl are in its outputs; they are no targets.
         let records = if is_crawl { Vec::new() } else { records };
-        let rows: Vec<TargetRow> =
-            records.iter().map(|told| target_row(&job.spec.name, told, job.spec.group.as_deref())).collect();
+        let rows: Vec<TargetRow> = records
+            .iter()
+            .map(|told| target_row(&job.spec.name, told, job.spec.group.as_deref()))
+            .collect();
         let (row, name) = (job.row(now), Arc::clone(name));
         let number = move || {
             let registered = asker.ask(move |history| history.register(&row, &rows, now));
@@ -163,7 +168,11 @@ impl Scheduler {
 
     /// The state of a target of a run: its tries were repeated in the run, so one record is enough.
     fn weigh_told(&mut self, target: WatchedNo, whom: &Whom, told: &Told, now: Time) {
-        let mut known = self.whole.remove(&target).or_else(|| self.outages.remembered(target)).unwrap_or_default();
+        let mut known = self
+            .whole
+            .remove(&target)
+            .or_else(|| self.outages.remembered(target))
+            .unwrap_or_default();
         let to = match told.finding.health {
             Health::Up => State::Up,
             Health::Degraded => State::Degraded,
@@ -181,7 +190,14 @@ impl Scheduler {
                 at: now,
             };
             let wrong = told.wrong();
-            known.incident = self.outages.changed(target, whom, &wrong, &transition, known.incident, &mut self.batch);
+            known.incident = self.outages.changed(
+                target,
+                whom,
+                &wrong,
+                &transition,
+                known.incident,
+                &mut self.batch,
+            );
             (known.state, known.since) = (to, told.at);
             known.reason = told.finding.reason.clone();
             (known.kind, known.status_code) = (told.kind, told.status_code);
@@ -197,7 +213,8 @@ impl Scheduler {
         if let Some(before) = before
             && before != row.value
         {
-            let kind = if row.value.is_none() { EventKind::StoppedMatching } else { EventKind::Changed };
+            let kind =
+                if row.value.is_none() { EventKind::StoppedMatching } else { EventKind::Changed };
             let mut event = tell::of(whom, kind, State::Up, row.at);
             event.field = Some(row.field.clone());
             (event.old, event.new) = (before, row.value.clone());
@@ -253,6 +270,11 @@ fn target_row(job: &str, told: &Told, group: Option<&str>) -> TargetRow {
         name: told.name().into(),
         url: told.url.clone(),
         group: told.tag("group").or(group).unwrap_or_default().into(),
-        tags: told.tags.iter().filter(|(name, _)| !matches!(&**name, "name" | "group")).cloned().collect(),
+        tags: told
+            .tags
+            .iter()
+            .filter(|(name, _)| !matches!(&**name, "name" | "group"))
+            .cloned()
+            .collect(),
     }
 }
