@@ -84,8 +84,14 @@ pub(crate) fn install(needs: &[Need]) -> Vec<&'static str> {
 }
 
 /// Packages of Python that tests check our files with, with their versions.
-const PYTHON: &[&str] =
-    &["aiosmtpd==1.4.6", "duckdb==2.0.1", "openpyxl==3.1.5", "polars==2.1.0", "pyarrow==26.0.1", "warcio==1.8.1"];
+const PYTHON: &[&str] = &[
+    "aiosmtpd==1.4.6",
+    "duckdb==2.0.1",
+    "openpyxl==3.1.5",
+    "polars==2.1.0",
+    "pyarrow==26.0.1",
+    "warcio==1.8.1",
+];
 
 /// Where they are: tests look here, too.
 const PYTHON_DIR: &str = "target/test-python";
