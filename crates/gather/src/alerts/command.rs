@@ -43,9 +43,7 @@ pub(super) fn parse(
         let hint = "no argument can hold a NUL";
         return Err(ConfigError::new("it cannot be run", hint).under("command"));
     }
-    argv.iter().filter(|argument| argument.reference().is_some()).for_each(|argument| {
-        secrets.add(argument.expose());
-    });
+    argv.iter().for_each(|argument| secrets.add_text(argument));
     let place = program.shown().to_owned();
     let argv = argv.iter().map(|argument| argument.expose().to_owned()).collect();
     Ok((Command { argv }, place))

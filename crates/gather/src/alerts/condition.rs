@@ -211,7 +211,11 @@ mod tests {
     fn conditions_hold_for_what_they_say() {
         let check = |condition: &str, old: &str, new: &str, met: bool| {
             let condition: Condition = condition.parse().expect(condition);
-            assert_eq!(condition.is_met(Some(old), Some(new)), met, "{condition:?}: {old} -> {new}");
+            assert_eq!(
+                condition.is_met(Some(old), Some(new)),
+                met,
+                "{condition:?}: {old} -> {new}"
+            );
         };
         check("drop > 5%", "100", "94.99", true);
         check("drop > 5%", "100.00", "95", false);
@@ -242,9 +246,17 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_is_refused() {
-        for text in ["", "fall > 5%", "drop 5%", "drop > x", "new contains sold", "new > 'x'",
-            "new matches '('", "new", "drop > 5%%"]
-        {
+        for text in [
+            "",
+            "fall > 5%",
+            "drop 5%",
+            "drop > x",
+            "new contains sold",
+            "new > 'x'",
+            "new matches '('",
+            "new",
+            "drop > 5%%",
+        ] {
             let error = text.parse::<Condition>().expect_err(text);
             assert!(error.message.contains("is no condition"), "{text}: {error}");
         }

@@ -28,6 +28,8 @@ use super::send;
 pub const CHANNELS_MAX: usize = 256;
 /// How long nobody looks into the outbox when nobody says that there is something new.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long answers are waited for at the end.
+const GRACE: Duration = Duration::from_secs(3);
 /// How long a database that fails is left alone.
 const DATABASE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -162,8 +164,8 @@ impl std::fmt::Debug for Deliverer {
 }
 
 impl Drop for Deliverer {
-    /// Stops it and waits for its end. A try under way is cut off: it is made again when the
-    /// next deliverer starts.
+    /// Stops it and waits for its end: at most three seconds for answers that are on their way.
+    /// A try that is cut off is made again when the next deliverer starts.
     fn drop(&mut self) {
         match self.inbox.try_send(Told::Stop) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
@@ -188,7 +190,8 @@ impl Desk {
         let mut wait = Duration::ZERO;
         loop {
             match told.recv_timeout(wait) {
-                Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Told::Stop) => return self.close(told),
+                Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Told::Nudge) => self.nudged.store(false, Ordering::Release),
                 Ok(Told::Done(done)) => self.channels.ended(done, send::now()),
                 Ok(Told::Channels(channels)) => {
@@ -204,6 +207,21 @@ impl Desk {
                     DATABASE_PAUSE
                 }
             };
+        }
+    }
+
+    /// Takes the answers that come within [`GRACE`], and begins nothing new.
+    fn close(&mut self, told: &Receiver<Told>) {
+        let until = send::now() + GRACE;
+        while self.channels.is_sending() && send::now() < until {
+            match told.recv_timeout(until.since(send::now())) {
+                Ok(Told::Done(done)) => self.channels.ended(done, send::now()),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        if let Err(error) = self.channels.write(&mut self.outbox, send::now()) {
+            tracing::warn!(%error, "what was delivered last is delivered again later");
         }
     }
 }

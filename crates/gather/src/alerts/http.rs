@@ -31,10 +31,21 @@ pub(super) enum Body {
     Slack,
     Discord,
     Teams,
-    Telegram { chat: String },
-    Ntfy { topic: String, priority: Option<u8>, tags: Vec<String> },
-    PagerDuty { routing_key: gather_fetch::Secret },
-    Alertmanager { labels: Vec<(String, String)>, resend: Duration },
+    Telegram {
+        chat: String,
+    },
+    Ntfy {
+        topic: String,
+        priority: Option<u8>,
+        tags: Vec<String>,
+    },
+    PagerDuty {
+        routing_key: gather_fetch::Secret,
+    },
+    Alertmanager {
+        labels: Vec<(String, String)>,
+        resend: Duration,
+    },
 }
 
 /// One request that delivers one message.
@@ -50,7 +61,11 @@ impl Http {
     ///
     /// # Errors
     /// A template that cannot be used with this message.
-    pub(super) fn requests(&self, message: &Message, now: Time) -> Result<Vec<HttpRequest>, String> {
+    pub(super) fn requests(
+        &self,
+        message: &Message,
+        now: Time,
+    ) -> Result<Vec<HttpRequest>, String> {
         let one = |body: Json| Ok(vec![self.request(&message.key, body.to_string().into_bytes())]);
         match &self.body {
             Body::Json => one(template::context(message)),
@@ -70,9 +85,8 @@ impl Http {
             }
             Body::PagerDuty { routing_key } => {
                 let events = presets::pagerduty(message, routing_key.expose());
-                let request = |(key, body): (String, Json)| {
-                    self.request(&key, body.to_string().into_bytes())
-                };
+                let request =
+                    |(key, body): (String, Json)| self.request(&key, body.to_string().into_bytes());
                 Ok(events.into_iter().map(request).collect())
             }
         }

@@ -18,7 +18,8 @@ use super::value::{ConfigError, Fields, Step, Text};
 use crate::human;
 
 const ADDRESS_HINT: &str = "write ops@example.com or \"Operations <ops@example.com>\"";
-const SERVER_HINT: &str = "write mail.example.com, mail.example.com:587 or smtps://mail.example.com";
+const SERVER_HINT: &str =
+    "write mail.example.com, mail.example.com:587 or smtps://mail.example.com";
 
 /// The server, who writes and to whom.
 #[derive(Clone)]
@@ -113,9 +114,10 @@ pub(super) fn parse(
     if to.is_empty() {
         return Err(ConfigError::new("there is no `to`", ADDRESS_HINT));
     }
-    let to = to.iter().enumerate().map(|(at, text)| {
-        mailbox(text).map_err(|error| error.within(Step::Item(at)).under("to"))
-    });
+    let to = to
+        .iter()
+        .enumerate()
+        .map(|(at, text)| mailbox(text).map_err(|error| error.within(Step::Item(at)).under("to")));
     let to = to.collect::<Result<Vec<_>, _>>()?;
     let place = format!("{host}:{port}, for {}", human::counted(to.len() as u64, "recipient"));
     Ok((Mail { host, port, security, login, from, to }, place))
@@ -234,7 +236,8 @@ fn parameters(host: &str, tls: &TlsOptions) -> Result<TlsParameters, String> {
         let pem = std::fs::read(path);
         let pem = pem.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let root = Certificate::from_pem(&pem);
-        let root = root.map_err(|error| format!("{} is no certificate: {error}", path.display()))?;
+        let root =
+            root.map_err(|error| format!("{} is no certificate: {error}", path.display()))?;
         parameters = parameters.add_root_certificate(root);
     }
     if tls.verify == Verify::Nothing {

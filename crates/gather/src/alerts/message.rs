@@ -229,9 +229,9 @@ fn tallied(events: &[Facts]) -> String {
             None => counts.push((facts.event, 1)),
         }
     }
-    let each = counts.iter().map(|(event, count)| {
-        format!("{} {}", human::count(*count), event.replace('_', " "))
-    });
+    let each = counts
+        .iter()
+        .map(|(event, count)| format!("{} {}", human::count(*count), event.replace('_', " ")));
     each.collect::<Vec<_>>().join(", ")
 }
 
@@ -252,7 +252,9 @@ fn title(event: &Event, lasted: Option<&str>) -> String {
             Some(field) => format!("{who}: {field} is no longer found"),
             None => format!("{who}: what was looked for is no longer found"),
         },
-        EventKind::Certificate => format!("{who}: {}", or(&event.reason, "its certificate ends soon")),
+        EventKind::Certificate => {
+            format!("{who}: {}", or(&event.reason, "its certificate ends soon"))
+        }
         EventKind::Network => format!("own network gone: nothing is known of {who}"),
         EventKind::NetworkBack => format!("own network back{after}"),
         EventKind::Missed => format!("{who}: {}", or(&event.reason, "checks were missed")),
@@ -311,10 +313,7 @@ fn severity(event: &Event) -> Severity {
 }
 
 const fn is_lasting(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::Down | EventKind::Degraded | EventKind::Reminder | EventKind::Network
-    )
+    matches!(kind, EventKind::Down | EventKind::Degraded | EventKind::Reminder | EventKind::Network)
 }
 
 /// The target's name, or its URL.

@@ -104,9 +104,9 @@ mod tests {
                 pace.sent(now);
                 sent.push(now);
             }
-            let most = sent.iter().map(|from| {
-                sent.iter().filter(|at| *from <= **at && **at < *from + HOUR).count()
-            });
+            let most = sent
+                .iter()
+                .map(|from| sent.iter().filter(|at| *from <= **at && **at < *from + HOUR).count());
             let (most, per_hour) = (most.max().expect("some were sent"), per_hour as usize);
             assert!(most <= per_hour, "{most} in an hour, of {per_hour}");
             assert!(2 * most >= per_hour, "{most} in an hour, of {per_hour}");

@@ -21,6 +21,7 @@ const DISCORD_TEXT_CHARS_MAX: usize = 4_000;
 const TELEGRAM_CHARS_MAX: usize = 4_000;
 /// Teams: 28 KB for the whole message; a character takes up to four bytes, or six escaped.
 const TEAMS_TEXT_CHARS_MAX: usize = 3_000;
+const TEAMS_FACT_CHARS_MAX: usize = 1_000;
 /// ntfy: a message of more than 4,096 bytes becomes an attachment.
 const NTFY_TEXT_BYTES_MAX: usize = 3_900;
 /// PagerDuty: a summary takes 1,024 characters, a dedup_key 255 (Events API v2).
@@ -33,7 +34,7 @@ const PAGERDUTY_TRIGGERS_MAX: usize = 20;
 pub(super) fn slack(message: &Message) -> Json {
     let mark = mark(message);
     let title = human::clipped(&message.title, SLACK_HEADER_CHARS_MAX - 4);
-    let text = human::clipped(message.rest(), SLACK_TEXT_CHARS_MAX);
+    let text = clip_escaped(message.rest(), SLACK_TEXT_CHARS_MAX, slack_escaped);
     let mut blocks = vec![json!({
         "type": "header",
         "text": { "type": "plain_text", "text": format!("{mark} {title}"), "emoji": false },
@@ -41,23 +42,51 @@ pub(super) fn slack(message: &Message) -> Json {
     if !text.is_empty() {
         blocks.push(json!({
             "type": "section",
-            "text": { "type": "mrkdwn", "text": slack_escaped(&text), "verbatim": true },
+            "text": { "type": "mrkdwn", "text": text, "verbatim": true },
         }));
     }
-    json!({ "text": slack_escaped(&format!("{mark} {}", message.title)), "blocks": blocks })
+    let title = clip_escaped(&message.title, SLACK_TEXT_CHARS_MAX, slack_escaped);
+    json!({ "text": format!("{mark} {title}"), "blocks": blocks })
 }
 
 /// Three characters are control characters to Slack ("Formatting text"); `<!channel>` needs them.
-fn slack_escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+fn slack_escaped(c: char) -> Option<&'static str> {
+    match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        _ => None,
+    }
+}
+
+/// A text with characters replaced, at most so many characters long; none is cut in two.
+fn clip_escaped(
+    text: &str,
+    chars_max: usize,
+    escaped: impl Fn(char) -> Option<&'static str>,
+) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = 0;
+    for c in text.chars() {
+        let replaced = escaped(c);
+        chars += replaced.map_or(1, |replaced| replaced.chars().count());
+        if chars >= chars_max {
+            out.push('…');
+            break;
+        }
+        match replaced {
+            Some(replaced) => out.push_str(replaced),
+            None => out.push(c),
+        }
+    }
+    out
 }
 
 /// Discord's webhooks (Execute Webhook): one embed, and nobody is mentioned.
 pub(super) fn discord(message: &Message) -> Json {
-    let text = human::clipped(message.rest(), DISCORD_TEXT_CHARS_MAX / 2);
     let mut embed = json!({
         "title": human::clipped(&message.title, DISCORD_TITLE_CHARS_MAX),
-        "description": human::clipped(&markdown_escaped(&text), DISCORD_TEXT_CHARS_MAX),
+        "description": clip_escaped(message.rest(), DISCORD_TEXT_CHARS_MAX, markdown_escaped),
         "color": colour(message),
         "timestamp": message.first().at,
     });
@@ -68,15 +97,24 @@ pub(super) fn discord(message: &Message) -> Json {
 }
 
 /// Markdown as Discord and Teams read it, taken literally.
-fn markdown_escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if "\\*_~`|>[]()#<@".contains(c) {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
+fn markdown_escaped(c: char) -> Option<&'static str> {
+    Some(match c {
+        '\\' => "\\\\",
+        '*' => "\\*",
+        '_' => "\\_",
+        '~' => "\\~",
+        '`' => "\\`",
+        '|' => "\\|",
+        '>' => "\\>",
+        '<' => "\\<",
+        '[' => "\\[",
+        ']' => "\\]",
+        '(' => "\\(",
+        ')' => "\\)",
+        '#' => "\\#",
+        '@' => "\\@",
+        _ => return None,
+    })
 }
 
 /// Telegram's `sendMessage`: plain text with a bold title, by entity, so that nothing is markup.
@@ -105,20 +143,21 @@ pub(super) fn teams(message: &Message) -> Json {
     };
     let mut body = vec![json!({
         "type": "TextBlock",
-        "text": markdown_escaped(&message.title),
+        "text": clip_escaped(&message.title, TEAMS_TEXT_CHARS_MAX, markdown_escaped),
         "size": "Large", "weight": "Bolder", "wrap": true, "color": colour,
     })];
     match message.only() {
         Some(facts) => {
             let facts = facts.details().into_iter().map(|(name, value)| {
-                json!({ "title": name, "value": markdown_escaped(&human::clipped(&value, 1_000)) })
+                let value = clip_escaped(&value, TEAMS_FACT_CHARS_MAX, markdown_escaped);
+                json!({ "title": name, "value": value })
             });
             body.push(json!({ "type": "FactSet", "facts": facts.collect::<Vec<_>>() }));
         }
         None => {
             // Two line breaks are one to an Adaptive Card.
-            let text = human::clipped(message.rest(), TEAMS_TEXT_CHARS_MAX);
-            let text = markdown_escaped(&text).replace('\n', "\n\n");
+            let text = clip_escaped(message.rest(), TEAMS_TEXT_CHARS_MAX, markdown_escaped);
+            let text = text.replace('\n', "\n\n");
             body.push(json!({ "type": "TextBlock", "text": text, "wrap": true }));
         }
     }

@@ -161,7 +161,8 @@ impl Rule {
         }
         let from = fields.value("to").map_or(From::Text, From::of);
         let to = to(&named, channels, from).map_err(|error| error.under("to"))?;
-        let on = fields.texts("on")?.iter().map(|text| On::parse(text)).collect::<Result<Vec<_>, _>>();
+        let on =
+            fields.texts("on")?.iter().map(|text| On::parse(text)).collect::<Result<Vec<_>, _>>();
         let mut on = on.map_err(|error| error.under("on"))?;
         if on.is_empty() {
             on = USUAL.to_vec();
@@ -192,10 +193,11 @@ impl Rule {
         }
         let names = |texts: Vec<&Text>| texts.iter().map(|text| text.expose().into()).collect();
         let (groups, targets) = (names(fields.texts("group")?), names(fields.texts("target")?));
-        let tags = fields.texts("tag")?.into_iter().map(|text| match text.expose().split_once('=') {
-            Some((name, value)) => (name.into(), Some(value.into())),
-            None => (text.expose().into(), None),
-        });
+        let tags =
+            fields.texts("tag")?.into_iter().map(|text| match text.expose().split_once('=') {
+                Some((name, value)) => (name.into(), Some(value.into())),
+                None => (text.expose().into(), None),
+            });
         let tags = tags.collect();
         fields.finish()?;
         Ok(Self { on, when, to, groups, targets, tags, after, repeat, resolved })
@@ -213,9 +215,10 @@ impl Rule {
             names.is_empty() || names.iter().any(|name| of.contains(&&**name))
         };
         let has = |(name, value): &(Box<str>, Option<Box<str>>)| {
-            event.tags.iter().any(|tag| {
-                tag.0 == *name && value.as_ref().is_none_or(|value| *value == tag.1)
-            })
+            event
+                .tags
+                .iter()
+                .any(|tag| tag.0 == *name && value.as_ref().is_none_or(|value| *value == tag.1))
         };
         any(&self.groups, &[&event.group])
             && any(&self.targets, &[name, &event.url])

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::value::Text;
 use crate::human;
 
 /// What stands where a secret stood.
@@ -27,6 +28,14 @@ impl Secrets {
             self.0.push(secret.into());
             // The longest first, so that no part of one is left beside the part that was found.
             self.0.sort_by_key(|known| std::cmp::Reverse(known.len()));
+        }
+    }
+
+    /// A text that may be a secret as a whole, and what it refers to.
+    pub(super) fn add_text(&mut self, text: &Text) {
+        text.secrets().into_iter().for_each(|secret| self.add(secret));
+        if text.reference().is_some() {
+            self.add(text.expose());
         }
     }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use gather_core::config::{Caps, Redirects};
 use gather_core::{End, RequestSpec, Target, TargetNo, Time};
 use gather_fetch::{
-    Client, ClientError, ClientOptions, Keep, KeepBody, NetOptions, TlsConfigs, TlsOptions, TryState,
+    Client, ClientError, ClientOptions, Keep, KeepBody, NetOptions, TlsConfigs, TlsOptions,
+    TryState,
 };
 
 use super::channel::{Channel, Way};

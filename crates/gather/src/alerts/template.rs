@@ -142,10 +142,16 @@ mod tests {
         };
         let title = "shop \"A\" & co <1> is down";
         check("text/plain", "{{ title }}", title);
-        check("application/json; charset=utf-8", "{\"t\": {{ title }}, \"n\": {{ old }}}",
-            "{\"t\": \"shop \\\"A\\\" & co <1> is down\", \"n\": null}");
-        check("application/x-www-form-urlencoded", "m={{ event }}%20{{ targets }}&t={{ group }}&o={{ old }}",
-            "m=down%201&t=shops%20%26%20more&o=");
+        check(
+            "application/json; charset=utf-8",
+            "{\"t\": {{ title }}, \"n\": {{ old }}}",
+            "{\"t\": \"shop \\\"A\\\" & co <1> is down\", \"n\": null}",
+        );
+        check(
+            "application/x-www-form-urlencoded",
+            "m={{ event }}%20{{ targets }}&t={{ group }}&o={{ old }}",
+            "m=down%201&t=shops%20%26%20more&o=",
+        );
         check("text/plain", "{% for e in events %}{{ e.job }}{% endfor %}{{ count }}", "domains1");
     }
 
@@ -158,7 +164,9 @@ mod tests {
         check("{\"text\": \"{{ title }}\"}", "it makes no JSON");
         check("{\"text\": {{ titel }}}", "line 1");
         check("{\"text\": {{ title }", "line 1");
-        check("{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}1",
-            "line 1");
+        check(
+            "{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}1",
+            "line 1",
+        );
     }
 }

@@ -68,6 +68,29 @@ impl Text {
         self.written.as_deref()
     }
 
+    /// What each of its references resolved to, as far as the text around them tells.
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        let Some(written) = &self.written else { return Vec::new() };
+        let mut found = Vec::new();
+        let mut value = &*self.value;
+        let mut rest = &**written;
+        while let Some(start) = rest.find("${") {
+            let Some(end) = rest[start..].find('}') else { break };
+            let Some(after) = value.get(start..) else { break };
+            rest = &rest[start + end + 1..];
+            // Up to what stands between this reference and the next.
+            let between = &rest[..rest.find("${").unwrap_or(rest.len())];
+            let length = match (between.is_empty(), rest.contains("${")) {
+                (true, _) => after.len(),
+                (_, true) => after.find(between).unwrap_or(after.len()),
+                (_, false) => after.strip_suffix(between).map_or(after.len(), str::len),
+            };
+            found.push(&after[..length]);
+            value = &after[length..];
+        }
+        found
+    }
+
     /// The text to be shown.
     pub fn shown(&self) -> &str {
         self.written.as_deref().unwrap_or(&self.value)
@@ -160,7 +183,11 @@ impl<'a> Fields<'a> {
     }
 
     /// A text that must be there.
-    pub(super) fn needed(&mut self, key: &'static str, hint: &str) -> Result<&'a Text, ConfigError> {
+    pub(super) fn needed(
+        &mut self,
+        key: &'static str,
+        hint: &str,
+    ) -> Result<&'a Text, ConfigError> {
         match self.text(key)? {
             Some(text) => Ok(text),
             None => Err(ConfigError::new(format!("there is no `{key}`"), hint)),
@@ -169,7 +196,9 @@ impl<'a> Fields<'a> {
 
     /// One text, or a list of them; empty if the key is not there.
     pub(super) fn texts(&mut self, key: &'static str) -> Result<Vec<&'a Text>, ConfigError> {
-        self.value(key).map_or_else(|| Ok(Vec::new()), |value| texts(value)).map_err(|e| e.under(key))
+        self.value(key)
+            .map_or_else(|| Ok(Vec::new()), |value| texts(value))
+            .map_err(|e| e.under(key))
     }
 
     /// Names and texts, in order; empty if the key is not there.
@@ -321,6 +350,20 @@ mod tests {
         let error = fields.finish().expect_err("a key nobody asked for");
         let said = "timeuot: unknown key `timeuot`; hint: did you mean `timeout`?";
         assert_eq!(error.to_string(), said);
+    }
+
+    #[test]
+    fn secrets_are_what_references_stand_for() {
+        let check = |value: &str, written: &str, want: &[&str]| {
+            assert_eq!(Text::resolved(value, written).secrets(), want, "{written}");
+        };
+        check("Bearer abc", "Bearer ${env:T}", &["abc"]);
+        check("https://a/abc/b", "https://a/${env:T}/b", &["abc"]);
+        check("-u abc:def!", "-u ${env:A}:${file:/b}!", &["abc", "def"]);
+        check("abcdef", "${env:A}${env:B}", &["abcdef", ""]);
+        check("", "${env:A}", &[""]);
+        check("é", "x${env:A}", &[]);
+        assert!(Text::plain("${").secrets().is_empty());
     }
 
     #[test]

@@ -100,7 +100,9 @@ fn killed_at_random_moments_nothing_is_lost_and_no_key_changes() {
             put += 1;
         }
         let enough = hits + random.u64(0..4);
-        until("it delivers", || server.hits() >= enough || bed.outbox.waiting().is_ok_and(|n| n == 0));
+        until("it delivers", || {
+            server.hits() >= enough || bed.outbox.waiting().is_ok_and(|n| n == 0)
+        });
         std::thread::sleep(Duration::from_micros(random.u64(0..4_000)));
         kill(process);
     }

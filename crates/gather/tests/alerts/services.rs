@@ -77,7 +77,9 @@ fn slack_gets_blocks() {
         let text = body["blocks"][1]["text"]["text"].as_str().expect("a section");
         assert!(!text.contains("<@") && text.contains("&lt;@"), "{text}");
         assert!(text.chars().count() <= 3_000);
-        assert!(body["blocks"][0]["text"]["text"].as_str().expect("a header").chars().count() <= 150);
+        assert!(
+            body["blocks"][0]["text"]["text"].as_str().expect("a header").chars().count() <= 150
+        );
         assert!(!body["text"].as_str().expect("a text").contains("<!"));
     }
 }

@@ -21,8 +21,17 @@ const TELEGRAM: &str = "https://api.telegram.org";
 const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
 /// The key that says what a channel is holds where it goes.
 const KINDS: &[&str] = &[
-    "webhook", "slack", "discord", "teams", "telegram", "pagerduty", "ntfy", "alertmanager", "smtp",
-    "command", "heartbeat",
+    "webhook",
+    "slack",
+    "discord",
+    "teams",
+    "telegram",
+    "pagerduty",
+    "ntfy",
+    "alertmanager",
+    "smtp",
+    "command",
+    "heartbeat",
 ];
 /// The shortest time between two signs of life.
 const EVERY_MIN: Duration = Duration::from_secs(1);
@@ -106,6 +115,7 @@ fn webhook(kind: &'static str, fields: &mut Fields<'_>, secrets: &mut Secrets) -
         return Err(error.under("content_type"));
     }
     let template = fields.text("template")?;
+    template.into_iter().for_each(|text| secrets.add_text(text));
     let template = template.map(|text| Template::parse(text.expose(), &content_type));
     let body = match (template.transpose().map_err(|error| error.under("template"))?, kind) {
         (Some(template), _) => Body::Template(template),
@@ -149,7 +159,8 @@ fn pagerduty(fields: &mut Fields<'_>, secrets: &mut Secrets) -> Parsed<Read> {
     let url = base(fields, PAGERDUTY, secrets)?;
     let body = Body::PagerDuty { routing_key: Secret::new(key) };
     // Each event opens or closes an incident of its own, so nothing waits for company.
-    let pacing = Pacing { digest: Duration::from_secs(1), per_hour: 240, events_max: 100, ..PACING };
+    let pacing =
+        Pacing { digest: Duration::from_secs(1), per_hour: 240, events_max: 100, ..PACING };
     let place = origin(&url);
     Ok(json_to(url, Vec::new(), body, place, pacing))
 }
@@ -207,7 +218,8 @@ fn alertmanager(fields: &mut Fields<'_>, secrets: &mut Secrets) -> Parsed<Read> 
         return Err(ConfigError::new("it is too short", "write 1m").under("resend"));
     }
     // It groups and limits by itself.
-    let pacing = Pacing { digest: Duration::from_secs(1), per_hour: 7_200, events_max: 500, ..PACING };
+    let pacing =
+        Pacing { digest: Duration::from_secs(1), per_hour: 7_200, events_max: 500, ..PACING };
     Ok(json_to(url, headers, Body::Alertmanager { labels, resend }, place, pacing))
 }
 
@@ -259,6 +271,7 @@ fn secret_url(text: &Text, secrets: &mut Secrets) -> Parsed<Url> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(wrong("it is neither http nor https"));
     }
+    secrets.add_text(text);
     secrets.add(text.expose());
     secrets.add(url.as_str());
     // Short segments are words such as `services`, `api` and `hook`.
@@ -293,6 +306,7 @@ fn headers(fields: &mut Fields<'_>, secrets: &mut Secrets) -> Parsed<Vec<(String
     let mut headers = Vec::new();
     for (name, value) in fields.pairs("headers")? {
         let known = header(name, value.expose(), name).map_err(|error| error.under("headers"))?;
+        secrets.add_text(value);
         secrets.add(value.expose());
         // `Bearer` and the like are known to all.
         value.expose().split_whitespace().skip(1).for_each(|part| secrets.add(part));
@@ -303,7 +317,8 @@ fn headers(fields: &mut Fields<'_>, secrets: &mut Secrets) -> Parsed<Vec<(String
 
 /// A header that can be sent: no line ends in it, so it can be only one.
 fn header(name: &str, value: &str, key: &str) -> Parsed<(String, String)> {
-    let sent = HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value).is_ok();
+    let sent =
+        HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value).is_ok();
     if !sent {
         let hint = "a name is letters, digits and dashes; a value is one line";
         return Err(ConfigError::new("it is no header that can be sent", hint).under(key));

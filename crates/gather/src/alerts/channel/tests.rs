@@ -27,9 +27,17 @@ fn a_channel_shows_where_it_goes_and_nothing_secret() {
         assert!(!shown.contains("CANARY"), "{shown}");
     };
     check(&[("webhook", secret("${env:HOOK}"))], "webhook", "${env:HOOK}");
-    check(&[("slack", text("https://hooks.example/T0/CANARY"))], "slack", "https://hooks.example/…");
+    check(
+        &[("slack", text("https://hooks.example/T0/CANARY"))],
+        "slack",
+        "https://hooks.example/…",
+    );
     check(&[("discord", text("http://127.0.0.1:8/CANARY"))], "discord", "http://127.0.0.1:8/…");
-    check(&[("teams", text("https://a.example/CANARY?sig=CANARY"))], "teams", "https://a.example/…");
+    check(
+        &[("teams", text("https://a.example/CANARY?sig=CANARY"))],
+        "teams",
+        "https://a.example/…",
+    );
     check(
         &[("telegram", text("1:CANARY")), ("chat", Value::Number(-100_123.0))],
         "telegram",
@@ -103,7 +111,10 @@ fn errors_name_the_key_and_the_remedy() {
         "what it is is not said; hint: say it by one of the keys webhook, slack, discord, teams, \
          telegram, pagerduty, ntfy, alertmanager, smtp, command, heartbeat",
     );
-    check(&[("weebhook", text("x"))], "weebhook: unknown key `weebhook`; hint: did you mean `webhook`?");
+    check(
+        &[("weebhook", text("x"))],
+        "weebhook: unknown key `weebhook`; hint: did you mean `webhook`?",
+    );
     check(
         &[hook.clone(), ("slack", text("https://a.example/"))],
         "slack: it is both `webhook` and `slack`; hint: make it two channels",
@@ -112,7 +123,10 @@ fn errors_name_the_key_and_the_remedy() {
         &[hook.clone(), ("timeuot", text("3s"))],
         "timeuot: unknown key `timeuot`; hint: did you mean `timeout`?",
     );
-    check(&[("webhook", text("a.example/x"))], "webhook: it is no URL; hint: write https://host/path");
+    check(
+        &[("webhook", text("a.example/x"))],
+        "webhook: it is no URL; hint: write https://host/path",
+    );
     check(
         &[("webhook", text("ftp://a.example/"))],
         "webhook: it is neither http nor https; hint: write https://host/path",
@@ -135,7 +149,10 @@ fn errors_name_the_key_and_the_remedy() {
         &[hook.clone(), ("per_hour", Value::Number(0.5))],
         "per_hour: it is no whole number from 1; hint: write 20",
     );
-    check(&[("telegram", text("1:a"))], "there is no `chat`; hint: write chat = \"-1001234567890\" or chat = \"@channel\"");
+    check(
+        &[("telegram", text("1:a"))],
+        "there is no `chat`; hint: write chat = \"-1001234567890\" or chat = \"@channel\"",
+    );
     check(
         &[("telegram", text("1/../a")), ("chat", text("@a"))],
         "telegram: it is no token of a bot; hint: it looks like \

@@ -109,6 +109,22 @@ impl Channels {
         seat.doing = Doing::Writing(batch.ids, delivery);
     }
 
+    /// Whether any channel waits for an answer.
+    pub(super) fn is_sending(&self) -> bool {
+        self.seats.values().any(|seat| matches!(seat.doing, Doing::Sending(_)))
+    }
+
+    /// Writes down what ended.
+    pub(super) fn write(&mut self, outbox: &mut Outbox, now: Time) -> Result<(), HistoryError> {
+        for seat in self.seats.values_mut() {
+            if let Doing::Writing(ids, delivery) = &seat.doing {
+                outbox.settle_all(ids, delivery, now)?;
+                seat.doing = Doing::Nothing;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes down what ended, and sends what is due. Answers when there may be more to do.
     pub(super) fn serve(
         &mut self,
@@ -116,14 +132,9 @@ impl Channels {
         senders: &Senders,
         now: Time,
     ) -> Result<Option<Time>, HistoryError> {
-        for seat in self.seats.values_mut() {
-            if let Doing::Writing(ids, delivery) = &seat.doing {
-                outbox.settle_all(ids, delivery, now)?;
-                seat.doing = Doing::Nothing;
-            }
-        }
+        self.write(outbox, now)?;
         let mut next: Option<Time> = None;
-        for (name, due) in outbox.waiting_for()? {
+        for (name, due) in outbox.waiting_by_channel()? {
             let Some(seat) = self.seats.get_mut(&name) else {
                 give_up_orphans(outbox, &name, now)?;
                 continue;
@@ -163,7 +174,10 @@ impl Seat {
         self.doing = match senders.send(&self.channel, message) {
             Taken::Yes => Doing::Sending(batch),
             // The thread has ended: what was to be sent is sent by the next one.
-            Taken::No => Doing::Nothing,
+            Taken::No => {
+                tracing::error!(channel = self.channel.name(), "a message cannot be sent now");
+                Doing::Nothing
+            }
         };
         Ok(())
     }

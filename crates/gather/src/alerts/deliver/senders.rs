@@ -14,7 +14,7 @@ use super::{CHANNELS_MAX, DeliverError, Health, Told};
 use crate::alerts::channel::{Channel, Way};
 use crate::alerts::message::Message;
 use crate::alerts::metrics::NotifyMetrics;
-use crate::alerts::send::{Sender, Sent};
+use crate::alerts::send::{Again, Sender, Sent};
 
 /// The way to the sending thread. Dropping it cuts off what is being sent.
 pub(super) struct Senders {
@@ -126,7 +126,14 @@ impl Work {
     }
 
     async fn send(self: Rc<Self>, channel: Arc<Channel>, message: Box<Message>) {
-        let sent = self.sender.send(&channel, &message).await;
+        let own = (Rc::clone(&self), Arc::clone(&channel));
+        let sent = spawn_local(async move { own.0.sender.send(&own.1, &message).await }).await;
+        // A fault of ours in one message must not end its channel.
+        let sent = sent.unwrap_or_else(|error| Sent::Failed {
+            error: format!("a fault of this program: {error}"),
+            retry_after: None,
+            again: Again::Yes,
+        });
         // There is room for one of each channel; and if nobody listens, it is the end.
         let _ = self.done.try_send(Told::Done(Done { channel: channel.name().into(), sent }));
     }

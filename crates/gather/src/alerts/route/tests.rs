@@ -20,7 +20,8 @@ fn text(text: &str) -> Value {
 
 #[test]
 fn names_alone_mean_everything_usual() {
-    let down = Event::new(EventKind::Down, gather_core::Time::ZERO, gather_core::watch::State::Down);
+    let down =
+        Event::new(EventKind::Down, gather_core::Time::ZERO, gather_core::watch::State::Down);
     let changed = Event { kind: EventKind::Changed, ..down.clone() };
     let both = Value::List(vec![text("ops"), text("mail")]);
     for (value, told) in [(text("ops"), vec!["ops"]), (both, vec!["ops", "mail"])] {
@@ -38,7 +39,8 @@ fn of_two_rules_for_a_channel_the_one_that_waits_less_counts() {
     let late = table(&[("on", text("down")), ("to", text("ops")), ("after", text("5m"))]);
     let soon = table(&[("on", text("down")), ("to", text("ops")), ("after", text("1m"))]);
     let routes = Routes::parse(&Value::List(vec![late, soon]), &channels()).expect("rules");
-    let down = Event::new(EventKind::Down, gather_core::Time::ZERO, gather_core::watch::State::Down);
+    let down =
+        Event::new(EventKind::Down, gather_core::Time::ZERO, gather_core::watch::State::Down);
     let told = routes.of(&down);
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].1.after, Duration::from_secs(60));
