@@ -1,0 +1,5 @@
+//! Jobs on their schedules.
+
+mod roster;
+
+pub use roster::{ListError, ListFrom, ListSpec};
