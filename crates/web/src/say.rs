@@ -135,6 +135,10 @@ impl Clock {
         Moment { iso: rfc3339(time), text, time: self.format(time, "%H:%M:%S") }
     }
 
+    pub(crate) fn zone(&self) -> TimeZone {
+        self.zone.clone()
+    }
+
     /// As `strftime` has it.
     pub(crate) fn format(&self, time: Time, format: &str) -> String {
         timestamp(time).to_zoned(self.zone.clone()).strftime(format).to_string()

@@ -11,14 +11,14 @@ use crate::links::{Links, Mode};
 use crate::say::Moment;
 use crate::shown::Shown;
 
-pub(crate) use self::chart::{Chart, ChartPoint, spark};
+pub(crate) use self::chart::{Chart, ChartLink, ChartPoint, spark};
 pub(crate) use self::fall::{Step, steps};
 pub(crate) use self::pages::{
-    ChangeRow, CheckRow, FieldView, GapRow, GroupsView, IncidentView, IncidentsView, JobLine,
+    ChangeRow, CheckRow, EntryRow, FieldView, GapRow, GroupsView, IncidentView, IncidentsView, JobLine,
     JobView, JobsView, MemberRow, MissRow, Month, NoticeRow, OverviewView, PeriodRow, Proof,
     QuietRow, QuietView, RunLine, SpanRow, SpanView, TargetView, ValueChangeRow, ValueRow,
 };
-pub(crate) use self::strip::{Bar, Strip, share};
+pub(crate) use self::strip::{Bar, Strip, part, share};
 
 /// Which part of the site a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +153,8 @@ pub(crate) struct CountLink {
 #[derive(Clone, Debug)]
 pub(crate) struct IncidentLine {
     pub(crate) shown: Shown,
+    /// The state's word, or that it is over.
+    pub(crate) word: &'static str,
     pub(crate) name: String,
     pub(crate) href: String,
     pub(crate) reason: String,
