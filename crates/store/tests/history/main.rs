@@ -1,0 +1,5 @@
+//! The memory of a watch: the same questions to SQLite and to PostgreSQL.
+
+mod both;
+mod made;
+mod places;
