@@ -1,5 +1,6 @@
 //! Where pages lead: as a server answers them, or as files beside each other.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use gather_core::watch::WatchedNo;
@@ -19,15 +20,31 @@ pub(crate) enum Mode {
 const QUERY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// What has files of its own; everything else leads to a page that says so.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) targets: HashSet<u32>,
+    pub(crate) incidents: HashSet<i64>,
+}
+
+/// The page that everything leads to that has no file.
+pub(crate) const BEYOND: &str = "beyond";
+
 /// Makes links that are relative, so that they hold below any path and in any folder.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Links {
+pub(crate) struct Links<'a> {
     pub(crate) mode: Mode,
     /// The way from the page to the site's root: empty, or `../` so many times.
     pub(crate) root: &'static str,
+    /// None for a server, which has everything.
+    pub(crate) written: Option<&'a Written>,
 }
 
-impl Links {
+impl Links<'_> {
+    fn has_target(&self, target: WatchedNo) -> bool {
+        self.written.is_none_or(|written| written.targets.contains(&target.0))
+    }
+
     /// The overview.
     pub(crate) fn home(&self) -> String {
         match self.mode {
@@ -45,7 +62,19 @@ impl Links {
     }
 
     pub(crate) fn target(&self, target: WatchedNo) -> String {
-        self.page(&format!("targets/{}", target.0))
+        match self.has_target(target) {
+            true => self.page(&format!("targets/{}", target.0)),
+            false => self.page(BEYOND),
+        }
+    }
+
+    /// The list of all targets that are shown as this; of all, for none.
+    pub(crate) fn state(&self, class: Option<&str>) -> String {
+        match (self.mode, class) {
+            (Mode::Server, Some(class)) => format!("{}?state={class}", self.home()),
+            (Mode::Static, Some(class)) => self.page(&format!("state-{class}")),
+            (_, None) => self.home(),
+        }
     }
 
     /// One of the periods of a target's page, as a table.
@@ -81,7 +110,8 @@ impl Links {
     }
 
     pub(crate) fn incident(&self, id: i64) -> String {
-        self.page(&format!("incidents/{id}"))
+        let is_there = self.written.is_none_or(|written| written.incidents.contains(&id));
+        self.page(&if is_there { format!("incidents/{id}") } else { BEYOND.into() })
     }
 
     fn named(&self, what: &str, name: &str) -> String {
@@ -126,14 +156,21 @@ mod tests {
 
     #[test]
     fn links_hold_below_any_path() {
-        let server = Links { mode: Mode::Server, root: "../" };
-        let files = Links { mode: Mode::Static, root: "../" };
+        let written = Written { targets: [5].into(), incidents: [7].into() };
+        let server = Links { mode: Mode::Server, root: "../", written: None };
+        let files = Links { mode: Mode::Static, root: "../", written: Some(&written) };
         let no = WatchedNo(5);
         for (link, expected) in [
             (server.home(), "../."),
             (files.home(), "../index.html"),
             (server.page("jobs"), "../jobs"),
             (files.target(no), "../targets/5.html"),
+            (files.target(WatchedNo(6)), "../beyond.html"),
+            (files.incident(7), "../incidents/7.html"),
+            (files.incident(8), "../beyond.html"),
+            (server.incident(8), "../incidents/8"),
+            (server.state(Some("down")), "../.?state=down"),
+            (files.state(Some("down")), "../state-down.html"),
             (server.period(no, "7d"), "../targets/5/7d"),
             (files.period(no, "7d"), "../targets/5-7d.html"),
             (server.span(no, "7d", "2026-11-25"), "../targets/5/2026-11-25"),

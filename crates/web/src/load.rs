@@ -95,7 +95,7 @@ impl Period {
 pub(crate) struct Loader<'a> {
     pub(crate) reader: &'a mut HistoryReader,
     pub(crate) clock: &'a Clock,
-    pub(crate) links: Links,
+    pub(crate) links: Links<'a>,
     pub(crate) now: Time,
 }
 

@@ -72,8 +72,8 @@ pub(crate) struct Tab {
 }
 
 impl Frame {
-    pub(crate) fn links(&self) -> Links {
-        Links { mode: self.mode, root: self.root }
+    fn links(&self) -> Links<'_> {
+        Links { mode: self.mode, root: self.root, written: None }
     }
 
     fn home(&self) -> String {
@@ -285,6 +285,8 @@ pub(crate) struct Plain<'a> {
     pub(crate) title: &'a str,
     pub(crate) text: &'a str,
     pub(crate) root: &'a str,
+    /// The overview, from the root.
+    pub(crate) home: &'a str,
     pub(crate) style: &'static str,
     pub(crate) icon: &'static str,
     /// Where to go when logged in.

@@ -7,6 +7,7 @@ use gather_store::history::{
 };
 
 use super::{Loader, incident_name, of_state, of_target};
+use crate::links::{BEYOND, Mode};
 use crate::say;
 use crate::shown::Shown;
 use crate::view::{
@@ -47,7 +48,10 @@ impl Loader<'_> {
             pages.push(Named { name: "Newest".into(), href: self.links.page("incidents") });
         }
         if let Some(next) = page.next {
-            let href = format!("{}?before={next}", self.links.page("incidents"));
+            let href = match self.links.mode {
+                Mode::Server => format!("{}?before={next}", self.links.page("incidents")),
+                Mode::Static => self.links.page(BEYOND),
+            };
             pages.push(Named { name: "Older".into(), href });
         }
         let sentence = match overview.incidents_open {

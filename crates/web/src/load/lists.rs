@@ -10,7 +10,7 @@ use gather_store::history::{
 use super::{
     Loader, ROWS_OF_PAGE, Spent, beside, failing, of_target, sentence, to_state, worst, worst_first,
 };
-use crate::links::{query, outward};
+use crate::links::{BEYOND, Links, Mode, outward, query};
 use crate::say;
 use crate::shown::Shown;
 use crate::view::{
@@ -63,10 +63,13 @@ impl Filter {
     }
 
     /// The link to the same list in one state, or in all.
-    fn in_state(&self, base: &str, scope: Scope<'_>, state: Option<Shown>) -> String {
-        let state = state.map_or("", Shown::class);
-        let query = query(&self.members(scope, state));
-        if query.is_empty() { base.to_owned() } else { query }
+    fn in_state(&self, links: Links<'_>, scope: Scope<'_>, state: Option<Shown>) -> String {
+        let class = state.map(Shown::class);
+        if links.mode == Mode::Static {
+            return links.state(class);
+        }
+        let query = query(&self.members(scope, class.unwrap_or("")));
+        if query.is_empty() { links.home() } else { query }
     }
 
     fn members<'a>(&'a self, scope: Scope<'a>, state: &'a str) -> Vec<(&'a str, &'a str)> {
@@ -100,7 +103,7 @@ impl Loader<'_> {
         let mut view = OverviewView {
             verdict: self.verdict(&overview),
             counts: self.counts(&counts, filter, Scope::All),
-            filter: Some(self.form(&overview, filter)),
+            filter: (self.links.mode == Mode::Server).then(|| self.form(&overview, filter)),
             ..OverviewView::default()
         };
         let is_first = filter.after.is_none() && filter.state.is_none() && !filter.is_set();
@@ -199,14 +202,14 @@ impl Loader<'_> {
     }
 
     fn counts(&self, counts: &StateCounts, filter: &Filter, scope: Scope<'_>) -> Vec<CountLink> {
-        let base = match scope {
-            Scope::All => self.links.home(),
-            Scope::Group(name) => self.links.group(name),
-        };
+        if let (Scope::Group(_), Mode::Static) = (scope, self.links.mode) {
+            // The group's targets in one state have no file.
+            return Vec::new();
+        }
         let link = |shown: Option<Shown>, n: u64| CountLink {
             shown,
             count: say::count(n),
-            href: filter.in_state(&base, scope, shown),
+            href: filter.in_state(self.links, scope, shown),
             is_here: filter.state == shown,
         };
         let mut links = vec![link(None, counts.total())];
@@ -283,10 +286,17 @@ impl Loader<'_> {
             true => "No target is like that.".into(),
             false => "Nothing is watched yet. Targets come from the jobs in gather.toml.".into(),
         };
+        if self.links.mode == Mode::Static {
+            if page.next.is_some() {
+                let (name, href) = ("The others".into(), self.links.page(BEYOND));
+                view.pages.push(Named { name, href });
+            }
+            return Ok(());
+        }
         let state = filter.state.map_or("", Shown::class);
         let mut members = filter.members(scope, state);
         if filter.after.is_some() {
-            let first = filter.in_state(".", scope, filter.state);
+            let first = filter.in_state(self.links, scope, filter.state);
             view.pages.push(Named { name: "First page".into(), href: first });
         }
         if let Some(next) = page.next {

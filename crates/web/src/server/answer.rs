@@ -65,7 +65,7 @@ impl Made {
 fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
     let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut tags = known.flat_map(|tags| tags.split(',')).map(str::trim);
-    tags.any(|known| known == "*" || Ok(known) == tag.to_str())
+    tags.any(|known| known == "*" || known.as_bytes() == tag.as_bytes())
 }
 
 fn takes_gzip(asked: &HeaderMap) -> bool {
@@ -156,6 +156,7 @@ fn words(status: StatusCode, path: &str, title: &str, text: &str) -> Response {
         title,
         text,
         root: root_of(path),
+        home: ".",
         style: ASSETS.style.name,
         icon: ASSETS.icon.name,
         to: "",

@@ -94,7 +94,7 @@ fn form(title: &str, path: &str, to: &str, wrong: Wrong) -> Response {
     let is_wrong = wrong == Wrong::Yes;
     let to = if to.len() > TO_BYTES_MAX { "" } else { to };
     let (style, icon) = (ASSETS.style.name, ASSETS.icon.name);
-    let page = Plain { title, text, root, style, icon, to, is_login: true, is_wrong };
+    let page = Plain { title, text, root, home: ".", style, icon, to, is_login: true, is_wrong };
     answer::html(StatusCode::UNAUTHORIZED, &page)
 }
 
