@@ -36,8 +36,8 @@ mod whole;
 pub use handle::{Watch, WatchError};
 pub use metrics::Metrics;
 pub use reload::{Refused, Reloaded};
-pub use roster::{ListError, ListFrom, ListSpec};
+pub use roster::{ListError, ListFrom, ListSpec, count};
 pub use spec::{
-    Begin, Canary, EngineSpec, Fitting, JobSchedule, JobSpec, Liveness, RunKind, RunWork,
-    WatchOptions, Work,
+    After, Begin, Canary, EngineSpec, Fitting, JobSchedule, JobSpec, Liveness, Prepared, RunKind,
+    RunWork, Start, WatchOptions, Work,
 };

@@ -275,9 +275,14 @@ impl Reading<'_> {
             },
             expect,
             policy: self.policy()?,
-            canary: match self.table.item("canary").map(|item| switch(self.file, item)) {
-                Some(on) if on? => Canary::Yes,
-                _ => Canary::No,
+            canary: match self
+                .table
+                .item("canary")
+                .map(|item| switch(self.file, item))
+                .transpose()?
+            {
+                Some(true) => Canary::Yes,
+                Some(false) | None => Canary::No,
             },
         })
     }
@@ -323,9 +328,10 @@ impl Reading<'_> {
     }
 
     fn refresh(&self) -> Result<Option<Duration>, CliError> {
-        let of_input = self.table.item("input").and_then(|item| {
-            Some((item, item.value.get("refresh")?.as_str()?.to_owned()))
-        });
+        let of_input = self
+            .table
+            .item("input")
+            .and_then(|item| Some((item, item.value.get("refresh")?.as_str()?.to_owned())));
         let (item, text) = match (self.table.item("refresh"), of_input) {
             (Some(item), _) => (item, text(self.file, item)?),
             (None, Some(found)) => found,
@@ -506,7 +512,10 @@ pub(crate) fn read_file(named: Option<&Path>) -> Result<ConfigFile, CliError> {
     let path = named.unwrap_or_else(|| crate::config_file::DEFAULT_NAME.into());
     if !path.exists() {
         let message = format!("there is no {}", path.display());
-        return Err(CliError::usage(message, "write one with gather init, or name it with -K FILE"));
+        return Err(CliError::usage(
+            message,
+            "write one with gather init, or name it with -K FILE",
+        ));
     }
     ConfigFile::read(&path)
 }

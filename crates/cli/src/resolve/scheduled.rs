@@ -41,15 +41,21 @@ pub(crate) fn run_work(
         .map_err(|error| file.error_at(&table.span, error))?;
     refuse_one_file(file, table, &slot.settings)?;
     let text = crate::commands::config_show::as_json(&slot.settings).into();
-    let start = move |due: Time, begin: Begin| prepared(&slot, due, begin).map_err(|e| e.to_string());
+    let start =
+        move |due: Time, begin: Begin| prepared(&slot, due, begin).map_err(|e| e.to_string());
     Ok(RunWork { kind, start: Arc::new(start), expect, text })
 }
 
 /// A file would be there at the second slot, and nothing that is there is written over.
-fn refuse_one_file(file: &ConfigFile, table: &JobTable, settings: &Settings) -> Result<(), CliError> {
+fn refuse_one_file(
+    file: &ConfigFile,
+    table: &JobTable,
+    settings: &Settings,
+) -> Result<(), CliError> {
     let args = &settings.args.output;
     let is_fixed = |name: &&String| {
-        let is_database = name.starts_with("postgres") || name.ends_with(".db") || name.ends_with(".sqlite");
+        let is_database =
+            name.starts_with("postgres") || name.ends_with(".db") || name.ends_with(".sqlite");
         !is_database && *name != "-" && !name.contains("{date}") && !name.contains("{time}")
     };
     match args.output.iter().find(is_fixed).filter(|_| !args.overwrite) {

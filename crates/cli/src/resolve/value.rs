@@ -34,9 +34,8 @@ pub(crate) fn value(value: &serde_json::Value) -> Result<Value, CliError> {
             Value::List(items.iter().map(self::value).collect::<Result<_, _>>()?)
         }
         serde_json::Value::Object(members) => {
-            let pair = |(name, of): (&String, &serde_json::Value)| {
-                Ok((name.clone(), self::value(of)?))
-            };
+            let pair =
+                |(name, of): (&String, &serde_json::Value)| Ok((name.clone(), self::value(of)?));
             Value::Table(members.iter().map(pair).collect::<Result<_, CliError>>()?)
         }
         serde_json::Value::Null => Value::text(""),
@@ -54,7 +53,8 @@ pub(crate) fn resolved(value: &serde_json::Value) -> Result<serde_json::Value, C
             serde_json::Value::Array(items.iter().map(resolved).collect::<Result<_, _>>()?)
         }
         serde_json::Value::Object(members) => {
-            let pair = |(name, of): (&String, &serde_json::Value)| Ok((name.clone(), resolved(of)?));
+            let pair =
+                |(name, of): (&String, &serde_json::Value)| Ok((name.clone(), resolved(of)?));
             serde_json::Value::Object(members.iter().map(pair).collect::<Result<_, CliError>>()?)
         }
         other => other.clone(),

@@ -232,7 +232,8 @@ fn unfinished(options: &WatchOptions) -> Result<Vec<(Arc<str>, gather_core::Time
     let mut unfinished = Vec::new();
     for job in &options.jobs {
         let last = reader.runs(&job.name, None, 1)?.into_iter().next();
-        if let Some(last) = last.filter(|run| matches!(run.end, RunEnd::Running | RunEnd::Stopped)) {
+        if let Some(last) = last.filter(|run| matches!(run.end, RunEnd::Running | RunEnd::Stopped))
+        {
             unfinished.push((Arc::clone(&job.name), last.due));
         }
     }

@@ -207,7 +207,10 @@ pub(crate) fn of_notices(out: &mut String, counts: &[(Box<str>, NotifyCounts)]) 
     for (channel, counts) in counts {
         for (outcome, count) in counts.outcomes() {
             let channel = channel.replace(['\\', '"', '\n'], "_");
-            line(out, format_args!("{name}{{channel=\"{channel}\",outcome=\"{outcome}\"}} {count}"));
+            line(
+                out,
+                format_args!("{name}{{channel=\"{channel}\",outcome=\"{outcome}\"}} {count}"),
+            );
         }
     }
 }

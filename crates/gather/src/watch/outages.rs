@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use gather_core::time::{Duration, Time};
 use gather_core::watch::{Network, State, Transition, WatchedNo};
 use gather_core::{ErrorKind, Finding, Record};
-use gather_store::history::{Batch, Event, EventKind, Incident, OpenIncident, Silence, StoredState};
+use gather_store::history::{
+    Batch, Event, EventKind, Incident, OpenIncident, Silence, StoredState,
+};
 
 use super::spec::Canary;
 use crate::alerts::Planner;

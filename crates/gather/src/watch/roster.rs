@@ -11,6 +11,7 @@ use gather_core::time::Duration;
 use gather_fetch::{ClientOptions, KeepBody};
 use xxhash_rust::xxh3::Xxh3Default;
 
+use super::spec::Liveness;
 use crate::engine::{Engine, EngineOptions};
 use crate::source::{self, Broken, Format, InputFile, InputPath, Item, Progress, SourceSpec};
 
@@ -154,6 +155,15 @@ impl Roster {
         }
         Ok(roster)
     }
+}
+
+/// How many targets a list has now, and what the operator should know of it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn count(job: &str, liveness: &Liveness) -> Result<(u64, Vec<String>), ListError> {
+    let roster = Roster::read(job, &liveness.list, &liveness.engine.client)?;
+    Ok((roster.listed.len() as u64, roster.notes))
 }
 
 fn no_target(job: &str, line: &Broken) -> String {

@@ -63,8 +63,6 @@ impl Told {
 
 /// A run under way.
 pub(crate) struct UnderWay {
-    /// The slot it is the run of.
-    pub(crate) due: Time,
     /// When it began.
     pub(crate) started: Time,
     stop: Arc<Mutex<Option<Stop>>>,
@@ -85,14 +83,17 @@ impl UnderWay {
         let (job, start, to) = (Arc::clone(job), Arc::clone(&work.start), to.clone());
         let (stopping, expect) = (Arc::clone(&stop), work.expect.clone());
         let run = move || {
-            let ended = start(due, begin).and_then(|options| {
-                run_to_end(options, expect, &job, &to, &stopping).map_err(|error| error.to_string())
+            let ended = start(due, begin).and_then(|prepared| {
+                let ended = run_to_end(prepared.options, expect, &job, &to, &stopping);
+                let summary = ended.map_err(|error| error.to_string())?;
+                prepared.after.map_or(Ok(()), |after| after())?;
+                Ok(summary)
             });
             // A watch that is gone needs no word.
             let _ = to.send(Happening::RunEnded { job, due, ended: Box::new(ended) });
         };
         let thread = std::thread::Builder::new().name("job".to_owned()).spawn(run)?;
-        Ok(Self { due, started, stop, thread: Some(thread) })
+        Ok(Self { started, stop, thread: Some(thread) })
     }
 
     /// Asks it to begin no further request. What it has not done it does when it goes on.

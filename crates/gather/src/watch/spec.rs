@@ -160,7 +160,18 @@ pub struct RunWork {
 }
 
 /// Makes the options of the run of a slot; the error says why there can be none.
-pub type Start = Arc<dyn Fn(Time, Begin) -> Result<RunOptions, String> + Send + Sync>;
+pub type Start = Arc<dyn Fn(Time, Begin) -> Result<Prepared, String> + Send + Sync>;
+
+/// A run that can start.
+pub struct Prepared {
+    /// What it starts with.
+    pub options: RunOptions,
+    /// What is done once it has ended well: a report is written.
+    pub after: Option<After>,
+}
+
+/// What is done after a run; the error says why it could not be.
+pub type After = Box<dyn FnOnce() -> Result<(), String> + Send>;
 
 /// How a run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +189,22 @@ pub enum RunKind {
     Fetch,
     /// Along links.
     Crawl,
+}
+
+impl RunKind {
+    /// As written in a configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Crawl => "crawl",
+        }
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for RunWork {

@@ -17,8 +17,6 @@ pub(crate) struct Watched {
     pub(crate) key: u64,
     /// What is asked for, numbered as in the history.
     pub(crate) target: Target,
-    /// As people call it.
-    pub(crate) name: Option<Box<str>>,
     /// What its list expects of it alone.
     pub(crate) expect: Box<[Expect]>,
     pub(crate) machine: Machine,
@@ -38,7 +36,6 @@ impl Watched {
             job,
             key: listed.key,
             target: listed.target.clone(),
-            name: None,
             expect: Box::default(),
             machine: Machine::default(),
             reason: None,
@@ -55,7 +52,6 @@ impl Watched {
     /// What its list says now.
     pub(crate) fn take_in(&mut self, job: JobNo, listed: Listed, number: WatchedNo, note: &Note) {
         self.job = job;
-        self.name = listed.name().map(Into::into);
         self.expect = own_expectations(&listed, note);
         self.target = listed.target;
         self.target.n = TargetNo(u64::from(number.0));
@@ -78,11 +74,6 @@ impl Watched {
 
     pub(crate) fn state(&self) -> State {
         self.machine.state()
-    }
-
-    /// As people call it: its name, else its URL without secrets.
-    pub(crate) fn called(&self) -> &str {
-        self.name.as_deref().unwrap_or_else(|| self.target.url.as_str())
     }
 
     /// What the last answer said.

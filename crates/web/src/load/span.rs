@@ -181,7 +181,9 @@ impl Loader<'_> {
         let is_cut = seen.len() == CHECKS_SHOWN as usize;
         for slot in &seen {
             match slot {
-                CheckSeen::Check(check) if check.due >= from => view.checks.push(self.check_row(check)),
+                CheckSeen::Check(check) if check.due >= from => {
+                    view.checks.push(self.check_row(check))
+                }
                 CheckSeen::Missed(missed) if missed.until > from => {
                     view.missed.push(self.miss_row(missed));
                 }

@@ -212,7 +212,8 @@ async fn api_incidents(
     asked: HeaderMap,
     page: Query<api::IncidentsPage>,
 ) -> Response {
-    json(&site, &uri, &asked, move |reader, now| api::incidents(reader, page.0, now).map(Some)).await
+    json(&site, &uri, &asked, move |reader, now| api::incidents(reader, page.0, now).map(Some))
+        .await
 }
 
 async fn api_incident(site: AtSite, Path(id): Path<i64>, uri: Uri, asked: HeaderMap) -> Response {
@@ -260,7 +261,9 @@ async fn health(site: AtSite, asked: HeaderMap) -> Response {
     let may_know = site.options.token.as_ref().is_none_or(|token| login::may_enter(token, &asked));
     match said {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()).into_response(),
-        Err(why) if may_know => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+        Err(why) if may_know => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+        }
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ok\n".to_owned()).into_response(),
     }
 }

@@ -90,9 +90,8 @@ fn curves(
     y: impl Fn(Duration) -> f64,
 ) -> (String, String) {
     let times = run.iter().filter_map(|point| point.times).enumerate();
-    let mut points: Vec<(f64, f64, f64)> = times
-        .map(|(at, (p50, p95))| (from + (at as f64 + 0.5) * step, y(p50), y(p95)))
-        .collect();
+    let mut points: Vec<(f64, f64, f64)> =
+        times.map(|(at, (p50, p95))| (from + (at as f64 + 0.5) * step, y(p50), y(p95))).collect();
     // A span alone is a line, not a dot that nobody sees.
     if let [(_, p50, p95)] = points[..] {
         points = vec![(from, p50, p95), (from + step, p50, p95)];
@@ -197,6 +196,9 @@ mod tests {
         assert_eq!(line, "M0.0,95.0H500.0M750.0,5.0H1000.0");
         assert_eq!((least, most), (10.0, 20.0));
         assert_eq!(spark(&[(0.0, Some(10.0))]).0, "");
-        assert_eq!(spark(&[(0.0, Some(7.0)), (0.5, Some(7.0))]).0, "M0.0,50.0H500.0L500.0,50.0H1000.0");
+        assert_eq!(
+            spark(&[(0.0, Some(7.0)), (0.5, Some(7.0))]).0,
+            "M0.0,50.0H500.0L500.0,50.0H1000.0"
+        );
     }
 }

@@ -8,9 +8,13 @@ fn pages_say_what_they_should() {
     let server = Server::start(made::options(history()));
     let html = "text/html; charset=utf-8";
     // Path, status, content type, what it must contain, what it must not.
-    let cases: &[(&str, u16, &str, &[&str], &[&str])] = &[
-        ("/", 200, html, &["2 of 18 targets are down.", "1 suspect, 2 degraded, 1 limited"], &["<script>"]),
-    ];
+    let cases: &[(&str, u16, &str, &[&str], &[&str])] = &[(
+        "/",
+        200,
+        html,
+        &["2 of 18 targets are down.", "1 suspect, 2 degraded, 1 limited"],
+        &["<script>"],
+    )];
     for (path, status, content_type, with, without) in cases {
         let answer = server.get(path, "");
         assert_eq!(answer.status, *status, "{path}");
