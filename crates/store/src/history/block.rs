@@ -281,13 +281,14 @@ fn read_outcome(from: &mut Unpack<'_>) -> Option<What> {
 
 /// Which targets of a block are wanted.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Wanted {
+pub(super) enum Wanted<'a> {
     All,
-    Target(u32),
+    /// These, in order.
+    Of(&'a [u32]),
 }
 
 /// Decodes a block; `None` if it is damaged.
-pub(super) fn decode(block: &[u8], wanted: Wanted, into: &mut Vec<Slot>) -> Option<()> {
+pub(super) fn decode(block: &[u8], wanted: Wanted<'_>, into: &mut Vec<Slot>) -> Option<()> {
     let bytes = decompress(block)?;
     let mut from = Unpack(&bytes);
     if from.byte()? != FORMAT {
@@ -314,10 +315,13 @@ pub(super) fn decode(block: &[u8], wanted: Wanted, into: &mut Vec<Slot>) -> Opti
         if let What::Missed(_) = what {
             (slots, length) = (span.small()?, span.number()?);
         }
-        match wanted {
-            Wanted::Target(wanted) if number < wanted => continue,
-            Wanted::Target(wanted) if number > wanted => break,
-            _ => {}
+        if let Wanted::Of(wanted) = wanted {
+            if wanted.last().is_none_or(|last| number > *last) {
+                break;
+            }
+            if wanted.binary_search(&number).is_err() {
+                continue;
+            }
         }
         into.push(Slot { target: number, due: before, what, lag, took, slots, span: length });
     }

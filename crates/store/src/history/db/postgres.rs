@@ -197,7 +197,7 @@ impl Postgres {
         let key = i64::from(LOCK);
         let take = "SELECT pg_try_advisory_lock(CAST(CAST(?1 AS bigint) AS int),
                     hashtext(current_schema()))";
-        if self.query(take, &[key.into()])?.first().is_some_and(|row| row.is_true(0)) {
+        if self.query(take, &[key.into()])?.first().is_some_and(|row| row.int(0) == 1) {
             self.keeps = Keeps::Lock;
             return Ok(());
         }
