@@ -3,9 +3,15 @@
 //! Decisions only. Moments are [`Time`] with the Unix epoch as origin, so that schedules, states
 //! and incidents mean the same after a restart.
 
+pub mod schedule;
+pub mod state;
+
 use crate::health::Health;
 use crate::kind::ErrorKind;
 use crate::time::{Duration, Time};
+
+pub use schedule::{Cron, Every, Schedule};
+pub use state::{Machine, Next, Policy, Reaction, Seen, Transition};
 
 /// A target's number in the history: dense, from 0, never given to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
