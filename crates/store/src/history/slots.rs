@@ -16,7 +16,7 @@ pub(super) const BLOCK_DAYS: i64 = 32;
 /// Targets in one block of an hour, and of all cells.
 pub(super) const RANGE: u32 = 64;
 /// Targets in one part; a multiple of [`RANGE`].
-pub(super) const PART_RANGE: u32 = 256;
+pub(super) const PART_RANGE: u32 = 1_024;
 /// Bits of a block's number that say which range of targets it has.
 const RANGE_BITS: u32 = 20;
 

@@ -266,7 +266,7 @@ const BATCHES: Bulk = Bulk {
 fn put_batch(db: &mut Db, number: i64, slots: &[Slot]) -> Result<(), HistoryError> {
     let first = slots.iter().map(|slot| slot.due).min().unwrap_or(0);
     let last = slots.iter().map(Slot::until).max().unwrap_or(0);
-    let block = block::encode(slots, Effort::Quick);
+    let block = block::encode(slots, Effort::Quick, u32::MAX);
     let row: [Value; 5] =
         [number.into(), first.into(), last.into(), (slots.len() as i64).into(), block.into()];
     db.put(&BATCHES, &[row.into()])
