@@ -91,6 +91,15 @@ impl Took {
         (digits << excess) + (1 << excess) / 2
     }
 
+    /// The least of what has this code.
+    pub(super) fn least(self) -> Duration {
+        let us = match self.0.checked_sub(256) {
+            None => self.0.into(),
+            Some(_) => (u64::from(self.0 % 128) + 128) << (u32::from(self.0 / 128) - 1),
+        };
+        Duration::from_micros(us)
+    }
+
     pub(super) fn duration(self) -> Duration {
         Duration::from_micros(self.us())
     }

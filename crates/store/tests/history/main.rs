@@ -1,5 +1,7 @@
 //! The memory of a watch: the same questions to SQLite and to PostgreSQL.
 
 mod both;
+mod crash;
 mod made;
+mod past;
 mod places;
