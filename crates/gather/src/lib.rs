@@ -125,6 +125,8 @@ mod stopping;
 mod tally;
 mod tell;
 mod walk;
+#[cfg(feature = "watch")]
+pub mod watch;
 mod writer;
 
 pub use gather_core as core;
