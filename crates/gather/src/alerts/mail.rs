@@ -10,8 +10,8 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
-use sha2::{Digest, Sha256};
 
+use super::key::hashed;
 use super::message::Message;
 use super::secrets::Secrets;
 use super::value::{ConfigError, Fields, Step, Text};
@@ -202,7 +202,7 @@ impl Mail {
 
     fn mail(&self, message: &Message) -> Result<lettre::Message, String> {
         let domain = self.from.email.domain();
-        let id = |of: &str| format!("<{}@{domain}>", hashed(of));
+        let id = |of: &str| format!("<{}@{domain}>", hashed([of]));
         let mut mail = lettre::Message::builder()
             .from(self.from.clone())
             .subject(one_line(&message.title))
@@ -287,14 +287,6 @@ fn said(error: &dyn std::error::Error) -> String {
 /// A header is one line: what could end it becomes a space.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn hashed(text: &str) -> String {
-    let hash = Sha256::digest(text.as_bytes());
-    hash.iter().take(16).fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a string takes everything");
-        hex
-    })
 }
 
 /// The same as the text, as a page of its own; everything is escaped.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use gather_core::Time;
 use serde_json::{Map, Value as Json, json};
 
+use super::key::plain;
 use super::message::{Facts, Message, Severity, moment};
 use crate::human;
 
@@ -216,7 +217,7 @@ pub(super) fn pagerduty(message: &Message, routing_key: &str) -> Vec<(String, Js
         let mut body = json!({
             "routing_key": routing_key,
             "event_action": if facts.is_resolved { "resolve" } else { "trigger" },
-            "dedup_key": cut(&format!("gather:{}", facts.thread), PAGERDUTY_KEY_BYTES_MAX),
+            "dedup_key": plain(&format!("gather:{}", facts.thread), PAGERDUTY_KEY_BYTES_MAX),
         });
         if !facts.is_resolved {
             let summary = human::clipped(&summary(facts), PAGERDUTY_SUMMARY_CHARS_MAX);
@@ -235,7 +236,7 @@ pub(super) fn pagerduty(message: &Message, routing_key: &str) -> Vec<(String, Js
         let key = format!("{}-rest", message.key);
         let summary = format!("{} more: {}, …", human::count(rest.len() as u64), first.title);
         let mut body = event(&key, first).1;
-        body["dedup_key"] = json!(cut(&format!("gather:{key}"), PAGERDUTY_KEY_BYTES_MAX));
+        body["dedup_key"] = json!(plain(&format!("gather:{key}"), PAGERDUTY_KEY_BYTES_MAX));
         body["payload"] = pagerduty_payload(first, &summary);
         events.push((key, body));
     }

@@ -43,6 +43,18 @@ fn a_notice_is_delivered_once_under_its_key() {
 }
 
 #[test]
+fn a_key_that_no_header_takes_is_hashed() {
+    let server = Server::start(Site::default());
+    let mut bed = Bed::new();
+    bed.put("target:Läden \"x\"\r\nX: y", "ops", event(EventKind::Down));
+    let _deliverer = bed.deliver(vec![webhook("ops", &server.url("/flaky?fail=1&status=500"))]);
+    bed.until_empty();
+    let keys: Vec<String> = server.requests().iter().map(key).collect();
+    assert!(keys[0].starts_with("hash:") && keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    assert!(server.requests().iter().all(|request| request.header("x").is_none()));
+}
+
+#[test]
 fn a_storm_is_few_messages_that_say_how_many_they_stand_for() {
     let server = Server::start(Site::default());
     let mut bed = Bed::new();

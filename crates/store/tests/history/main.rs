@@ -1,5 +1,6 @@
 //! The memory of a watch: the same questions to SQLite and to PostgreSQL.
 
 mod both;
+mod deliver;
 mod made;
 mod places;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use gather_core::Time;
 use gather_core::time::Duration;
 use gather_store::history::{Delivery, HistoryError, Notice, Outbox};
-use sha2::{Digest, Sha256};
 
 use super::senders::{Done, Senders, Taken};
 use crate::alerts::channel::Channel;
+use crate::alerts::key::hashed;
 use crate::alerts::message::{Facts, Message};
 use crate::alerts::metrics::NotifyMetrics;
 use crate::alerts::pace::Pace;
@@ -199,14 +199,7 @@ fn choose(due: Vec<Notice>) -> Option<(Batch, String, Vec<Notice>)> {
 fn digest_key(notices: &[Notice]) -> String {
     let mut keys: Vec<&str> = notices.iter().map(|notice| &*notice.key).collect();
     keys.sort_unstable();
-    let mut hash = Sha256::new();
-    for key in keys {
-        hash.update(key.as_bytes());
-        hash.update([0]);
-    }
-    let hash = hash.finalize();
-    let hex = hash.iter().take(16).map(|byte| format!("{byte:02x}"));
-    format!("digest:{}", hex.collect::<String>())
+    format!("digest:{}", hashed(keys))
 }
 
 fn give_up_orphans(outbox: &mut Outbox, name: &str, now: Time) -> Result<(), HistoryError> {
