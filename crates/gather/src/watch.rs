@@ -14,6 +14,7 @@
 
 mod answers;
 mod clock;
+mod handle;
 mod happening;
 mod jobs;
 mod judged;
@@ -32,6 +33,7 @@ mod tell;
 mod watched;
 mod whole;
 
+pub use handle::{Watch, WatchError};
 pub use metrics::Metrics;
 pub use reload::{Refused, Reloaded};
 pub use roster::{ListError, ListFrom, ListSpec};

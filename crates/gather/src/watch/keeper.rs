@@ -7,9 +7,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gather_core::Time;
-use gather_store::history::{Batch, History, HistoryError};
+use gather_store::history::{Batch, History, HistoryError, Outbox, Silence};
 
 use super::clock::Calendar;
+use super::happening::Happening;
 
 /// Between two commits.
 pub(crate) const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -52,11 +53,18 @@ pub(crate) type Note = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Keeper {
     /// Takes the history to a thread of its own.
-    pub(crate) fn start(history: History, clock: Calendar, note: Note) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        history: History,
+        outbox: Outbox,
+        clock: Calendar,
+        note: Note,
+        to: SyncSender<Happening>,
+    ) -> std::io::Result<Self> {
         let (orders, received) = sync_channel(BATCHES_MAX);
         let told = Arc::new(Told::default());
         let telling = Arc::clone(&told);
-        let run = move || keep(history, &received, clock, &telling, &note);
+        let silences = Silences { outbox, to, known: Vec::new() };
+        let run = move || keep(history, silences, &received, clock, &telling, &note);
         let thread = std::thread::Builder::new().name("history".to_owned()).spawn(run)?;
         Ok(Self { orders: Some(orders), thread: Some(thread), told })
     }
@@ -117,7 +125,35 @@ impl Asker {
     }
 }
 
-fn keep(mut history: History, orders: &Receiver<Order>, clock: Calendar, told: &Told, note: &Note) {
+/// Looks whether somebody silenced something meanwhile.
+struct Silences {
+    outbox: Outbox,
+    to: SyncSender<Happening>,
+    known: Vec<Silence>,
+}
+
+impl Silences {
+    fn look(&mut self, clock: Calendar) -> Result<(), HistoryError> {
+        let found = self.outbox.silences(clock.now())?;
+        if found != self.known {
+            self.known.clone_from(&found);
+            // A full scheduler is told the next time; one that has ended needs no word.
+            if self.to.try_send(Happening::Silences(found)).is_err() {
+                self.known.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn keep(
+    mut history: History,
+    mut silences: Silences,
+    orders: &Receiver<Order>,
+    clock: Calendar,
+    told: &Told,
+    note: &Note,
+) {
     loop {
         match orders.recv_timeout(COMMIT_EVERY) {
             Ok(Order::Write(batch)) => write(&mut history, &batch, told, note),
@@ -127,6 +163,9 @@ fn keep(mut history: History, orders: &Receiver<Order>, clock: Calendar, told: &
         }
         if let Err(error) = history.upkeep(clock.now(), UPKEEP_BUDGET) {
             note(&format!("the history could not be tidied: {error}"));
+        }
+        if let Err(error) = silences.look(clock) {
+            note(&format!("silences could not be read: {error}"));
         }
     }
 }

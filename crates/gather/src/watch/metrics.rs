@@ -10,6 +10,7 @@ use gather_core::watch::{Check, Missed, MissedCause, State};
 use gather_core::{Duration, Health};
 
 use super::keeper::Told;
+use crate::alerts::NotifyCounts;
 
 /// Bounds of the histograms, in seconds.
 const BOUNDS: [f64; 14] =
@@ -197,4 +198,16 @@ pub(crate) fn of_history(out: &mut String, told: &Told) {
     let name = "gather_store_write_failures_total";
     head(out, name, "counter", "Writes that did not succeed at once.");
     line(out, format_args!("{name} {}", told.failures.load(Ordering::Relaxed)));
+}
+
+/// What the deliverer of notices tells.
+pub(crate) fn of_notices(out: &mut String, counts: &[(Box<str>, NotifyCounts)]) {
+    let name = "gather_notifications_total";
+    head(out, name, "counter", "Messages by channel and what came of them.");
+    for (channel, counts) in counts {
+        for (outcome, count) in counts.outcomes() {
+            let channel = channel.replace(['\\', '"', '\n'], "_");
+            line(out, format_args!("{name}{{channel=\"{channel}\",outcome=\"{outcome}\"}} {count}"));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use gather_core::time::{Duration, Time};
 use gather_core::watch::{Network, State, Transition, WatchedNo};
 use gather_core::{ErrorKind, Finding, Record};
-use gather_store::history::{Batch, Event, Incident, OpenIncident, Silence, StoredState};
+use gather_store::history::{Batch, Event, EventKind, Incident, OpenIncident, Silence, StoredState};
 
 use super::spec::Canary;
 use crate::alerts::Planner;
@@ -44,7 +44,6 @@ pub(crate) struct Before {
     pub(crate) states: Vec<(WatchedNo, StoredState)>,
     pub(crate) last_slots: Vec<(WatchedNo, Time)>,
     pub(crate) accounted: Option<Time>,
-    pub(crate) incidents: Vec<OpenIncident>,
     pub(crate) last_incident: i64,
     pub(crate) silences: Vec<Silence>,
 }
@@ -92,6 +91,25 @@ impl Outages {
             incidents: HashMap::new(),
             page,
             last_incident: before.last_incident,
+        }
+    }
+
+    /// Goes on with the incidents that were open, and who was told of them.
+    pub(crate) fn go_on(
+        &mut self,
+        incidents: Vec<OpenIncident>,
+        now: Time,
+        knows: &mut dyn FnMut(&str) -> bool,
+    ) {
+        let knows = std::cell::RefCell::new(knows);
+        for OpenIncident { incident, .. } in incidents {
+            let mut event = Event::new(EventKind::Down, now, State::Down);
+            event.incident = Some(incident.id);
+            event.since = incident.opened;
+            event.reason = incident.reason.clone();
+            event.targets = incident.targets;
+            self.planner.resume(event.clone(), now, &|key| (knows.borrow_mut())(key));
+            self.incidents.insert(incident.id, Open { incident, event });
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gather_core::watch::{Cron, Policy, Windows};
 use gather_core::{Config, Duration, Time};
-use gather_fetch::ClientOptions;
+use gather_fetch::{ClientOptions, NetOptions};
 use gather_store::history::HistoryPlace;
 
 use super::roster::ListSpec;
@@ -24,6 +24,8 @@ pub struct WatchOptions {
     pub channels: Vec<Channel>,
     /// Who is told of what is about no job, as our own network.
     pub routes: Routes,
+    /// How notices leave: proxies, certificates, addresses.
+    pub net: NetOptions,
     /// Where the status page is: notices link to it.
     pub page: Option<Box<str>>,
 }

@@ -57,6 +57,15 @@ impl Scheduler {
         self.batch.runs.push(row);
     }
 
+    /// Runs that an earlier watch did not bring to their end go on.
+    pub(super) fn go_on_with(&mut self, unfinished: &[(Arc<str>, Time)], now: Time) {
+        for (name, due) in unfinished {
+            if let Some(no) = self.jobs.find(name) {
+                self.begin_run(no, *due, Begin::GoOn, now);
+            }
+        }
+    }
+
     fn miss_run(&mut self, no: JobNo, due: Time) {
         let Some(job) = self.jobs.get(no) else { return };
         let cause = MissedCause::Overlap;
