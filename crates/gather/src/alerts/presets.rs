@@ -70,7 +70,8 @@ fn clip_escaped(
     let mut chars = 0;
     for c in text.chars() {
         let replaced = escaped(c);
-        chars += replaced.map_or(1, |replaced| replaced.chars().count());
+        // As most of them count: in UTF-16 code units.
+        chars += replaced.map_or(c.len_utf16(), str::len);
         if chars >= chars_max {
             out.push('…');
             break;
@@ -121,7 +122,8 @@ fn markdown_escaped(c: char) -> Option<&'static str> {
 /// Telegram's `sendMessage`: plain text with a bold title, by entity, so that nothing is markup.
 pub(super) fn telegram(message: &Message, chat: &str) -> Json {
     let mark = mark(message);
-    let text = human::clipped(&format!("{mark} {}", message.text), TELEGRAM_CHARS_MAX);
+    let text = format!("{mark} {}", message.text);
+    let text = clip_escaped(&text, TELEGRAM_CHARS_MAX, |_| None);
     let title = text.lines().next().unwrap_or_default();
     // Entities count UTF-16 code units.
     let offset = mark.encode_utf16().count() + 1;

@@ -46,7 +46,7 @@ fn at(kind: EventKind) -> Event {
 fn hostile() -> Event {
     let mut event = at(EventKind::Down);
     event.target = Some("<!channel> @everyone *x* [a](http://b) \u{202e}\r\nBcc: x".into());
-    event.reason = format!("<@U1> <script> `{}`", "é".repeat(5_000)).into();
+    event.reason = format!("<@U1> <script> `{}`", "é😀".repeat(2_500)).into();
     event
 }
 
