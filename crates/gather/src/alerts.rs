@@ -22,6 +22,7 @@ mod condition;
 mod deliver;
 mod heartbeat;
 mod http;
+mod key;
 mod mail;
 mod message;
 mod metrics;

@@ -14,6 +14,7 @@
 //!
 //! [`paths`] lists what each path of a [`Site`] does.
 
+mod alertmanager;
 mod answer;
 mod background;
 pub mod crawled;
@@ -34,6 +35,7 @@ mod site;
 mod smtp;
 mod tls;
 
+pub use alertmanager::Alertmanager;
 pub use dns::{Dns, DnsAnswer, DnsKind, DnsQuery, DnsTransport};
 pub use listen::{Mute, Refusing, Unreachable};
 pub use postgres::{Postgres, PostgresSync, PostgresTls};

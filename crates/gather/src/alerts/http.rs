@@ -6,9 +6,13 @@ use gather_core::{Method, Time};
 use serde_json::{Value as Json, json};
 use url::Url;
 
+use super::key;
 use super::message::Message;
 use super::presets;
 use super::template::{self, BODY_BYTES_MAX, Template};
+
+/// Bytes of a key in a header.
+const KEY_BYTES_MAX: usize = 128;
 
 /// Where a request goes, and what every one of this channel has.
 #[derive(Clone)]
@@ -104,7 +108,7 @@ impl Http {
             add("Content-Type", &self.content_type);
         }
         // RFC draft-ietf-httpapi-idempotency-key-header: a string in quotes.
-        add("Idempotency-Key", &format!("\"{key}\""));
+        add("Idempotency-Key", &format!("\"{}\"", key::plain(key, KEY_BYTES_MAX)));
         HttpRequest { url: self.url.clone(), method: self.method.clone(), headers, body }
     }
 }

@@ -10,8 +10,8 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
-use sha2::{Digest, Sha256};
 
+use super::key::hashed;
 use super::message::Message;
 use super::secrets::Secrets;
 use super::value::{ConfigError, Fields, Step, Text};
@@ -160,12 +160,12 @@ impl Mail {
     pub(super) async fn send(
         &self,
         message: &Message,
-        tls: &TlsOptions,
+        trust: &Trust,
         timeout: Duration,
     ) -> Result<String, MailError> {
         let ours = |message: String| MailError { message, is_final: false };
         let mail = self.mail(message).map_err(|why| MailError { message: why, is_final: true })?;
-        let transport = self.transport(tls, timeout).map_err(ours)?;
+        let transport = self.transport(trust, timeout).await.map_err(ours)?;
         match tokio::time::timeout(timeout, transport.send(mail)).await {
             Ok(Ok(response)) => Ok(format!("{}", response.code())),
             Ok(Err(error)) => {
@@ -179,14 +179,14 @@ impl Mail {
         }
     }
 
-    fn transport(
+    async fn transport(
         &self,
-        tls: &TlsOptions,
+        trust: &Trust,
         timeout: Duration,
     ) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
         let security = match self.security {
-            Security::Tls => Tls::Wrapper(parameters(&self.host, tls)?),
-            Security::StartTls => Tls::Required(parameters(&self.host, tls)?),
+            Security::Tls => Tls::Wrapper(trust.parameters(&self.host).await?),
+            Security::StartTls => Tls::Required(trust.parameters(&self.host).await?),
             Security::Plain => Tls::None,
         };
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&*self.host)
@@ -202,7 +202,7 @@ impl Mail {
 
     fn mail(&self, message: &Message) -> Result<lettre::Message, String> {
         let domain = self.from.email.domain();
-        let id = |of: &str| format!("<{}@{domain}>", hashed(of));
+        let id = |of: &str| format!("<{}@{domain}>", hashed([of]));
         let mut mail = lettre::Message::builder()
             .from(self.from.clone())
             .subject(one_line(&message.title))
@@ -224,26 +224,50 @@ impl Mail {
     }
 }
 
-fn parameters(host: &str, tls: &TlsOptions) -> Result<TlsParameters, String> {
-    let mut parameters = TlsParameters::builder(host.to_owned());
-    parameters = parameters.certificate_store(match (tls.ca_files.as_slice(), tls.roots) {
-        // As everywhere in this program: files replace the roots.
-        ([_, ..], _) => CertificateStore::None,
-        ([], Roots::Bundled) => CertificateStore::WebpkiRoots,
-        ([], Roots::System) => CertificateStore::Default,
-    });
-    for path in &tls.ca_files {
-        let pem = std::fs::read(path);
-        let pem = pem.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let root = Certificate::from_pem(&pem);
-        let root =
-            root.map_err(|error| format!("{} is no certificate: {error}", path.display()))?;
-        parameters = parameters.add_root_certificate(root);
+/// Whom mail servers are trusted by: the same as all others.
+#[derive(Clone)]
+pub(super) struct Trust {
+    roots: Roots,
+    verify: Verify,
+    /// Of files, in place of the roots; or why they cannot be used.
+    own: Result<Vec<Certificate>, String>,
+}
+
+impl Trust {
+    /// Reads the files that the options name.
+    pub(super) fn read(tls: &TlsOptions) -> Self {
+        let own = tls.ca_files.iter().map(|path| {
+            #[expect(clippy::disallowed_methods, reason = "read before anything is sent")]
+            let pem = std::fs::read(path);
+            let pem = pem.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            Certificate::from_pem(&pem)
+                .map_err(|error| format!("{} is no certificate: {error}", path.display()))
+        });
+        Self { roots: tls.roots, verify: tls.verify, own: own.collect() }
     }
-    if tls.verify == Verify::Nothing {
-        parameters = parameters.dangerous_accept_invalid_certs(true);
+
+    async fn parameters(&self, host: &str) -> Result<TlsParameters, String> {
+        let own = self.own.clone()?;
+        let mut parameters = TlsParameters::builder(host.to_owned());
+        parameters = parameters.certificate_store(match (own.is_empty(), self.roots) {
+            (false, _) => CertificateStore::None,
+            (true, Roots::Bundled) => CertificateStore::WebpkiRoots,
+            (true, Roots::System) => CertificateStore::Default,
+        });
+        for root in own {
+            parameters = parameters.add_root_certificate(root);
+        }
+        if self.verify == Verify::Nothing {
+            parameters = parameters.dangerous_accept_invalid_certs(true);
+        }
+        // The system's roots are hundreds of files.
+        let built = tokio::task::spawn_blocking(move || parameters.build()).await;
+        match built {
+            Ok(Ok(parameters)) => Ok(parameters),
+            Ok(Err(error)) => Err(format!("TLS cannot be set up: {error}")),
+            Err(error) => Err(format!("TLS cannot be set up: {error}")),
+        }
     }
-    parameters.build().map_err(|error| format!("TLS cannot be set up: {error}"))
 }
 
 /// An error with its causes, which it does not say by itself.
@@ -263,14 +287,6 @@ fn said(error: &dyn std::error::Error) -> String {
 /// A header is one line: what could end it becomes a space.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn hashed(text: &str) -> String {
-    let hash = Sha256::digest(text.as_bytes());
-    hash.iter().take(16).fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a string takes everything");
-        hex
-    })
 }
 
 /// The same as the text, as a page of its own; everything is escaped.

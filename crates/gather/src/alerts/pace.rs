@@ -64,10 +64,28 @@ impl Pace {
         asked: Option<Duration>,
         jitter: f64,
     ) -> Time {
-        let doubled = self.pacing.backoff.saturating_mul(1_u32 << tries.saturating_sub(1).min(16));
-        let backoff = doubled.min(BACKOFF_MAX.max(self.pacing.backoff)).mul_f64(0.8 + 0.4 * jitter);
+        let backoff = self.backoff(tries).mul_f64(0.8 + 0.4 * jitter);
         self.paused_until = now + backoff.max(asked.unwrap_or_default());
         self.paused_until
+    }
+
+    /// Whether a message that failed so often has been tried for so long. It goes by the tries,
+    /// which are remembered, and not by a clock: a watch that was off for a day gives nothing up.
+    pub(super) fn is_over(&self, tries: u32, retry_for: Duration) -> bool {
+        let mut waited = Duration::ZERO;
+        for n in 1..=tries {
+            waited += self.backoff(n);
+            if waited > retry_for {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The pause after the `tries`-th failure.
+    fn backoff(&self, tries: u32) -> Duration {
+        let doubled = self.pacing.backoff.saturating_mul(1_u32 << tries.saturating_sub(1).min(16));
+        doubled.min(BACKOFF_MAX.max(self.pacing.backoff))
     }
 }
 
@@ -128,5 +146,15 @@ mod tests {
         check(1, Some(1), 0.5, 5.0);
         check(9, None, 0.5, 900.0);
         check(4_000_000_000, None, 1.0, 1_080.0);
+    }
+
+    #[test]
+    fn a_day_is_about_a_hundred_tries() {
+        let pace = pace(30, 20);
+        let day = Duration::from_secs(86_400);
+        let tries = (1..).find(|tries| pace.is_over(*tries, day));
+        assert_eq!(tries, Some(103));
+        assert!(pace.is_over(1, Duration::ZERO), "there is no second try");
+        assert!(!pace.is_over(1, Duration::from_secs(5)));
     }
 }

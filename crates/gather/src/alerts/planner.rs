@@ -15,9 +15,6 @@ use super::route::{Resolved, Routes, Rule, can_last};
 
 /// How long at most nobody looks whether a silence has ended early.
 const HUSH_MAX: Duration = Duration::from_secs(60);
-/// What is told of later than this was waited with: the notice is of now, the outage as old as it
-/// is.
-const LATE: Duration = Duration::from_secs(10);
 /// Incidents that are told of over time; beyond it, those that begin are told of at once and
 /// never again.
 const OPEN_MAX: usize = 1_000_000;
@@ -172,6 +169,13 @@ impl Planner {
     fn begin(&mut self, event: Event, now: Time, hush: Hush<'_>) -> Vec<Notice> {
         let name = thread(&event);
         let mut tells = self.tells(&event);
+        // A target that was degraded before it became part of an incident.
+        let alone = thread(&Event { incident: None, ..event.clone() });
+        let before = if alone == name { None } else { self.open.remove(&alone) };
+        if let Some(mut before) = before {
+            self.forget_wake(&alone, &mut before);
+            tells.extend(before.tells.into_iter().filter(|tell| tell.told != Told::No).map(ended));
+        }
         let mut open = match self.open.remove(&name) {
             // The same as before, of more targets perhaps.
             Some(mut open) if open.event.kind == event.kind => {
@@ -184,8 +188,7 @@ impl Planner {
                 self.forget_wake(&name, &mut open);
                 let since = open.event.since;
                 open.tells.retain(|tell| tell.told != Told::No);
-                open.tells.iter_mut().for_each(|tell| tell.repeat = None);
-                open.tells.append(&mut tells);
+                open.tells = open.tells.into_iter().map(ended).chain(tells).collect();
                 open.event = Event { since, ..event };
                 open
             }
@@ -259,11 +262,7 @@ impl Open {
                 Told::No => {
                     // After a silence or a pause, it is as old as it is, and no reminder of itself.
                     tell.told = Told::Yes(tell.reminders_due(now));
-                    let mut event = self.event.clone();
-                    if tell.at > event.at || now.since(event.at) > LATE {
-                        event.at = now;
-                    }
-                    notices.push(notice(key, &tell.channel, now, event));
+                    notices.push(notice(key, &tell.channel, now, self.event.clone()));
                 }
                 Told::Yes(_) => {
                     let number = tell.reminders_due(now);
@@ -294,6 +293,11 @@ impl Tell {
             }
         }
     }
+}
+
+/// What was told, for its end only: nobody is reminded of how it was.
+fn ended(tell: Tell) -> Tell {
+    Tell { repeat: None, ..tell }
 }
 
 /// The same event, as it is told again.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use gather_core::Time;
 use serde_json::{Map, Value as Json, json};
 
+use super::key::plain;
 use super::message::{Facts, Message, Severity, moment};
 use crate::human;
 
@@ -69,7 +70,8 @@ fn clip_escaped(
     let mut chars = 0;
     for c in text.chars() {
         let replaced = escaped(c);
-        chars += replaced.map_or(1, |replaced| replaced.chars().count());
+        // As most of them count: in UTF-16 code units.
+        chars += replaced.map_or(c.len_utf16(), str::len);
         if chars >= chars_max {
             out.push('…');
             break;
@@ -120,7 +122,8 @@ fn markdown_escaped(c: char) -> Option<&'static str> {
 /// Telegram's `sendMessage`: plain text with a bold title, by entity, so that nothing is markup.
 pub(super) fn telegram(message: &Message, chat: &str) -> Json {
     let mark = mark(message);
-    let text = human::clipped(&format!("{mark} {}", message.text), TELEGRAM_CHARS_MAX);
+    let text = format!("{mark} {}", message.text);
+    let text = clip_escaped(&text, TELEGRAM_CHARS_MAX, |_| None);
     let title = text.lines().next().unwrap_or_default();
     // Entities count UTF-16 code units.
     let offset = mark.encode_utf16().count() + 1;
@@ -216,7 +219,7 @@ pub(super) fn pagerduty(message: &Message, routing_key: &str) -> Vec<(String, Js
         let mut body = json!({
             "routing_key": routing_key,
             "event_action": if facts.is_resolved { "resolve" } else { "trigger" },
-            "dedup_key": cut(&format!("gather:{}", facts.thread), PAGERDUTY_KEY_BYTES_MAX),
+            "dedup_key": plain(&format!("gather:{}", facts.thread), PAGERDUTY_KEY_BYTES_MAX),
         });
         if !facts.is_resolved {
             let summary = human::clipped(&summary(facts), PAGERDUTY_SUMMARY_CHARS_MAX);
@@ -235,7 +238,7 @@ pub(super) fn pagerduty(message: &Message, routing_key: &str) -> Vec<(String, Js
         let key = format!("{}-rest", message.key);
         let summary = format!("{} more: {}, …", human::count(rest.len() as u64), first.title);
         let mut body = event(&key, first).1;
-        body["dedup_key"] = json!(cut(&format!("gather:{key}"), PAGERDUTY_KEY_BYTES_MAX));
+        body["dedup_key"] = json!(plain(&format!("gather:{key}"), PAGERDUTY_KEY_BYTES_MAX));
         body["payload"] = pagerduty_payload(first, &summary);
         events.push((key, body));
     }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use gather_core::config::{Caps, Redirects};
 use gather_core::{End, RequestSpec, Target, TargetNo, Time};
 use gather_fetch::{
-    Client, ClientError, ClientOptions, Keep, KeepBody, NetOptions, TlsConfigs, TlsOptions,
-    TryState,
+    Client, ClientError, ClientOptions, Keep, KeepBody, NetOptions, TlsConfigs, TryState,
 };
 
 use super::channel::{Channel, Way};
 use super::heartbeat::Heartbeat;
 use super::http::{HttpRequest, retry_after_in};
+use super::mail::Trust;
 use super::message::Message;
 use crate::clock;
 
@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(25);
 /// Sends messages. On one thread, within a `LocalSet`.
 pub(super) struct Sender {
     client: Client,
-    tls: TlsOptions,
+    trust: Trust,
 }
 
 /// What came of a try.
@@ -54,8 +54,8 @@ impl Sender {
     /// # Errors
     /// Options about the network that cannot be used.
     pub(super) fn new(net: NetOptions) -> Result<Self, ClientError> {
-        let tls = net.tls.clone();
-        let configs = TlsConfigs::new(&tls, net.http).map_err(ClientError::Net)?;
+        let trust = Trust::read(&net.tls);
+        let configs = TlsConfigs::new(&net.tls, net.http).map_err(ClientError::Net)?;
         let options = ClientOptions {
             net,
             redirects: Redirects::Stop,
@@ -65,7 +65,7 @@ impl Sender {
             idle_max: 0,
             ..ClientOptions::default()
         };
-        Ok(Self { client: Client::new(options, Arc::new(configs))?, tls })
+        Ok(Self { client: Client::new(options, Arc::new(configs))?, trust })
     }
 
     /// One try, at most as long as the channel's timeout for each request of it.
@@ -75,7 +75,7 @@ impl Sender {
                 Ok(requests) => self.request_all(requests, channel.timeout).await,
                 Err(error) => Sent::Failed { error, retry_after: None, again: Again::No },
             },
-            Way::Mail(mail) => match mail.send(message, &self.tls, channel.timeout).await {
+            Way::Mail(mail) => match mail.send(message, &self.trust, channel.timeout).await {
                 Ok(answer) => Sent::Accepted(answer),
                 Err(error) => {
                     let again = if error.is_final { Again::No } else { Again::Yes };

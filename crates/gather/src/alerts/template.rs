@@ -13,6 +13,9 @@ use super::value::ConfigError;
 const FUEL: u64 = 1_000_000;
 /// Bytes of a template.
 const TEMPLATE_BYTES_MAX: usize = 64 << 10;
+/// Events of a message that are listed, the worst ones: about 130 KB, where receivers often take
+/// no more than a megabyte.
+const EVENTS_MAX: usize = 200;
 /// Bytes of what it makes.
 pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
 
@@ -126,6 +129,9 @@ pub(super) fn context(message: &Message) -> serde_json::Value {
     };
     let mut members = to_json(serde_json::to_value(message.first()));
     members.extend(to_json(serde_json::to_value(message)));
+    if let Some(serde_json::Value::Array(events)) = members.get_mut("events") {
+        events.truncate(EVENTS_MAX);
+    }
     serde_json::Value::Object(members)
 }
 

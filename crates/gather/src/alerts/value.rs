@@ -196,9 +196,7 @@ impl<'a> Fields<'a> {
 
     /// One text, or a list of them; empty if the key is not there.
     pub(super) fn texts(&mut self, key: &'static str) -> Result<Vec<&'a Text>, ConfigError> {
-        self.value(key)
-            .map_or_else(|| Ok(Vec::new()), |value| texts(value))
-            .map_err(|e| e.under(key))
+        self.value(key).map_or_else(|| Ok(Vec::new()), texts).map_err(|e| e.under(key))
     }
 
     /// Names and texts, in order; empty if the key is not there.

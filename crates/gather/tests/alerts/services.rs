@@ -3,7 +3,7 @@
 use gather::alerts::Value;
 use gather::core::Time;
 use gather::store::history::{Event, EventKind};
-use gather_testkit::{Page, Request, Server, Site};
+use gather_testkit::{Alertmanager, Page, Request, Server, Site};
 use serde_json::{Value as Json, json};
 
 use crate::bed::*;
@@ -46,7 +46,7 @@ fn at(kind: EventKind) -> Event {
 fn hostile() -> Event {
     let mut event = at(EventKind::Down);
     event.target = Some("<!channel> @everyone *x* [a](http://b) \u{202e}\r\nBcc: x".into());
-    event.reason = format!("<@U1> <script> `{}`", "é".repeat(5_000)).into();
+    event.reason = format!("<@U1> <script> `{}`", "é😀".repeat(2_500)).into();
     event
 }
 
@@ -240,6 +240,41 @@ fn alertmanager_gets_labels_that_stay_and_an_end() {
     assert_eq!(alerts[0]["labels"], labels, "the same alert ends");
     assert_eq!(alerts[0]["endsAt"], "2026-11-21T10:00:00.000Z");
     assert_eq!(alerts[1]["labels"]["severity"], "warning", "and that of the degraded state");
+}
+
+#[test]
+fn a_real_alertmanager_takes_what_begins_and_what_ends() {
+    let Some(service) = Alertmanager::start() else {
+        eprintln!("NOT TESTED: what needs prometheus-alertmanager, which is not installed");
+        return;
+    };
+    let mut bed = Bed::new();
+    let pairs = [("alertmanager", Value::text(&service.url()))];
+    let deliverer = bed.deliver(vec![channel("ops", &pairs)]);
+    let mut changed = event(EventKind::Changed);
+    changed.tags = vec![("1-odd näme".into(), String::new().into())];
+    for (n, event) in [event(EventKind::Down), hostile(), changed].into_iter().enumerate() {
+        bed.put(&format!("{n}"), "ops", Event { incident: Some(n as i64), ..event });
+    }
+    deliverer.nudge();
+    bed.until_empty();
+    let counts = deliverer.metrics().counts();
+    assert_eq!(counts[0].1.given_up, 0, "{}", service.log());
+    let label = |alert: &Json, name: &str| alert["labels"][name].as_str().unwrap_or("").to_owned();
+    let active = || {
+        let mut active: Vec<String> = service
+            .active()
+            .iter()
+            .map(|alert| format!("{} {}", label(alert, "alertname"), label(alert, "incident")))
+            .collect();
+        active.sort();
+        active
+    };
+    let begun = ["GatherTargetFailing 0", "GatherTargetFailing 1", "GatherValueChanged 2"];
+    until("they are active", || active() == begun);
+    bed.put("up", "ops", Event { incident: Some(0), at: now(), ..event(EventKind::Up) });
+    deliverer.nudge();
+    until("it has ended", || active() == begun[1..]);
 }
 
 #[test]

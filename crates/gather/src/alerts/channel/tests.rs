@@ -89,23 +89,15 @@ fn a_channel_shows_where_it_goes_and_nothing_secret() {
     );
 }
 
+fn refused(pairs: &[(&str, Value)], said: &str) {
+    let error = parse(pairs).expect_err(said);
+    assert_eq!(error.to_string(), said);
+}
+
 #[test]
 fn errors_name_the_key_and_the_remedy() {
-    let check = |pairs: &[(&str, Value)], said: &str| {
-        let error = parse(pairs).expect_err(said);
-        assert_eq!(error.to_string(), said);
-    };
+    let check = refused;
     let hook = ("webhook", text("https://a.example/"));
-    let mail = |key: &'static str, value: Value| {
-        let pairs = [
-            ("smtp", text("mail.example.com")),
-            ("from", text("gather@example.com")),
-            ("to", text("ops@example.com")),
-        ];
-        let mut pairs: Vec<_> = pairs.into_iter().filter(|pair| pair.0 != key).collect();
-        pairs.push((key, value));
-        pairs
-    };
     check(
         &[],
         "what it is is not said; hint: say it by one of the keys webhook, slack, discord, teams, \
@@ -158,6 +150,21 @@ fn errors_name_the_key_and_the_remedy() {
         "telegram: it is no token of a bot; hint: it looks like \
          110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
     );
+}
+
+#[test]
+fn errors_of_services_and_mail_do_too() {
+    let check = refused;
+    let mail = |key: &'static str, value: Value| {
+        let pairs = [
+            ("smtp", text("mail.example.com")),
+            ("from", text("gather@example.com")),
+            ("to", text("ops@example.com")),
+        ];
+        let mut pairs: Vec<_> = pairs.into_iter().filter(|pair| pair.0 != key).collect();
+        pairs.push((key, value));
+        pairs
+    };
     check(
         &[("ntfy", text("https://ntfy.sh/"))],
         "ntfy: there is no topic in it; hint: write the server and the topic: https://ntfy.sh/topic",

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use gather_core::Time;
 use gather_core::time::Duration;
 use gather_store::history::{Delivery, HistoryError, Notice, Outbox};
-use sha2::{Digest, Sha256};
 
 use super::senders::{Done, Senders, Taken};
 use crate::alerts::channel::Channel;
+use crate::alerts::key::hashed;
 use crate::alerts::message::{Facts, Message};
 use crate::alerts::metrics::NotifyMetrics;
 use crate::alerts::pace::Pace;
@@ -43,8 +43,6 @@ enum Doing {
 struct Batch {
     ids: Vec<i64>,
     tries: u32,
-    /// When the latest of its events happened.
-    happened: Time,
 }
 
 impl Channels {
@@ -90,7 +88,7 @@ impl Channels {
             Sent::Failed { error, retry_after, again } => {
                 let jitter = self.random.f64();
                 let at = seat.pace.failed(now, batch.tries, retry_after, jitter);
-                let is_late = at > batch.happened + seat.channel.retry_for;
+                let is_late = seat.pace.is_over(batch.tries, seat.channel.retry_for);
                 let is_over = again == Again::No || is_late;
                 self.metrics.count(&done.channel, |counts| match is_over {
                     true => counts.given_up += 1,
@@ -188,28 +186,20 @@ fn choose(due: Vec<Notice>) -> Option<(Batch, String, Vec<Notice>)> {
     let (begun, new): (Vec<Notice>, Vec<Notice>) =
         due.into_iter().partition(|notice| notice.tries > 0);
     let notices = if begun.is_empty() { new } else { begun };
-    let happened = notices.iter().map(|notice| notice.event.at).max()?;
     let tries = notices.iter().map(|notice| notice.tries).max()?;
     let ids = notices.iter().map(|notice| notice.id).collect();
     let key = match &notices[..] {
         [only] => only.key.to_string(),
         many => digest_key(many),
     };
-    Some((Batch { ids, tries, happened }, key, notices))
+    Some((Batch { ids, tries }, key, notices))
 }
 
 /// The key of a message by the keys it stands for.
 fn digest_key(notices: &[Notice]) -> String {
     let mut keys: Vec<&str> = notices.iter().map(|notice| &*notice.key).collect();
     keys.sort_unstable();
-    let mut hash = Sha256::new();
-    for key in keys {
-        hash.update(key.as_bytes());
-        hash.update([0]);
-    }
-    let hash = hash.finalize();
-    let hex = hash.iter().take(16).map(|byte| format!("{byte:02x}"));
-    format!("digest:{}", hex.collect::<String>())
+    format!("digest:{}", hashed(keys))
 }
 
 fn give_up_orphans(outbox: &mut Outbox, name: &str, now: Time) -> Result<(), HistoryError> {

@@ -160,6 +160,18 @@ fn worse_is_told_anew_and_ends_for_everybody() {
 }
 
 #[test]
+fn a_degraded_target_that_becomes_part_of_an_incident_is_one_story() {
+    let mut story = Story::new(&["on=degraded to=ops repeat=1h", "on=down to=boss"]);
+    let mut degraded = event(EventKind::Degraded, at(0));
+    degraded.incident = None;
+    assert_eq!(story.event_of(0, degraded), "ops degraded");
+    assert_eq!(story.event(60, EventKind::Down), "boss down");
+    assert_eq!(story.planner.open(), 1);
+    assert_eq!(story.tick(9_000), "", "nobody is reminded of how it was");
+    assert_eq!(story.event(9_001, EventKind::Up), "boss up, ops up");
+}
+
+#[test]
 fn silences_keep_notices_back_and_an_end_follows_a_beginning_that_was_told() {
     let mut story = Story::new(&["to=ops"]);
     story.silence(0, 600);
