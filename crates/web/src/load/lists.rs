@@ -10,7 +10,7 @@ use gather_store::history::{
 use super::{
     Loader, ROWS_OF_PAGE, Spent, beside, failing, of_target, sentence, to_state, worst, worst_first,
 };
-use crate::links::{BEYOND, Links, Mode, outward, query};
+use crate::links::{BEYOND, Links, Mode, query};
 use crate::say;
 use crate::shown::Shown;
 use crate::view::{
@@ -340,7 +340,8 @@ impl Loader<'_> {
                 State::Up => String::new(),
                 _ => target.reason.as_deref().map(|why| say::clipped(why, 160)).unwrap_or_default(),
             },
-            place: if url == name || outward(&url).is_none() { of } else { format!("{of} · {url}") },
+            place: of,
+            url: if url == name { String::new() } else { url },
             name,
             lasted: match target.since {
                 Time::ZERO => "–".into(),
