@@ -36,13 +36,15 @@ pub(crate) fn latency(took: Duration) -> String {
     }
 }
 
-/// How long something lasts, by its two largest units: `45 s`, `2 min 5 s`, `1 h 3 min`, `4 d 2 h`.
+/// How long something lasts, as exactly as people care: `45 s`, `2 min 5 s`, `12 min`, `1 h 3 min`,
+/// `4 d 2 h`.
 pub(crate) fn span(span: Duration) -> String {
     let s = span.as_secs();
     let (large, small) = match s {
         0 if !span.is_zero() => return "under 1 s".into(),
         0..60 => return format!("{s} s"),
-        60..3_600 => ((s / 60, "min"), (s % 60, "s")),
+        60..600 => ((s / 60, "min"), (s % 60, "s")),
+        600..3_600 => return format!("{} min", s / 60),
         3_600..86_400 => ((s / 3_600, "h"), (s / 60 % 60, "min")),
         _ => ((s / 86_400, "d"), (s / 3_600 % 24, "h")),
     };
@@ -195,6 +197,7 @@ mod tests {
             (45_000, "45 s"),
             (125_000, "2 min 5 s"),
             (120_000, "2 min"),
+            (779_000, "12 min"),
             (3_780_000, "1 h 3 min"),
             (90_000_000, "1 d 1 h"),
         ] {

@@ -183,8 +183,10 @@ pub(crate) struct TargetLine {
     pub(crate) href: String,
     /// Why it is as it is; empty where it is well.
     pub(crate) reason: String,
-    /// Its group, or job, and its URL.
+    /// Its group, or job.
     pub(crate) place: String,
+    /// Its URL, where that is not its name.
+    pub(crate) url: String,
     /// Since when, as a duration.
     pub(crate) lasted: String,
     pub(crate) is_flapping: bool,

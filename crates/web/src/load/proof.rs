@@ -78,9 +78,9 @@ impl Loader<'_> {
         members
     }
 
-    /// A moment to come, with how far it is.
+    /// A day to come, with how far it is.
     pub(super) fn until(&self, until: gather_core::time::Time) -> String {
-        let moment = self.clock.moment(until);
+        let moment = self.clock.format(until, "%-d %b %Y");
         match until > self.now {
             true => {
                 let days = until.since(self.now).as_secs() / 86_400;

@@ -145,7 +145,7 @@ impl Loader<'_> {
             });
             view.spans = rows.collect();
         }
-        self.slots(&mut view, target, (from, end))?;
+        self.slots(&mut view, target, (from, end), form)?;
         let evidence = self.reader.evidence(target)?;
         let within = evidence.iter().filter(|one| from <= one.at && one.at < until);
         view.proofs = within.map(|one| self.proof(one)).collect();
@@ -176,13 +176,16 @@ impl Loader<'_> {
         view: &mut SpanView,
         target: WatchedNo,
         (from, until): (Time, Time),
+        form: Form,
     ) -> Result<(), HistoryError> {
         let seen = self.reader.checks(target, until, CHECKS_SHOWN)?;
         let is_cut = seen.len() == CHECKS_SHOWN as usize;
         for slot in &seen {
             match slot {
+                // Those of a day are on the pages of its hours, as long as all is well.
+                CheckSeen::Check(check) if form == Form::Day && check.health == Health::Up => {}
                 CheckSeen::Check(check) if check.due >= from => {
-                    view.checks.push(self.check_row(check))
+                    view.checks.push(self.check_row(check));
                 }
                 CheckSeen::Missed(missed) if missed.until > from => {
                     view.missed.push(self.miss_row(missed));
@@ -191,9 +194,10 @@ impl Loader<'_> {
             }
         }
         let shown = say::counted(view.checks.len() as u64, "check");
-        view.checks_caption = match is_cut {
-            true => format!("The last {shown} of this time, the newest first"),
-            false => format!("{shown}, the newest first"),
+        view.checks_caption = match (is_cut, form) {
+            (true, _) => format!("The last {shown} of this time, the newest first"),
+            (false, Form::Hours) => format!("{shown}, the newest first"),
+            (false, Form::Day) => format!("{shown} that did not say up, the newest first"),
         };
         Ok(())
     }
@@ -201,8 +205,8 @@ impl Loader<'_> {
     fn span_view(&self, brief: &TargetBrief, name: String, total: &Spent) -> SpanView {
         let verdict = Verdict {
             shown: total.shown(),
-            sentence: format!("{}: {}", say::clipped(&brief.name, 120), total.told()),
-            more: Vec::new(),
+            sentence: format!("{} {}", say::clipped(&brief.name, 120), total.was()),
+            more: vec![format!("{}.", total.told())],
             checked: name.clone(),
         };
         let mut facts = vec![

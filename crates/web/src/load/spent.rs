@@ -122,6 +122,19 @@ impl Spent {
         self.p95.map_or("–".into(), say::latency)
     }
 
+    /// The worst of it: `was down for 3 min`.
+    pub(crate) fn was(&self) -> String {
+        let shown = self.shown();
+        let there = Condition::ALL.into_iter().find(|one| of_condition(*one) == shown);
+        let lasted = there.map_or(Duration::ZERO, |one| self.of(one));
+        match shown {
+            Shown::NoData => "was not checked".into(),
+            Shown::Up => "was up".into(),
+            Shown::Maintenance => format!("was in maintenance for {}", say::span(lasted)),
+            _ => format!("was {} for {}", shown.word(), say::span(lasted)),
+        }
+    }
+
     /// In words: `down 3 min, up 57 min, 60 checks, p95 84 ms`.
     pub(crate) fn told(&self) -> String {
         let order = [

@@ -326,7 +326,8 @@ impl Loader<'_> {
                 summary: String::new(),
                 from: String::new(),
                 range: String::new(),
-                until: self.clock.format(now.seen, "%-d %b %H:%M"),
+                until: "now".into(),
+                recorded: say::counted(values.len() as u64, "recorded value"),
                 changes: values
                     .iter()
                     .map(|value| ValueRow {
@@ -337,8 +338,8 @@ impl Loader<'_> {
                     .collect(),
             };
             values.reverse();
-            let (first, last) = (values[0].from, values[values.len() - 1].seen);
-            let all = last.since(first).max(Duration::from_millis(1)).as_secs_f64();
+            let first = values[0].from;
+            let all = self.now.since(first).max(Duration::from_millis(1)).as_secs_f64();
             let points: Vec<_> = values
                 .iter()
                 .map(|value| (value.from.since(first).as_secs_f64() / all, value.number))

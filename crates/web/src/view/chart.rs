@@ -16,8 +16,9 @@ pub(crate) struct Chart {
     pub(crate) p50: Vec<String>,
     /// Where there is no data.
     pub(crate) gone: String,
-    /// Spans with failures.
+    /// Spans with failures: at the foot, and behind all.
     pub(crate) fails: String,
+    pub(crate) failing: String,
     pub(crate) most: String,
     pub(crate) half: String,
     pub(crate) from: String,
@@ -46,7 +47,7 @@ pub(crate) struct ChartPoint {
 
 const WIDTH: f64 = 1000.0;
 /// The height left free for failures.
-const FOOT: f64 = 4.0;
+const FOOT: f64 = 6.0;
 
 impl Chart {
     /// The chart of these spans; `None` where nothing was measured.
@@ -75,7 +76,8 @@ impl Chart {
         }
         for (index, _) in points.iter().enumerate().filter(|(_, point)| point.failures > 0) {
             let (x, wide) = (index as f64 * step, step.max(3.0));
-            path(&mut chart.fails, format_args!("M{x:.1},96h{wide:.1}v4h-{wide:.1}Z"));
+            path(&mut chart.fails, format_args!("M{x:.1},94h{wide:.1}v6h-{wide:.1}Z"));
+            path(&mut chart.failing, format_args!("M{x:.1},0h{wide:.1}v100h-{wide:.1}Z"));
         }
         chart.summary = summary(points, worst);
         Some(chart)

@@ -87,6 +87,8 @@ pub(crate) struct FieldView {
     pub(crate) from: String,
     pub(crate) range: String,
     pub(crate) until: String,
+    /// How many values there are, in words.
+    pub(crate) recorded: String,
     pub(crate) changes: Vec<ValueRow>,
 }
 

@@ -135,6 +135,7 @@ pub(crate) fn fill(path: &Path) -> HistoryPlace {
         let until = from + DAY;
         let mut batch = Batch { at: until, accounted_until: until, ..Batch::default() };
         checks(&mut rng, from, until, &mut batch);
+        price_checks(from, until, &mut batch);
         if day == 0 {
             batch.states = all_states(begin);
             batch.evidence.clear();
@@ -265,6 +266,18 @@ fn checks(rng: &mut fastrand::Rng, from: Time, until: Time, batch: &mut Batch) {
                 cause: MissedCause::NotRunning,
             };
             batch.missed.push(missed);
+        }
+    }
+}
+
+/// A run an hour, in which each target has its record.
+fn price_checks(from: Time, until: Time, batch: &mut Batch) {
+    for number in FIRST_PRICE..FIRST_PRICE + PRICES {
+        let mut due = from + MINUTE * 3;
+        while due < until {
+            let took = 180.0 + f64::from(number);
+            batch.checks.push(Check { target: WatchedNo(number), ..check(1, due, took, Health::Up) });
+            due = due + MINUTE * 60;
         }
     }
 }
