@@ -11,6 +11,7 @@ pub mod dial;
 mod dns;
 mod exchange;
 mod failure;
+mod framing;
 mod happy;
 mod host_headers;
 mod memory;

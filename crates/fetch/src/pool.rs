@@ -14,6 +14,7 @@ use hyper::body::{Frame, Incoming};
 use tokio::sync::oneshot;
 
 use crate::conn::{Counted, H1, H2, H2Stream, HeadRoom, Link};
+use crate::failure;
 use crate::dial::{Connected, DialError, DialTimings, Dialer, Protocol};
 use crate::options::HttpChoice;
 use crate::progress::{Phase, Progress};
@@ -117,10 +118,10 @@ impl Held {
     pub(crate) async fn next_frame(
         &mut self,
         body: &mut Incoming,
-    ) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    ) -> Option<Result<Frame<Bytes>, Failure>> {
         match &mut self.kind {
             HeldKind::H1(connection) => connection.next_frame(body).await,
-            HeldKind::H2(_) => body.frame().await,
+            HeldKind::H2(_) => Some(body.frame().await?.map_err(|error| failure::of_body(&error))),
         }
     }
 
