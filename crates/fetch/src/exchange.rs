@@ -269,7 +269,7 @@ impl Try<'_> {
                 report.last = None;
             }
             if !may_repeat {
-                return Err(failure::of_response(&error.into_error()).into());
+                return Err(held.failure_of(&error.into_error()).into());
             }
             origin.forget(&link);
             if version_is_shared || error.message().is_none() {

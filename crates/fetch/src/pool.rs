@@ -125,6 +125,14 @@ impl Held {
         }
     }
 
+    /// Why its request got no answer.
+    pub(crate) fn failure_of(&self, error: &hyper::Error) -> Failure {
+        match &self.kind {
+            HeldKind::H1(_) => failure::of_response(error),
+            HeldKind::H2(stream) => stream.connection.failure_of(error),
+        }
+    }
+
     /// Whether further requests may be sent over it.
     pub(crate) fn is_usable(&mut self) -> bool {
         match &mut self.kind {

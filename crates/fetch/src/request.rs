@@ -93,6 +93,13 @@ impl RedactQuery {
         }
     }
 
+    /// A text that ends with a URL, the values in its query replaced; `None` if there is none of them.
+    pub fn text(&self, text: &str) -> Option<String> {
+        let (before, rest) = text.split_once('?')?;
+        let (query, fragment) = rest.split_at(rest.find('#').unwrap_or(rest.len()));
+        Some(format!("{before}?{}{fragment}", self.query(query)?))
+    }
+
     /// The query (what follows `?`) with the values replaced; `None` if there is none of them.
     pub fn query(&self, query: &str) -> Option<String> {
         let is_secret = |pair: &&str| {

@@ -5,11 +5,11 @@
 
 mod floods;
 mod framing;
-//mod hosts;
+mod hosts;
 mod inputs;
-//mod machine;
-//mod names;
-//mod network;
+mod machine;
+mod names;
+mod network;
 mod redirects;
 mod robots;
 mod secrets;

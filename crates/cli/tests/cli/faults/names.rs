@@ -71,8 +71,8 @@ fn what_name_servers_say_has_its_kind() {
         ("empty", "dns.not_found", 0),
         ("servfail", "dns.temporary", 0),
         ("refused", "dns.temporary", 0),
-        ("loop-a", "dns.temporary", 0),
-        ("self", "dns.temporary", 0),
+        ("loop-a", "dns.not_found", 0),
+        ("self", "dns.not_found", 0),
         ("garbage", "timeout.dns", 0),
     ] {
         check(&row, &case(name, url(name), kind, tries).with("-t 3s --retries 1"));

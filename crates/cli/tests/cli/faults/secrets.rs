@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gather_testkit::{Ca, ClientCert, Server, Site, Tls, Validity, fault_row};
+use gather_testkit::{Ca, ClientCert, Page, Server, Site, Tls, Validity, fault_row};
 
 use super::{case, check, run};
 use crate::bench::Bench;
@@ -117,7 +117,14 @@ fn files_with(directory: &Path, needle: &[u8], found: &mut Vec<String>) {
 #[test]
 fn planted_secrets_are_in_nothing_that_is_written() {
     const CANARY: &str = "c4n4ry";
-    let server = Server::start(Site::default());
+    let led_on = Page {
+        status: 302,
+        headers: vec![("Location".to_owned(), format!("/ok?token={CANARY}"))],
+        body: Vec::new(),
+    };
+    let made = Page { status: 201, ..led_on.clone() };
+    let site = Site::default().page("/led-on", led_on).page("/made", made);
+    let server = Server::start(site);
     let place = server.addr().to_string();
     let with_user = |path: &str| format!("http://me:{CANARY}@{place}{path}");
     // Answered, refused, led on, broken off, not tried, and no URL at all; none echoes what it was sent.
@@ -128,7 +135,8 @@ fn planted_secrets_are_in_nothing_that_is_written() {
         with_user(&to("/ok?elsewhere")),
         with_user("/cut?at=9"),
         format!("http://{place}/ok?a=1&token={CANARY}&b=2"),
-        format!("http://{place}/redirect-to?url=/ok?token={CANARY}"),
+        format!("http://{place}/led-on?token={CANARY}"),
+        format!("http://{place}/made"),
         format!("gopher://me:{CANARY}@{place}/"),
         format!("http://me:{CANARY}@[/"),
         format!("me:{CANARY}@{place}/ok"),
@@ -165,7 +173,7 @@ fn planted_secrets_are_in_nothing_that_is_written() {
         assert!([0, 2, 3, 4].contains(&ran.code), "{line}: {}", ran.stderr);
         if *line != "--print-job mine" {
             assert!(!ran.stdout.is_empty() || n < 2, "{line}: nothing came: {}", ran.stderr);
-            said.push_str(&format!("$ gather {line}\n{}{}\n", ran.stdout, ran.stderr));
+            said.push_str(&format!("run {n}\n{}{}\n", ran.stdout, ran.stderr));
         }
     }
     // It prints what was typed, so that it can be typed again; what a file refers to stays a reference.
