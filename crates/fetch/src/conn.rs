@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use gather_core::attempt::TlsInfo;
 use gather_core::Failure;
+use gather_core::attempt::TlsInfo;
 use gather_core::config::Caps;
 use http::{Request, Response};
 use http_body_util::Full;

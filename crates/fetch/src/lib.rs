@@ -42,6 +42,7 @@ pub use options::{
 pub use pool::PoolStats;
 pub use progress::{Phase, Progress};
 pub use proxy::{NoProxy, Proxies, Proxy, ProxyHeader, ProxyKind};
+pub use redirect::resolve as resolve_redirect;
 pub use request::{AcceptEncoding, RedactQuery, Secret, Sign};
 pub use stream::Stream;
 pub use tls::TlsConfigs;

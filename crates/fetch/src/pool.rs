@@ -14,8 +14,8 @@ use hyper::body::{Frame, Incoming};
 use tokio::sync::oneshot;
 
 use crate::conn::{Counted, H1, H2, H2Stream, HeadRoom, Link};
-use crate::failure;
 use crate::dial::{Connected, DialError, DialTimings, Dialer, Protocol};
+use crate::failure;
 use crate::options::HttpChoice;
 use crate::progress::{Phase, Progress};
 

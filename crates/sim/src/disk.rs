@@ -99,7 +99,11 @@ impl Disk {
             target: OutputTarget::File(self.path(OUTPUT)),
             format: Format::Jsonl,
             fields: Fields::default(),
-            existing: if journal.is_some() { Existing::Resume(position) } else { Existing::Overwrite },
+            existing: if journal.is_some() {
+                Existing::Resume(position)
+            } else {
+                Existing::Overwrite
+            },
             durability: Durability::System,
         };
         let sink = gather_store::open(&spec, &run).expect("an output");

@@ -64,7 +64,10 @@ fn main() -> ExitCode {
                     // The panic itself says what was broken.
                     match catch_unwind(AssertUnwindSafe(|| scenario::run(seed, On::Disk))) {
                         Ok(report) => sum.lock().expect("nobody panics").add(&report),
-                        Err(_) => broken.lock().expect("nobody panics").push(seed),
+                        Err(_) => {
+                            eprintln!("seed {seed} broke an invariant");
+                            broken.lock().expect("nobody panics").push(seed);
+                        }
                     }
                 }
             });

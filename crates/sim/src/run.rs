@@ -16,6 +16,7 @@ use gather_core::{
     Attempt, Duration, End, ErrorKind, Failure, Frontier, HostKey, Method, Outcome, Scheme, Sent,
     Time, Timings,
 };
+use gather_store::journal::BLOCK_ITEMS;
 use url::Url;
 
 use crate::server::Reply;
@@ -25,7 +26,6 @@ use crate::world::{Ended, Event, Report, World, is_post};
 mod writing;
 
 use writing::{Crash, UNCOMMITTED_MAX, Written};
-
 
 /// One life of a run.
 pub(crate) struct Run {
@@ -58,6 +58,8 @@ pub(crate) struct Run {
     /// The event at which this life ends, and how.
     crash: Option<(u64, Crash)>,
     steps: u64,
+    /// Inputs that earlier lives had read.
+    read_before: u64,
     /// Targets that may have been sent by an earlier life and must not be again.
     interrupted: BTreeSet<u64>,
     watch: Watch,
@@ -90,7 +92,13 @@ impl Run {
         Self::begin(world, report, rng, now, watch)
     }
 
-    fn begin(mut world: World, mut report: Report, mut rng: Rng, now: Time, mut watch: Watch) -> Self {
+    fn begin(
+        mut world: World,
+        mut report: Report,
+        mut rng: Rng,
+        now: Time,
+        mut watch: Watch,
+    ) -> Self {
         let keys: Vec<HostKey> = (0..world.sites.len())
             .map(|i| HostKey::new(Scheme::Http, &format!("h{i}.example"), 80))
             .collect();
@@ -102,7 +110,7 @@ impl Run {
         });
         frontier.set_trust(world.trust);
         let mut unread: VecDeque<usize> = (0..world.targets.len()).collect();
-        let mut interrupted = BTreeSet::new();
+        let (mut interrupted, mut read_before) = (BTreeSet::new(), 0);
         if let Some(disk) = &mut world.disk {
             let memory = disk.open();
             frontier.keep_clocks();
@@ -110,6 +118,8 @@ impl Run {
             unread.retain(|&n| !disk.is_done(n as u64));
             watch.reopened(unread.iter().copied(), &mut report);
             interrupted = memory.begun;
+            let last = memory.blocks.last();
+            read_before = last.map_or(0, |last| last.block * BLOCK_ITEMS + last.items);
         }
         // A crash comes within the first few hundred events, if it does, and not for ever.
         let is_mortal = world.disk.is_some() && report.crashes < 6 && rng.u8(..) < 200;
@@ -139,6 +149,7 @@ impl Run {
             steps: 0,
             ended: None,
             interrupted,
+            read_before,
             watch,
             world,
         }
@@ -182,8 +193,7 @@ impl Run {
     /// All is done; checks that it is.
     pub(crate) fn finish(mut self) -> Report {
         let counts = self.frontier.counts();
-        let left =
-            self.world.targets.len() - self.watch.done_before - self.interrupted.len();
+        let left = self.world.targets.len() - self.watch.done_before - self.interrupted.len();
         assert_eq!(counts.settled as usize, left + self.rules_settled, "{counts:?}");
         assert!(self.report.outcomes.iter().all(Option::is_some));
         self.report.ended_at = self.now;

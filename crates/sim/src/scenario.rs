@@ -83,6 +83,13 @@ fn random_world(seed: u64, on: On, rng: &mut Rng) -> World {
             world.sites[site].server = Server::Ok;
         }
     }
+    // Nor is a robots.txt led in a circle: a limit on redirects is the fetcher's to keep.
+    for site in 0..world.sites.len() {
+        let to = world.sites[site].robots_at.map(|to| &world.sites[to].server);
+        if matches!(to, Some(Server::Elsewhere(_))) {
+            world.sites[site].robots_at = None;
+        }
+    }
     let runs = rng.bool();
     let mut host = 0;
     for n in 0..if is_large { 4_000 } else { rng.usize(0..300) } {
@@ -111,7 +118,8 @@ fn good_hosts(world: &World) -> Vec<bool> {
     };
     let may_go = |site: &Site| {
         let elsewhere = site.robots_at.filter(|_| world.config.robots.is_some());
-        elsewhere.is_none_or(|to| is_good(&world.sites[to]))
+        // Where its robots.txt is led to, what waits ends with the host's own that cannot be had.
+        elsewhere.is_none_or(|to| is_good(&world.sites[to]) && world.sites[to].robots_at.is_none())
     };
     world.sites.iter().map(|site| is_good(site) && may_go(site)).collect()
 }

@@ -23,7 +23,11 @@ pub struct FaultRow {
 macro_rules! fault_row {
     ($row:expr) => {{
         fn here() {}
-        $crate::FaultRow::new($row, ::std::any::type_name_of_val(&here), env!("CARGO_TARGET_TMPDIR"))
+        $crate::FaultRow::new(
+            $row,
+            ::std::any::type_name_of_val(&here),
+            env!("CARGO_TARGET_TMPDIR"),
+        )
     }};
 }
 

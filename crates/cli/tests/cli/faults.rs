@@ -104,7 +104,8 @@ pub(crate) fn run(bench: &Bench, line: &str) -> Measured {
 
 /// The records of a run, by their ordinal, of which there is one for each input.
 pub(crate) fn records(ran: &Measured, inputs: usize) -> Vec<Value> {
-    let parse = |line| serde_json::from_str::<Value>(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    let parse =
+        |line| serde_json::from_str::<Value>(line).unwrap_or_else(|e| panic!("{e}: {line}"));
     let mut records: Vec<Value> = ran.stdout.lines().map(parse).collect();
     records.sort_by_key(|record| record["n"].as_u64());
     let numbers: Vec<u64> = records.iter().filter_map(|record| record["n"].as_u64()).collect();

@@ -297,7 +297,9 @@ fn a_body_that_may_be_a_bomb_and_is_none_is_kept_whole() {
     let zeros = vec![0; 40 << 20];
     let mut random = fastrand::Rng::with_seed(1);
     let noise: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(400 << 10).collect();
-    for plain in [zeros.clone(), [&zeros[..20 << 20], &noise].concat(), [&noise, &zeros[..]].concat()] {
+    for plain in
+        [zeros.clone(), [&zeros[..20 << 20], &noise].concat(), [&noise, &zeros[..]].concat()]
+    {
         let response = encoded("gzip", &gzip(&plain));
         run(async {
             let server = Server::start(move |_| Reply::new(response.clone(), Then::KeepOpen)).await;

@@ -73,7 +73,8 @@ impl Run {
 
     /// Inputs that were read in any life.
     fn inputs_read(&self) -> u64 {
-        self.world.targets.len() as u64 - self.unread.len() as u64
+        let here = self.unread.front().map_or(self.world.targets.len(), |next| *next);
+        self.read_before.max(here as u64)
     }
 
     /// Whether so much waits for the disk that nothing more is asked for.
@@ -81,7 +82,12 @@ impl Run {
         self.outbox.len() + self.committing.len() >= UNCOMMITTED_MAX
     }
 
-    pub(super) fn write_later(&mut self, n: usize, finishing: Option<Finishing<usize>>, outcome: Outcome) {
+    pub(super) fn write_later(
+        &mut self,
+        n: usize,
+        finishing: Option<Finishing<usize>>,
+        outcome: Outcome,
+    ) {
         self.outbox.push(Written { n, finishing, outcome });
         self.commit_soon();
     }

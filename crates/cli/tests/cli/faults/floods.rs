@@ -114,19 +114,67 @@ fn floods_are_bounded() {
     let begun = frame(HEADERS, 0, 1, &[STATUS_200]);
     let h2 = "protocol.http2";
     let flood = |before: Vec<u8>, piece: Vec<u8>| flooding(before, piece);
-    drowns(&row, "CONTINUATION without end", h2, 2, &flood(begun.clone(), frame(CONTINUATION, 0, 1, &field)));
+    drowns(
+        &row,
+        "CONTINUATION without end",
+        h2,
+        2,
+        &flood(begun.clone(), frame(CONTINUATION, 0, 1, &field)),
+    );
     drowns(&row, "empty CONTINUATION", h2, 2, &flood(begun, frame(CONTINUATION, 0, 1, &[])));
     drowns(&row, "empty DATA", h2, 2, &flood(head.clone(), frame(DATA, 0, 1, &[])));
-    drowns(&row, "DATA beyond its window", h2, 2, &flood(head.clone(), frame(DATA, 0, 3, &[0; 16_384])));
-    drowns(&row, "RST_STREAM of no stream", h2, 2, &flood(head.clone(), frame(RST_STREAM, 0, 9, &[0, 0, 0, 8])));
-    drowns(&row, "PUSH_PROMISE unasked", h2, 2, &flood(head.clone(), frame(PUSH_PROMISE, END_HEADERS, 1, &[0, 0, 0, 2, STATUS_200])));
-    drowns(&row, "a frame beyond its size", h2, 2, &flood(head.clone(), frame(DATA, 0, 1, &[0; 60_000])));
-    drowns(&row, "WINDOW_UPDATE beyond 31 bits", h2, 2, &flood(head.clone(), frame(WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff])));
+    drowns(
+        &row,
+        "DATA beyond its window",
+        h2,
+        2,
+        &flood(head.clone(), frame(DATA, 0, 3, &[0; 16_384])),
+    );
+    drowns(
+        &row,
+        "RST_STREAM of no stream",
+        h2,
+        2,
+        &flood(head.clone(), frame(RST_STREAM, 0, 9, &[0, 0, 0, 8])),
+    );
+    drowns(
+        &row,
+        "PUSH_PROMISE unasked",
+        h2,
+        2,
+        &flood(head.clone(), frame(PUSH_PROMISE, END_HEADERS, 1, &[0, 0, 0, 2, STATUS_200])),
+    );
+    drowns(
+        &row,
+        "a frame beyond its size",
+        h2,
+        2,
+        &flood(head.clone(), frame(DATA, 0, 1, &[0; 60_000])),
+    );
+    drowns(
+        &row,
+        "WINDOW_UPDATE beyond 31 bits",
+        h2,
+        2,
+        &flood(head.clone(), frame(WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff])),
+    );
     drowns(&row, "GOAWAY", h2, 2, &flood(vec![], frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 2])));
     // Answered as they must be, and no more than that: the time of the try ends them.
-    drowns(&row, "SETTINGS", "timeout.first_byte", 2, &flood(vec![], frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9])));
+    drowns(
+        &row,
+        "SETTINGS",
+        "timeout.first_byte",
+        2,
+        &flood(vec![], frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9])),
+    );
     // Nothing is left to be sent on that stream, so its window matters to nobody.
-    drowns(&row, "WINDOW_UPDATE", "timeout.first_byte", 2, &flood(head.clone(), frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1])));
+    drowns(
+        &row,
+        "WINDOW_UPDATE",
+        "timeout.first_byte",
+        2,
+        &flood(head.clone(), frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1])),
+    );
     drowns(&row, "PING", "timeout.first_byte", 2, &flood(vec![], frame(PING, 0, 0, &[7; 8])));
     row.shown();
 }

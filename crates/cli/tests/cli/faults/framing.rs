@@ -66,7 +66,10 @@ fn chunks_are_what_they_say() {
             ("a size beyond 64 bits", chunks("fffffffffffffffff\r\n")),
             ("more than its size", chunks("5\r\nhelloworld\r\n0\r\n\r\n")),
             ("a bare LF behind the size", chunks("5;x\nhello\r\n0\r\n\r\n")),
-            ("a long extension", chunks(&format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(40_000)))),
+            (
+                "a long extension",
+                chunks(&format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(40_000))),
+            ),
             (
                 "extensions without end",
                 chunks(&format!("1;{}\r\na\r\n", "x".repeat(900)).repeat(40)),
@@ -120,14 +123,18 @@ fn few_codings_are_undone() {
     let server = Server::start(Site::default());
     let six = server.url("/encoding/gzip,gzip,gzip,gzip,gzip,gzip");
     check(&row, &case("six", six, "limit.encodings", 1));
-    let coded = |names: &str| format!("{OK}content-encoding: {names}\r\ncontent-length: 1\r\n\r\nx");
+    let coded =
+        |names: &str| format!("{OK}content-encoding: {names}\r\ncontent-length: 1\r\n\r\nx");
     refused(
         &row,
         "limit.encodings",
         &[
             ("one that is not known", coded("snappy")),
             ("a long list", coded(&"gzip, ".repeat(1_000))),
-            ("on many lines", coded("gzip\r\ncontent-encoding: gzip").replace("gzip\r", "gzip, gzip, gzip\r")),
+            (
+                "on many lines",
+                coded("gzip\r\ncontent-encoding: gzip").replace("gzip\r", "gzip, gzip, gzip\r"),
+            ),
         ],
     );
     let plain = server.url("/encoding/gzip?garbage");

@@ -15,7 +15,8 @@ fn refusing_once(value: &'static str) -> Raw {
         while talk.read_head().is_some() {
             let mut requests = refused.lock().expect("nobody panics");
             *requests += 1;
-            let line = if value.is_empty() { String::new() } else { format!("Retry-After: {value}\r\n") };
+            let line =
+                if value.is_empty() { String::new() } else { format!("Retry-After: {value}\r\n") };
             let answer = match *requests {
                 1 => format!("HTTP/1.1 429 x\r\n{line}Content-Length: 0\r\n\r\n"),
                 _ => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(),
@@ -88,7 +89,9 @@ fn a_storm_of_503_is_not_answered_by_a_storm_of_retries() {
         let server = Server::start(Site::default());
         let targets = 200_u64;
         let list: String = (0..targets)
-            .map(|n| server.url(&format!("{path}{}n={n}\n", if path.contains('?') { '&' } else { '?' })))
+            .map(|n| {
+                server.url(&format!("{path}{}n={n}\n", if path.contains('?') { '&' } else { '?' }))
+            })
             .collect();
         let bench = Bench::new().with_file("urls.txt", &list);
         let flags = "--backoff 1ms --backoff-max 2ms -c 20";

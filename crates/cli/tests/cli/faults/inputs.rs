@@ -38,14 +38,19 @@ fn broken_lines_are_skipped_where_they_stand() {
     }
     std::fs::write(bench.path("urls.txt"), file).expect("written");
     let ran = run(&bench, "-i urls.txt --fields +source,+line");
-    for (n, (record, (line, expected))) in records(&ran, lines.len()).iter().zip(lines).enumerate() {
+    for (n, (record, (line, expected))) in records(&ran, lines.len()).iter().zip(lines).enumerate()
+    {
         assert_eq!(kind(record), expected, "{:?}: {record}", String::from_utf8_lossy(line));
         if let Some(kind) = record["error"]["kind"].as_str() {
             assert_eq!(record["line"], n + 1, "{record}");
             row.kind(kind, false);
         }
     }
-    assert!(!ran.stderr.contains('\x1b'), "what a line holds reaches no terminal: {:?}", ran.stderr);
+    assert!(
+        !ran.stderr.contains('\x1b'),
+        "what a line holds reaches no terminal: {:?}",
+        ran.stderr
+    );
     row.shown();
 }
 

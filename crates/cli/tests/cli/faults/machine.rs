@@ -15,7 +15,8 @@ use crate::bench::{Bench, until};
 fn few_descriptors_cost_no_target() {
     let row = fault_row!(26);
     let server = Server::start(Site::default().on_hosts(60));
-    let list: String = (0..300).map(|n| server.url_on(n % 60, &format!("/delay/5ms?n={n}\n"))).collect();
+    let list: String =
+        (0..300).map(|n| server.url_on(n % 60, &format!("/delay/5ms?n={n}\n"))).collect();
     let bench = Bench::new().with_file("urls.txt", &list);
     for limit in [64, 40] {
         let mut command = Command::new("sh");
@@ -108,7 +109,8 @@ fn a_locked_database_is_waited_for_without_growing() {
     let server = Server::start(Site { log_requests_max: 0, ..Site::default() });
     let targets = 30_000;
     let list: String = (0..targets).map(|n| server.url(&format!("/ok?n={n}\n"))).collect();
-    let bench = Bench::new().with_file("urls.txt", &list).with_file("first.txt", &server.url("/ok"));
+    let bench =
+        Bench::new().with_file("urls.txt", &list).with_file("first.txt", &server.url("/ok"));
     assert_eq!(run(&bench, "-i first.txt -o r.db").code, 0);
     let ran = std::thread::scope(|scope| {
         let holder = scope.spawn(|| {
@@ -145,7 +147,8 @@ struct Group(PathBuf);
 
 impl Group {
     fn of(bytes: u64) -> Option<Self> {
-        let path = PathBuf::from(format!("/sys/fs/cgroup/memory/gather-test-{}", std::process::id()));
+        let path =
+            PathBuf::from(format!("/sys/fs/cgroup/memory/gather-test-{}", std::process::id()));
         std::fs::create_dir(&path).ok()?;
         let group = Self(path);
         std::fs::write(group.0.join("memory.limit_in_bytes"), bytes.to_string()).ok()?;
@@ -168,7 +171,8 @@ fn a_run_killed_for_its_memory_goes_on() {
     };
     let server = Server::start(Site { log_requests_max: 0, ..Site::default() });
     let targets = 400;
-    let list: String = (0..targets).map(|n| server.url(&format!("/ok?size=400000&n={n}\n"))).collect();
+    let list: String =
+        (0..targets).map(|n| server.url(&format!("/ok?size=400000&n={n}\n"))).collect();
     let bench = Bench::new().with_file("urls.txt", &list);
     let flags = ["-i", "urls.txt", "-o", "r.jsonl", "--fields", "+body", "-c", "200"];
     let mut command = Command::new("sh");

@@ -55,7 +55,9 @@ fn what_name_servers_say_has_its_kind() {
         "garbage.test" => DnsAnswer::Garbage,
         "large.test" if query.transport == DnsTransport::Udp => DnsAnswer::Truncated,
         "large.test" => addrs(&[LOCAL]),
-        "alias.test" => DnsAnswer::Alias { to: "good.test".to_owned(), addrs: vec![LOCAL], ttl: 60 },
+        "alias.test" => {
+            DnsAnswer::Alias { to: "good.test".to_owned(), addrs: vec![LOCAL], ttl: 60 }
+        }
         "loop-a.test" => DnsAnswer::Alias { to: "loop-b.test".to_owned(), addrs: vec![], ttl: 60 },
         "loop-b.test" => DnsAnswer::Alias { to: "loop-a.test".to_owned(), addrs: vec![], ttl: 60 },
         "self.test" => DnsAnswer::Alias { to: "self.test".to_owned(), addrs: vec![], ttl: 60 },
@@ -144,8 +146,10 @@ fn thousands_of_names_share_few_sockets() {
 fn a_name_that_changes_its_mind_leads_to_no_private_address() {
     let test = "a_name_that_changes_its_mind_leads_to_no_private_address";
     let Some(row) = begin(fault_row!(23), test) else { return };
-    let public = Server::start(Site { hosts: vec![SocketAddr::from((PUBLIC, 8080))], ..Site::default() });
-    let private = Server::start(Site { hosts: vec![SocketAddr::new(LOCAL, 8080)], ..Site::default() });
+    let public =
+        Server::start(Site { hosts: vec![SocketAddr::from((PUBLIC, 8080))], ..Site::default() });
+    let private =
+        Server::start(Site { hosts: vec![SocketAddr::new(LOCAL, 8080)], ..Site::default() });
     let turn = Mutex::new(0_u64);
     let _dns = Dns::start_on(53, move |query: &DnsQuery| {
         let mut turn = turn.lock().expect("nobody panics");

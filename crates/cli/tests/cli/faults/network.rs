@@ -48,7 +48,8 @@ pub(crate) fn enter(test: &str, setup: &str) -> Place {
 /// Packets that have left on `lo`, the only device of that network.
 fn packets() -> u64 {
     let devices = std::fs::read_to_string("/proc/self/net/dev").expect("Linux tells");
-    let line = devices.lines().find_map(|line| line.trim().strip_prefix("lo:")).expect("there is lo");
+    let line =
+        devices.lines().find_map(|line| line.trim().strip_prefix("lo:")).expect("there is lo");
     line.split_whitespace().nth(9).and_then(|sent| sent.parse().ok()).expect("a number")
 }
 
@@ -105,7 +106,8 @@ fn what_ipv6_swallows_ipv4_answers() {
     let port = server.addr().port();
     let _black_hole = Unreachable::start_on(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
     let both = case("both", format!("http://dual.test:{port}/ok"), "ok", 1);
-    let resolve = format!("--resolve dual.test:{port}:[::1],127.0.0.1 --connect-timeout 20s -t 30s");
+    let resolve =
+        format!("--resolve dual.test:{port}:[::1],127.0.0.1 --connect-timeout 20s -t 30s");
     let record = check(&row, &both.with(resolve));
     assert_eq!(record["remote_ip"], Ipv4Addr::LOCALHOST.to_string(), "{record}");
     // Not after the time that a dead address has, but after a moment (RFC 8305 section 5).
@@ -133,7 +135,10 @@ fn a_lack_of_ports_is_waited_out() {
         Place::Passed => return,
         Place::Outside => return row.untested("needs a network of its own"),
     }
-    let server = Server::start(Site { hosts: vec!["127.0.0.1:8080".parse().expect("an address")], ..Site::default() });
+    let server = Server::start(Site {
+        hosts: vec!["127.0.0.1:8080".parse().expect("an address")],
+        ..Site::default()
+    });
     let list: String = (0..100).map(|n| server.url(&format!("/delay/20ms?n={n}\n"))).collect();
     let bench = Bench::new().with_file("urls.txt", &list);
     let ran = run(&bench, "-i urls.txt -c 40 --host-concurrency 40 --retries 0");

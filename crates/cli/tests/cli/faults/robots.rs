@@ -52,7 +52,11 @@ fn hostile_files_cost_little_and_change_no_verdict() {
         ("stars alone", text(format!("{rule}disallow: {}z\n", "/*".repeat(100_000))), forbids),
         ("groups by the thousand", text("user-agent: x\n".repeat(30_000) + rule), forbids),
         ("HTML", Page::html("<html>disallow: /\nuser-agent: *\n</html>"), allows),
-        ("binary", Page { status: 200, headers: vec![], body: (0..=255).cycle().take(400_000).collect() }, allows),
+        (
+            "binary",
+            Page { status: 200, headers: vec![], body: (0..=255).cycle().take(400_000).collect() },
+            allows,
+        ),
         ("404", status(404), allows),
         ("401", status(401), allows),
         ("a loop", found("/robots.txt"), allows),

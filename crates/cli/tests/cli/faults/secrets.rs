@@ -28,7 +28,11 @@ fn no_secret_goes_to_another_origin() {
     let row = fault_row!(16);
     let tls = || {
         let ca = Ca::new();
-        Tls::new(&ca.issue(&["127.0.0.1"], Validity::For(std::time::Duration::from_secs(9999))), &[], ClientCert::NotAsked)
+        Tls::new(
+            &ca.issue(&["127.0.0.1"], Validity::For(std::time::Duration::from_secs(9999))),
+            &[],
+            ClientCert::NotAsked,
+        )
     };
     let secure = || Server::start(Site { tls: Some(tls()), ..Site::default() });
     let (first, https) = (Server::start(Site::default()), secure());
@@ -169,7 +173,12 @@ fn planted_secrets_are_in_nothing_that_is_written() {
     .iter()
     .enumerate()
     {
-        let ran = run(&bench, &format!("-i {list} {secrets} --retries 1 --backoff 1ms -u me:{CANARY} {line}"));
+        let ran = run(
+            &bench,
+            &format!(
+                "-i {list} {secrets} --connect-timeout 300ms --retries 1 --backoff 1ms -u me:{CANARY} {line}"
+            ),
+        );
         assert!([0, 2, 3, 4].contains(&ran.code), "{line}: {}", ran.stderr);
         if *line != "--print-job mine" {
             assert!(!ran.stdout.is_empty() || n < 2, "{line}: nothing came: {}", ran.stderr);
@@ -181,7 +190,12 @@ fn planted_secrets_are_in_nothing_that_is_written() {
         let ran = run(&bench, &format!("{line} -K {}", file.display()));
         said.push_str(&format!("$ gather {line}\n{}{}\n", ran.stdout, ran.stderr));
     }
-    for line in ["report a.jsonl --report c.html", "export a.jsonl -o d.csv", "changes a.jsonl a.csv", "verify a.jsonl"] {
+    for line in [
+        "report a.jsonl --report c.html",
+        "export a.jsonl -o d.csv",
+        "changes a.jsonl a.csv",
+        "verify a.jsonl",
+    ] {
         let ran = run(&bench, line);
         said.push_str(&format!("$ gather {line}\n{}{}\n", ran.stdout, ran.stderr));
     }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use gather_testkit::{
-    Ca, ClientCert, Identity, Raw, Server, Site, Talk, Tls, Validity, fault_row,
-};
+use gather_testkit::{Ca, ClientCert, Identity, Raw, Server, Site, Talk, Tls, Validity, fault_row};
 
 use super::{case, check};
 use crate::bench::Bench;
@@ -30,16 +28,36 @@ fn a_certificate_is_refused_for_what_is_wrong_with_it() {
     let cases = [
         ("good", serving(&good), "ok", trusted.as_str()),
         ("expired", serving(&ca.issue(names, Validity::Expired)), "tls.expired", &trusted),
-        ("not yet valid", serving(&ca.issue(names, Validity::NotYet)), "tls.not_yet_valid", &trusted),
+        (
+            "not yet valid",
+            serving(&ca.issue(names, Validity::NotYet)),
+            "tls.not_yet_valid",
+            &trusted,
+        ),
         ("self-signed", serving(&Identity::self_signed(names)), "tls.unknown_issuer", &trusted),
         ("self-signed, not looked at", serving(&Identity::self_signed(names)), "ok", "-k"),
         ("expired, not looked at", serving(&ca.issue(names, Validity::Expired)), "ok", "-k"),
-        ("an unknown issuer", serving(&Ca::new().issue(names, LONG)), "tls.unknown_issuer", &trusted),
+        (
+            "an unknown issuer",
+            serving(&Ca::new().issue(names, LONG)),
+            "tls.unknown_issuer",
+            &trusted,
+        ),
         ("unknown to the bundled roots", serving(&good), "tls.unknown_issuer", ""),
         ("the same, named", serving(&good), "tls.unknown_issuer", "--roots bundled"),
         ("another host", serving(&ca.issue(&["a.example"], LONG)), "tls.wrong_host", &trusted),
-        ("the name in CN only", serving(&ca.issue_by_common_name("127.0.0.1")), "tls.wrong_host", &trusted),
-        ("no intermediate", serving(&ca.subordinate().issue(names, LONG)), "tls.unknown_issuer", &trusted),
+        (
+            "the name in CN only",
+            serving(&ca.issue_by_common_name("127.0.0.1")),
+            "tls.wrong_host",
+            &trusted,
+        ),
+        (
+            "no intermediate",
+            serving(&ca.subordinate().issue(names, LONG)),
+            "tls.unknown_issuer",
+            &trusted,
+        ),
         (
             "a client certificate wanted",
             server(Tls::new(&good, &["http/1.1"], ClientCert::IssuedBy(&ca))),
@@ -49,7 +67,10 @@ fn a_certificate_is_refused_for_what_is_wrong_with_it() {
     ];
     for (what, server, kind, flags) in &cases {
         // With the usual retries, of which it has none.
-        let record = check(&row, &case(what, server.url("/ok"), kind, 1).with(format!("{flags} --retries 2")));
+        let record = check(
+            &row,
+            &case(what, server.url("/ok"), kind, 1).with(format!("{flags} --retries 2")),
+        );
         let not_after = record["tls"]["not_after"].as_str().unwrap_or_default();
         assert!(not_after.starts_with("20"), "{what}: when it ends is not told: {record}");
         // Nothing of a request reaches a server whose certificate is refused.
@@ -101,7 +122,8 @@ fn handshakes_break_in_every_way() {
     });
     handshake("no TLS", &plain, "");
     // Alerts: unrecognized_name, handshake_failure, protocol_version (RFC 8446 section 6.2).
-    for (what, alert) in [("another SNI", 112), ("no common cipher", 40), ("no common version", 70)] {
+    for (what, alert) in [("another SNI", 112), ("no common cipher", 40), ("no common version", 70)]
+    {
         let alerts = Raw::start(move |talk: &mut Talk| {
             if talk.read(5).is_some() && talk.send(&[0x15, 3, 3, 0, 2, 2, alert]) {
                 talk.hold();

@@ -43,7 +43,8 @@ fn a_reset_within_head_or_body() {
     let row = fault_row!(4);
     let server = Server::start(Site::default());
     for bytes in [0, 10, 300] {
-        let (what, url) = (format!("after {bytes} bytes"), server.url(&format!("/reset?at={bytes}")));
+        let (what, url) =
+            (format!("after {bytes} bytes"), server.url(&format!("/reset?at={bytes}")));
         check(&row, &case(&what, url, "connect.reset", 2));
     }
     row.shown();
@@ -97,7 +98,8 @@ fn a_body_without_end() {
 fn bombs_burst_at_their_cap_and_take_no_memory() {
     let row = fault_row!(8);
     let server = Server::start(Site::default());
-    let codings = ["gzip", "br", "zstd", "deflate", "gzip,gzip", "gzip,br", "zstd,zstd", "gzip,br,zstd"];
+    let codings =
+        ["gzip", "br", "zstd", "deflate", "gzip,gzip", "gzip,br", "zstd,zstd", "gzip,br,zstd"];
     for coding in codings {
         let url = server.url(&format!("/bomb/{coding}?mb=128"));
         let bomb = |what: &str, flags: &str| {
