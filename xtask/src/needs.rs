@@ -23,12 +23,16 @@ enum There {
 /// nginx's module for delays.
 pub(crate) const NGINX_ECHO: &str = "/usr/lib/nginx/modules/ngx_http_echo_module.so";
 
+/// A clock that can be moved, where Debian puts it on the usual machine.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
 /// What tests talk to.
 pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Program("nginx"), package: "nginx" },
     Need { there: There::File(NGINX_ECHO), package: "libnginx-mod-http-echo" },
     Need { there: There::Program("ip"), package: "iproute2" },
     Need { there: There::Program("strace"), package: "strace" },
+    Need { there: There::File(FAKETIME), package: "libfaketime" },
     Need { there: There::Program("mkfs.ext4"), package: "e2fsprogs" },
     // Its programs are in a folder of their version, and in nobody's path.
     Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },

@@ -35,7 +35,7 @@ pub(crate) use export::{ExportArgs, SortArg};
 pub(crate) use extract::ExtractArgs;
 pub(crate) use extract_stored::ExtractStoredArgs;
 pub(crate) use failing::FailingArgs;
-pub(crate) use http::{CapsArgs, HttpArgs};
+pub(crate) use http::{CapsArgs, HttpArgs, RootsArg};
 pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
 pub(crate) use report::{PageFormArg, ReportArgs, ReportOfArgs};

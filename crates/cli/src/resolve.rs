@@ -285,6 +285,10 @@ fn refuse_contradictions(settings: &Settings) -> Result<(), CliError> {
     if http.key.is_some() && http.cert.is_none() {
         return Err(CliError::usage("--key has no --cert to belong to", "add --cert FILE"));
     }
+    if http.cacert.is_some() && settings.is_given("roots") {
+        let hint = "--cacert replaces all other roots; keep one";
+        return Err(CliError::usage("--cacert and --roots contradict each other", hint));
+    }
     let retry = &settings.args.retry;
     let both = settings.is_given("backoff") && settings.is_given("backoff-max");
     if both && retry.backoff > retry.backoff_max {

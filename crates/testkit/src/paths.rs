@@ -25,7 +25,7 @@
 //! | `/idle-close?ms=50` | 200 as if to keep the connection, then closes it |
 //! | `/early-hints` | 103, then 200 |
 //! | `/encoding/gzip` | a compressed body: `gzip`, `br`, `zstd`, `deflate`, `deflate-raw`, or several with commas; `size=N` of the plain body; `garbage` sends plain bytes under the name, `trim=N` cuts the compressed end |
-//! | `/bomb/gzip?mb=64` | zeros, compressed: `gzip`, `br`, `zstd`, `deflate` |
+//! | `/bomb/gzip?mb=64` | zeros, compressed: `gzip`, `br`, `zstd`, `deflate`, or several with commas; `status=` and `to=` make it a redirect |
 //! | `/big-header?kb=N` | one header that long |
 //! | `/many-headers?n=N` | N headers |
 //! | `/silent` | reads the request and never answers |
