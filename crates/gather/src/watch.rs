@@ -16,6 +16,7 @@ mod answers;
 mod clock;
 mod handle;
 mod happening;
+mod incidents;
 mod jobs;
 mod judged;
 mod keeper;

@@ -8,6 +8,13 @@ use crate::time::{Duration, Time};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WatchedNo(pub u32);
 
+impl WatchedNo {
+    /// As the index of a table.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*

@@ -5,7 +5,7 @@ use gather_core::watch::{Check, Next, Reaction, Seen, State, WatchedNo};
 use gather_core::{Health, Record};
 use gather_store::history::{EvidenceKind, Flapping};
 
-use super::outages::{Whom, Wrong};
+use super::outages::{Place, Whom, Wrong};
 use super::roster::Listed;
 use super::scheduler::Scheduler;
 use super::spec::Work;
@@ -61,6 +61,13 @@ impl Scheduler {
             }
         }
         self.checked(check);
+        if record.remote_ip.is_some() && record.remote_ip != watched.address {
+            watched.address = record.remote_ip;
+            self.place(target, &watched);
+        }
+        if finding.health == Health::Up && watched.state() == State::Up {
+            self.outages.good(target, now);
+        }
         if reaction.transition.is_some() || reaction.flapping.is_some() {
             let wrong = Wrong::of(&finding, record);
             watched.says(&finding, check.kind, check.status_code);
@@ -95,14 +102,18 @@ impl Scheduler {
             }
         }
         if let Some(transition) = reaction.transition {
-            let incident = watched.incident;
-            let batch = &mut self.batch;
-            watched.incident =
-                self.outages.changed(target, &whom, wrong, &transition, incident, batch);
+            self.outages.changed(target, &whom, wrong, &transition, &mut self.batch);
         }
     }
 
-    fn whom(&self, watched: &Watched) -> Whom {
+    /// Tells what a target shares with others.
+    pub(super) fn place(&mut self, target: WatchedNo, watched: &Watched) {
+        let whom = self.whom(watched);
+        let place = Place { host: &watched.target.host, address: watched.address };
+        self.outages.place(target, &whom, &place);
+    }
+
+    pub(super) fn whom(&self, watched: &Watched) -> Whom {
         let spec = self.jobs.get(watched.job).map(|job| &job.spec);
         let keys = spec.and_then(|spec| match &spec.work {
             Work::Liveness(liveness) => Some(&liveness.engine.client.redact_query),

@@ -139,6 +139,11 @@ impl Scheduler {
         watched.go_on(stored);
         self.outages.set_canary(target, canary);
         self.outages.counted(None, Some(watched.state()));
+        self.place(target, &watched);
+        if watched.state() == State::Down && watched.incident.is_none() {
+            let (whom, since) = (self.whom(&watched), watched.machine.since());
+            self.outages.still_down(target, &whom, watched.wrong(), since, now);
+        }
         self.watched[index] = Some(Box::new(watched));
         self.agenda.add(target, timing, now);
     }
@@ -158,10 +163,7 @@ impl Scheduler {
         if let Some(watched) = watched {
             self.outages.counted(Some(watched.state()), None);
             self.outages.set_canary(target, super::spec::Canary::No);
-            if let Some(incident) = watched.incident {
-                let now = self.clock.now();
-                self.outages.well(target, incident, State::Unknown, now, &mut self.batch);
-            }
+            self.outages.forget(target, self.clock.now());
         }
     }
 }

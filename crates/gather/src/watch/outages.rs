@@ -1,13 +1,14 @@
 //! What goes wrong, seen together: states counted, failures become incidents, incidents notices.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use gather_core::time::{Duration, Time};
-use gather_core::watch::{Network, State, Transition, WatchedNo};
-use gather_core::{ErrorKind, Finding, Record};
-use gather_store::history::{
-    Batch, Event, EventKind, Incident, OpenIncident, Silence, StoredState,
+use gather_core::watch::{
+    Correlator, Factor, FactorKind, Network, SETTLE, State, Transition, WatchedNo,
 };
+use gather_core::{ErrorKind, Finding, HostKey, Record};
+use gather_store::history::{Batch, Event, Incident, Silence, StoredState};
 
 use super::spec::Canary;
 use crate::alerts::Planner;
@@ -28,8 +29,10 @@ pub(crate) struct Outages {
     pub(super) maintenance: HashMap<Box<str>, Time>,
     /// Targets that change too often to say, by job and name.
     pub(super) flapping: HashSet<(Box<str>, Box<str>)>,
+    pub(super) correlator: Correlator,
     pub(super) incidents: HashMap<i64, Open>,
-    pub(super) last_incident: i64,
+    /// Targets that are down, and why.
+    pub(super) failing: HashMap<WatchedNo, (Whom, Wrong)>,
     /// Where the status page is.
     pub(super) page: Option<Box<str>>,
 }
@@ -58,6 +61,13 @@ pub(crate) struct Whom {
     pub(crate) url: Box<str>,
     pub(crate) group: Box<str>,
     pub(crate) tags: Vec<(Box<str>, Box<str>)>,
+}
+
+/// Where a target is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) host: &'a HostKey,
+    pub(crate) address: Option<IpAddr>,
 }
 
 /// What is wrong with a target.
@@ -90,28 +100,10 @@ impl Outages {
             silences: before.silences,
             maintenance: HashMap::new(),
             flapping: HashSet::new(),
+            correlator: Correlator::new(before.last_incident + 1, SETTLE),
             incidents: HashMap::new(),
+            failing: HashMap::new(),
             page,
-            last_incident: before.last_incident,
-        }
-    }
-
-    /// Goes on with the incidents that were open, and who was told of them.
-    pub(crate) fn go_on(
-        &mut self,
-        incidents: Vec<OpenIncident>,
-        now: Time,
-        knows: &mut dyn FnMut(&str) -> bool,
-    ) {
-        let knows = std::cell::RefCell::new(knows);
-        for OpenIncident { incident, .. } in incidents {
-            let mut event = Event::new(EventKind::Down, now, State::Down);
-            event.incident = Some(incident.id);
-            event.since = incident.opened;
-            event.reason = incident.reason.clone();
-            event.targets = incident.targets;
-            self.planner.resume(event.clone(), now, &|key| (knows.borrow_mut())(key));
-            self.incidents.insert(incident.id, Open { incident, event });
         }
     }
 
@@ -153,29 +145,69 @@ impl Outages {
         self.silences = silences;
     }
 
-    /// A target has another state: what that means for incidents and notices. Returns the incident
-    /// it is part of from here on.
+    /// What a target shares with others, as far as it is known.
+    pub(super) fn place(&mut self, target: WatchedNo, whom: &Whom, place: &Place<'_>) {
+        let mut factors = vec![
+            Factor::new(FactorKind::Host, place.host.as_str()),
+            Factor::new(FactorKind::Job, &whom.job),
+            Factor::new(FactorKind::Everything, ""),
+        ];
+        if !whom.group.is_empty() {
+            factors.push(Factor::new(FactorKind::Group, &whom.group));
+        }
+        factors.extend(place.address.into_iter().flat_map(Factor::of_address));
+        self.correlator.place(target, &factors);
+    }
+
+    /// A good answer of a target that is not down.
+    pub(super) fn good(&mut self, target: WatchedNo, at: Time) {
+        self.correlator.well(target, at);
+    }
+
+    /// A target is watched no more.
+    pub(super) fn forget(&mut self, target: WatchedNo, at: Time) {
+        self.correlator.forget(target, at);
+    }
+
+    /// A target has another state: what that means for incidents and notices.
     pub(super) fn changed(
         &mut self,
         target: WatchedNo,
         whom: &Whom,
         wrong: &Wrong,
         change: &Transition,
-        incident: Option<i64>,
         batch: &mut Batch,
-    ) -> Option<i64> {
-        match (incident, change.to) {
-            (None, State::Down) => return Some(self.down(target, whom, wrong, change, batch)),
-            (Some(_), State::Down | State::Suspect | State::Unknown) => return incident,
-            (Some(id), to) => self.well(target, id, to, change.at, batch),
-            (None, _) => {}
+    ) {
+        match change.to {
+            State::Suspect => self.correlator.suspect(target, change.since, wrong.kind),
+            State::Down => {
+                self.failing.insert(target, (whom.clone(), wrong.clone()));
+                self.correlator.down(target, change.since, change.at, wrong.kind);
+            }
+            State::Unknown => self.correlator.excuse(target, change.at),
+            State::Up | State::Degraded | State::Limited => {
+                self.correlator.well(target, change.at);
+            }
         }
-        let begins = change.to == State::Degraded;
+        let begins = change.to == State::Degraded && !change.from.is_failing();
         let ends = change.from == State::Degraded && change.to == State::Up;
         if begins || ends {
             self.degraded(whom, wrong, change, batch);
         }
-        None
+    }
+
+    /// A target that was down when the watch ended, and whose incident was not yet there.
+    pub(super) fn still_down(
+        &mut self,
+        target: WatchedNo,
+        whom: &Whom,
+        wrong: Wrong,
+        since: Time,
+        now: Time,
+    ) {
+        let kind = wrong.kind;
+        self.failing.insert(target, (whom.clone(), wrong));
+        self.correlator.down(target, since, now, kind);
     }
 
     /// A target begins to change too often to say, or does so no more.

@@ -106,7 +106,7 @@ impl Scheduler {
                 self.begin_runs(now);
                 self.read_lists_due(now);
             }
-            self.outages.turn(now, &mut self.batch);
+            self.turn(now);
             if now >= self.committed_at + COMMIT_EVERY {
                 self.commit(now);
             }
@@ -123,6 +123,20 @@ impl Scheduler {
             }
         }
         self.end();
+    }
+
+    /// Incidents and notices that are due; targets remember the incident they are part of.
+    fn turn(&mut self, now: Time) {
+        for (target, incident) in self.outages.turn(now, &mut self.batch) {
+            let watched = self.watched.get_mut(target.index()).and_then(Option::as_mut);
+            if let Some(watched) = watched {
+                watched.incident = incident;
+                self.batch.states.push((target, watched.stored()));
+            } else if let Some(stored) = self.whole.get_mut(&target) {
+                stored.incident = incident;
+                self.batch.states.push((target, stored.clone()));
+            }
+        }
     }
 
     /// Until the next moment at which there is something to do.

@@ -3,9 +3,9 @@
 use gather_core::time::Time;
 use gather_core::watch::{NetworkChange, State, Transition, WatchedNo};
 use gather_core::{Finding, Health, HostKey};
-use gather_store::history::{Batch, EntryKind, Event, EventKind, Incident, IncidentEntry, Notice};
+use gather_store::history::{Batch, Event, EventKind, Notice};
 
-use super::outages::{Open, Outages, Whom, Wrong};
+use super::outages::{Outages, Whom, Wrong};
 use crate::alerts::silenced;
 
 /// How long a target that flaps is not told of, before that is looked at again.
@@ -45,77 +45,6 @@ impl Outages {
         match (self.network.is_gone(), finding.health) {
             (true, Health::Down) => Finding::new(Health::Unknown, "our own network is gone"),
             _ => finding,
-        }
-    }
-
-    /// A target is down: it joins an incident, or begins one.
-    pub(super) fn down(
-        &mut self,
-        target: WatchedNo,
-        whom: &Whom,
-        wrong: &Wrong,
-        transition: &Transition,
-        batch: &mut Batch,
-    ) -> i64 {
-        self.last_incident += 1;
-        let id = self.last_incident;
-        let incident = Incident {
-            id,
-            opened: transition.since,
-            closed: None,
-            worst: State::Down,
-            factor: Box::default(),
-            reason: wrong.reason.clone(),
-            targets: 1,
-            ongoing: 1,
-            entries: vec![IncidentEntry {
-                at: transition.since,
-                kind: EntryKind::Opened,
-                text: wrong.reason.clone(),
-            }],
-            joined: vec![(target, transition.since)],
-            left: Vec::new(),
-        };
-        let mut event = of(whom, EventKind::Down, State::Down, transition.at);
-        event.since = transition.since;
-        event.incident = Some(id);
-        event.reason = wrong.reason.clone();
-        event.error = wrong.kind;
-        event.status_code = wrong.status_code;
-        batch.incidents.push(incident.clone());
-        self.incidents.insert(id, Open { incident: bare(incident), event: event.clone() });
-        self.happened(event, transition.at, batch);
-        id
-    }
-
-    /// A target of an incident is well again, or is watched no more.
-    pub(super) fn well(
-        &mut self,
-        target: WatchedNo,
-        id: i64,
-        state: State,
-        at: Time,
-        batch: &mut Batch,
-    ) {
-        let Some(open) = self.incidents.get_mut(&id) else { return };
-        open.incident.ongoing = open.incident.ongoing.saturating_sub(1);
-        let mut incident = open.incident.clone();
-        incident.left = vec![(target, at)];
-        let is_over = incident.ongoing == 0;
-        let entry = |kind| IncidentEntry { at, kind, text: Box::default() };
-        if is_over {
-            incident.closed = Some(at);
-            incident.entries = vec![entry(EntryKind::Closed)];
-            let mut event = open.event.clone();
-            event.kind = EventKind::Up;
-            event.lasted = Some(at.since(open.incident.opened));
-            (event.at, event.since, event.state) = (at, at, state);
-            self.incidents.remove(&id);
-            batch.incidents.push(incident);
-            self.happened(event, at, batch);
-        } else {
-            incident.entries = vec![entry(EntryKind::Left)];
-            batch.incidents.push(incident);
         }
     }
 
@@ -180,15 +109,17 @@ impl Outages {
         self.put(notices, batch);
     }
 
-    /// Tells what is due by now: reminders, and what lasted long enough.
-    pub(super) fn turn(&mut self, now: Time, batch: &mut Batch) {
-        if self.planner.next().is_none_or(|next| next > now) {
-            return;
+    /// Decides what is due by now: incidents, reminders, what lasted long enough. Returns the targets
+    /// whose incident is another one.
+    pub(super) fn turn(&mut self, now: Time, batch: &mut Batch) -> Vec<(WatchedNo, Option<i64>)> {
+        let assigned = self.incidents_turn(now, batch);
+        if self.planner.next().is_some_and(|next| next <= now) {
+            let mut planner = std::mem::take(&mut self.planner);
+            let notices = planner.tick(now, &|event| self.hush(event, now));
+            self.planner = planner;
+            self.put(notices, batch);
         }
-        let mut planner = std::mem::take(&mut self.planner);
-        let notices = planner.tick(now, &|event| self.hush(event, now));
-        self.planner = planner;
-        self.put(notices, batch);
+        assigned
     }
 
     fn put(&mut self, mut notices: Vec<Notice>, batch: &mut Batch) {
@@ -227,9 +158,4 @@ pub(super) fn of(whom: &Whom, kind: EventKind, state: State, at: Time) -> Event 
     event.group = whom.group.clone();
     event.tags = whom.tags.clone();
     event
-}
-
-/// An incident without what was new in it.
-fn bare(incident: Incident) -> Incident {
-    Incident { entries: Vec::new(), joined: Vec::new(), left: Vec::new(), ..incident }
 }

@@ -1,5 +1,7 @@
 //! One target that is watched: what is asked, what is expected, what is believed.
 
+use std::net::IpAddr;
+
 use gather_core::target::{Target, TargetNo};
 use gather_core::watch::{Machine, State, WatchedNo};
 use gather_core::{ErrorKind, Finding};
@@ -7,6 +9,7 @@ use gather_store::history::{Flapping, StoredState, Upkeep};
 
 use super::jobs::JobNo;
 use super::keeper::Note;
+use super::outages::Wrong;
 use super::roster::Listed;
 use crate::check::Expect;
 
@@ -24,6 +27,8 @@ pub(crate) struct Watched {
     pub(crate) reason: Option<Box<str>>,
     pub(crate) kind: Option<ErrorKind>,
     pub(crate) status_code: u16,
+    /// The address that was dialled last.
+    pub(crate) address: Option<IpAddr>,
     /// The incident it is part of.
     pub(crate) incident: Option<i64>,
     pub(crate) flapping: Flapping,
@@ -41,6 +46,7 @@ impl Watched {
             reason: None,
             kind: None,
             status_code: 0,
+            address: None,
             incident: None,
             flapping: Flapping::No,
             maintenance: Upkeep::None,
@@ -81,6 +87,15 @@ impl Watched {
         self.reason = finding.reason.clone();
         self.kind = kind;
         self.status_code = status_code;
+    }
+
+    /// What is wrong with it.
+    pub(crate) fn wrong(&self) -> Wrong {
+        Wrong {
+            reason: self.reason.clone().unwrap_or_default(),
+            kind: self.kind,
+            status_code: self.status_code,
+        }
     }
 
     /// What is to be remembered of it.

@@ -199,14 +199,7 @@ impl Scheduler {
                 at: now,
             };
             let wrong = told.wrong();
-            known.incident = self.outages.changed(
-                target,
-                whom,
-                &wrong,
-                &transition,
-                known.incident,
-                &mut self.batch,
-            );
+            self.outages.changed(target, whom, &wrong, &transition, &mut self.batch);
             (known.state, known.since) = (to, told.at);
             known.reason = told.finding.reason.clone();
             (known.kind, known.status_code) = (told.kind, told.status_code);
