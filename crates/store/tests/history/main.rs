@@ -5,3 +5,5 @@ mod crash;
 mod made;
 mod past;
 mod places;
+mod refused;
+mod rest;
