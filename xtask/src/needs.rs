@@ -23,16 +23,21 @@ enum There {
 /// nginx's module for delays.
 pub(crate) const NGINX_ECHO: &str = "/usr/lib/nginx/modules/ngx_http_echo_module.so";
 
+/// A clock that can be moved, where Debian puts it on the usual machine.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
 /// What tests talk to.
 pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Program("nginx"), package: "nginx" },
     Need { there: There::File(NGINX_ECHO), package: "libnginx-mod-http-echo" },
     Need { there: There::Program("ip"), package: "iproute2" },
     Need { there: There::Program("strace"), package: "strace" },
+    Need { there: There::File(FAKETIME), package: "libfaketime" },
     Need { there: There::Program("mkfs.ext4"), package: "e2fsprogs" },
     // Its programs are in a folder of their version, and in nobody's path.
     Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },
     Need { there: There::Program("sqlite3"), package: "sqlite3" },
+    Need { there: There::Program("prometheus-alertmanager"), package: "prometheus-alertmanager" },
 ];
 
 /// Whether a test may make a network of its own.
@@ -84,8 +89,14 @@ pub(crate) fn install(needs: &[Need]) -> Vec<&'static str> {
 }
 
 /// Packages of Python that tests check our files with, with their versions.
-const PYTHON: &[&str] =
-    &["duckdb==2.0.1", "openpyxl==3.1.5", "polars==2.1.0", "pyarrow==26.0.1", "warcio==1.8.1"];
+const PYTHON: &[&str] = &[
+    "aiosmtpd==1.4.6",
+    "duckdb==2.0.1",
+    "openpyxl==3.1.5",
+    "polars==2.1.0",
+    "pyarrow==26.0.1",
+    "warcio==1.8.1",
+];
 
 /// Where they are: tests look here, too.
 const PYTHON_DIR: &str = "target/test-python";

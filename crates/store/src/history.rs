@@ -41,7 +41,7 @@ pub use self::error::{HistoryError, HistoryErrorKind};
 pub use self::evidence::{Answer, Evidence, EvidenceKind, Phases};
 pub use self::incident::{EntryKind, Incident, IncidentEntry};
 pub use self::notice::{Delivery, Event, EventKind, Notice, NoticeBrief, Silence, SilenceMatch};
-pub use self::outbox::{Ended, Outbox};
+pub use self::outbox::{Ended, Known, Outbox};
 pub use self::reader::{
     Bucket, Change, CheckSeen, Cursor, Gap, GroupOverview, HistoryReader, IncidentBrief,
     IncidentDetail, IncidentPage, IncidentsOf, JobOverview, Member, Overview, PAGE_ROWS_MAX, Past,

@@ -75,6 +75,13 @@ const CRATES: &[Crate] = &[
         tests_use: &["gather-testkit"],
         never: &[("hyper", "HTTP"), ("rusqlite", "SQL")],
     },
+    // It simulates what decides and what is durable; nobody uses it.
+    Crate {
+        name: "gather-sim",
+        uses: &["gather-core", "gather-store"],
+        tests_use: &[],
+        never: &[("tokio", "a clock of its own")],
+    },
     Crate { name: "gather-testkit", uses: &[], tests_use: &[], never: &[] },
     Crate { name: "xtask", uses: &["gather-testkit"], tests_use: &[], never: &[] },
 ];

@@ -71,6 +71,13 @@ impl Every {
         Self { interval_ns, phase_ns: mix(key) % interval_ns }
     }
 
+    /// Slots at this interval, the first of them `phase` after the epoch.
+    pub fn with_phase(interval: Duration, phase: Duration) -> Self {
+        let Self { interval_ns, .. } = Self::new(interval, 0);
+        let phase_ns = u64::try_from(phase.as_nanos()).unwrap_or(u64::MAX) % interval_ns;
+        Self { interval_ns, phase_ns }
+    }
+
     /// From one slot to the next.
     pub const fn interval(self) -> Duration {
         Duration::from_nanos(self.interval_ns)

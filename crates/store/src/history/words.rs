@@ -87,5 +87,5 @@ pub(super) mod state {
 
 /// The state of this name; unknown for a name that this build does not know.
 pub(super) fn state_of(name: &str) -> gather_core::watch::State {
-    gather_core::watch::State::from_str(name).unwrap_or(gather_core::watch::State::Unknown)
+    gather_core::watch::State::from_name(name).unwrap_or(gather_core::watch::State::Unknown)
 }

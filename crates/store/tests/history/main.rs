@@ -2,6 +2,7 @@
 
 mod both;
 mod crash;
+mod deliver;
 mod made;
 mod past;
 mod places;

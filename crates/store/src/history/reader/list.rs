@@ -57,7 +57,7 @@ impl Cursor {
     /// What [`to_text`](Self::to_text) wrote.
     pub fn from_text(text: &str) -> Option<Self> {
         let (state, target) = text.split_once('-')?;
-        Some(Self { state: State::from_str(state)?, target: WatchedNo(target.parse().ok()?) })
+        Some(Self { state: State::from_name(state)?, target: WatchedNo(target.parse().ok()?) })
     }
 }
 
