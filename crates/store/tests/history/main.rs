@@ -3,6 +3,7 @@
 mod both;
 mod crash;
 mod deliver;
+mod kept;
 mod made;
 mod past;
 mod places;
