@@ -371,3 +371,6 @@ fn decode_frame(frame: &[u8], wanted: Wanted<'_>, into: &mut Vec<Slot>) -> Optio
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn durations_are_off_by_less_than_half_a_hundredth() {
         let mut last = 0;
-        for us in (0..300).chain((0..33).flat_map(|at| [(257 << at) - 1, 300 << at, 511 << at])) {
+        for us in (0..300).chain((0..31).flat_map(|at| [(257 << at) - 1, 300 << at, 511 << at])) {
             let code = Took::new(Duration::from_micros(us));
             let error = code.us().abs_diff(us) as f64 / us.max(1) as f64;
             assert!(error <= 0.004, "{us} as {}: {error}", code.us());

@@ -3,6 +3,9 @@
 mod both;
 mod crash;
 mod deliver;
+mod kept;
 mod made;
 mod past;
 mod places;
+mod refused;
+mod rest;

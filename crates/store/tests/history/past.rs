@@ -1,6 +1,6 @@
 //! The past of targets, against a list of all that happened, for random histories.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -8,7 +8,8 @@ use gather_core::health::Health;
 use gather_core::time::Time;
 use gather_core::watch::{Check, Missed, MissedCause, WatchedNo};
 use gather_store::history::{
-    Bucket, CheckSeen, Condition, Covers, History, JobRow, MaintenanceSpan, Past, Span,
+    Batch, Bucket, CheckSeen, Condition, Covers, History, HistoryError, JobRow, MaintenanceSpan,
+    Past, Span, SumsOf,
 };
 
 use crate::made::{DAY, HOUR, MINUTE, at, batch, check, job, target};
@@ -150,7 +151,8 @@ fn whatever_happens(place: &Place, seed: u64, asked: usize) {
     };
     let mut history = open();
     // A few targets are watched; the others are there to be told apart from.
-    let watched: Vec<u32> = (0..12).map(|_| random.u32(..TARGETS)).collect();
+    let watched: BTreeSet<u32> = (0..12).map(|_| random.u32(..TARGETS)).collect();
+    let watched: Vec<u32> = watched.into_iter().collect();
     let end = random.u64(30 * HOUR..80 * HOUR);
     let mut now = random.u64(..HOUR);
     let mut late = Vec::new();
@@ -159,34 +161,19 @@ fn whatever_happens(place: &Place, seed: u64, asked: usize) {
         for target in &watched {
             let due = now + u64::from(*target) * 997 % STEP;
             let slot = slot(&mut random, *target, due);
-            if told.slots.insert((*target, DAY + due), slot).is_none() {
-                let is_late = random.u32(..50) == 0;
-                late.push((slot, if is_late { random.u32(..10) } else { 0 }));
-            }
+            told.slots.insert((*target, DAY + due), slot);
+            let is_late = random.u32(..50) == 0;
+            late.push((slot, if is_late { random.u32(..10) } else { 0 }));
         }
         // At most 9 steps late, and the watch ends with nothing in hand.
         let stops = random.u32(..60) == 0;
-        for (slot, _) in late.extract_if(.., |(_, steps)| {
+        let ready = late.extract_if(.., |(_, steps)| {
             *steps = steps.saturating_sub(1);
             *steps == 0 || stops
-        }) {
-            match slot {
-                Slot::Check(check) => batch.checks.push(check),
-                Slot::Missed(missed) => batch.missed.push(missed),
-            }
-        }
+        });
+        give(&mut batch, ready.map(|(slot, _)| slot));
         if random.u32(..30) == 0 {
-            let covers = match random.u32(..3) {
-                0 => Covers::Everything,
-                1 => Covers::Job("a".into()),
-                _ => Covers::Target(WatchedNo(watched[0])),
-            };
-            // Known before it begins, as from a schedule.
-            let from = now + random.u64(HOUR..3 * HOUR);
-            let until = from + random.u64(1..2 * HOUR);
-            told.windows.push((covers.clone(), DAY + from, DAY + until));
-            let (from, until) = (at(from), at(until));
-            batch.maintenance = vec![MaintenanceSpan { covers, from, until, why: "".into() }];
+            batch.maintenance = vec![maintenance(&mut random, &mut told, now, watched[0])];
         }
         history.write(&batch).unwrap();
         history.upkeep(at(now + STEP), Duration::from_millis(random.u64(..20))).unwrap();
@@ -200,12 +187,7 @@ fn whatever_happens(place: &Place, seed: u64, asked: usize) {
     // What came late is there when the next hour is.
     now += 2 * HOUR;
     let mut rest = batch(now);
-    for (slot, _) in late {
-        match slot {
-            Slot::Check(check) => rest.checks.push(check),
-            Slot::Missed(missed) => rest.missed.push(missed),
-        }
-    }
+    give(&mut rest, late.into_iter().map(|(slot, _)| slot));
     history.write(&rest).unwrap();
     history.upkeep(at(now), Duration::from_secs(60)).unwrap();
     for _ in 0..asked {
@@ -213,6 +195,28 @@ fn whatever_happens(place: &Place, seed: u64, asked: usize) {
         let now = now + random.u64(..HOUR);
         compare(place, &told, target, now, &mut random);
     }
+}
+
+fn give(batch: &mut Batch, slots: impl Iterator<Item = Slot>) {
+    for slot in slots {
+        match slot {
+            Slot::Check(check) => batch.checks.push(check),
+            Slot::Missed(missed) => batch.missed.push(missed),
+        }
+    }
+}
+
+/// A window that is known before it begins, as from a schedule.
+fn maintenance(random: &mut Rng, told: &mut Told, now: u64, target: u32) -> MaintenanceSpan {
+    let covers = match random.u32(..3) {
+        0 => Covers::Everything,
+        1 => Covers::Job("a".into()),
+        _ => Covers::Target(WatchedNo(target)),
+    };
+    let from = now + random.u64(HOUR..3 * HOUR);
+    let until = from + random.u64(1..2 * HOUR);
+    told.windows.push((covers.clone(), DAY + from, DAY + until));
+    MaintenanceSpan { covers, from: at(from), until: at(until), why: "".into() }
 }
 
 fn slot(random: &mut Rng, target: u32, due: u64) -> Slot {
@@ -241,6 +245,18 @@ fn compare(place: &Place, told: &Told, target: u32, now: u64, random: &mut Rng) 
     }
     let Past { from, total, .. } = &past;
     same(told, target, (ms(*from), DAY + now), total, &format!("{case}, total"));
+    let mut hours = 0;
+    reader
+        .sums(SumsOf::Hours, (past.from, at(now)), |sum| {
+            if sum.target == WatchedNo(target) {
+                let until = ms(sum.from) + HOUR;
+                same(told, target, (ms(sum.from), until), &sum.sum, &format!("{case}, sums"));
+                hours += 1;
+            }
+            Ok::<_, HistoryError>(())
+        })
+        .unwrap();
+    assert!(hours > 0 || now < 3 * HOUR, "{case}");
     let pasts = reader.pasts(&[WatchedNo(7), WatchedNo(target)], span, buckets, at(now)).unwrap();
     assert_eq!(pasts[1], past, "{case}");
     let seen = reader.checks(WatchedNo(target), at(now), 20).unwrap();

@@ -226,7 +226,7 @@ impl Filling {
     }
 }
 
-fn bucket(cell: &Cell) -> Bucket {
+pub(super) fn bucket(cell: &Cell) -> Bucket {
     Bucket {
         times: cell.times,
         checks: cell.checks,

@@ -64,6 +64,10 @@ fn is_silent(db: &mut Db, hour: i64) -> Result<bool, HistoryError> {
     if db.query_one(part, values![(hour + 1) * HOUR_MS])?.is_some() {
         return Ok(false);
     }
+    let window = "SELECT 1 FROM watch_maintenance WHERE from_ms < ?2 AND until_ms > ?1 LIMIT 1";
+    if db.query_one(window, values![hour * HOUR_MS, (hour + 1) * HOUR_MS])?.is_some() {
+        return Ok(false);
+    }
     let (first, next) = (slots::first_id(hour - 1), slots::first_id(hour));
     let before = "SELECT 1 FROM watch_hour_new WHERE id >= ?1 AND id < ?2 LIMIT 1";
     Ok(db.query_one(before, values![first, next])?.is_none())
