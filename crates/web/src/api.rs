@@ -233,7 +233,11 @@ fn evidence_of(evidence: &Evidence) -> Value {
     put(&mut object, "url", (!answer.url.is_empty()).then_some(&answer.url));
     put(&mut object, "remote_ip", answer.address.map(|address| address.to_string()));
     put(&mut object, "status_code", (answer.status_code > 0).then_some(answer.status_code));
-    put(&mut object, "http_version", (!answer.http_version.is_empty()).then_some(&answer.http_version));
+    put(
+        &mut object,
+        "http_version",
+        (!answer.http_version.is_empty()).then_some(&answer.http_version),
+    );
     put(&mut object, "kind", answer.kind.map(|kind| kind.as_str()));
     put(&mut object, "message", answer.message.as_ref());
     put(&mut object, "time_namelookup", answer.phases.namelookup.map(seconds));

@@ -22,7 +22,12 @@ pub(crate) struct Assets {
 /// Those of this build.
 pub(crate) static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     style: asset("style", "css", "text/css; charset=utf-8", include_str!("../assets/style.css")),
-    script: asset("page", "js", "text/javascript; charset=utf-8", include_str!("../assets/page.js")),
+    script: asset(
+        "page",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_str!("../assets/page.js"),
+    ),
     icon: asset("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")),
 });
 
@@ -33,12 +38,7 @@ impl Assets {
 }
 
 /// Made once, and kept as long as the program.
-fn asset(
-    stem: &str,
-    extension: &str,
-    content_type: &'static str,
-    content: &'static str,
-) -> Asset {
+fn asset(stem: &str, extension: &str, content_type: &'static str, content: &'static str) -> Asset {
     let hash = xxh3_64(content.as_bytes()) >> 32;
     let name = format!("{stem}-{hash:08x}.{extension}");
     Asset { name: name.leak(), content_type, content }

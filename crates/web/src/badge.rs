@@ -20,7 +20,8 @@ const CHARS_MAX: usize = 60;
 
 /// A drawing with a name on the left and a value on the right.
 pub(crate) fn badge(label: &str, value: &str, shown: Shown) -> String {
-    let (label, value) = (crate::say::clipped(label, CHARS_MAX), crate::say::clipped(value, CHARS_MAX));
+    let (label, value) =
+        (crate::say::clipped(label, CHARS_MAX), crate::say::clipped(value, CHARS_MAX));
     let (label_width, value_width) = (width(&label), width(&value));
     let badge =
         Badge { label: &label, value: &value, colour: shown.colour(), label_width, value_width };

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 use askama::Template;
 use gather_core::time::Time;
-use gather_store::history::{
-    HistoryError, HistoryPlace, HistoryReader, IncidentsOf, TargetQuery,
-};
+use gather_store::history::{HistoryError, HistoryPlace, HistoryReader, IncidentsOf, TargetQuery};
 
 use crate::assets::ASSETS;
 use crate::feed;

@@ -17,8 +17,7 @@ pub(crate) enum Mode {
 }
 
 /// All but what RFC 3986 calls unreserved.
-const QUERY: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What has files of its own; everything else leads to a page that says so.
 #[derive(Clone, Debug, Default)]

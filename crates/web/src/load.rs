@@ -147,11 +147,7 @@ impl Loader<'_> {
     fn checked(&self, written: Time) -> String {
         match written {
             Time::ZERO => "Nothing was checked yet.".into(),
-            _ => format!(
-                "Last checked {} {}",
-                self.clock.moment(written),
-                self.clock.zone_name()
-            ),
+            _ => format!("Last checked {} {}", self.clock.moment(written), self.clock.zone_name()),
         }
     }
 

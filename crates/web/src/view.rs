@@ -14,9 +14,9 @@ use crate::shown::Shown;
 pub(crate) use self::chart::{Chart, ChartLink, ChartPoint, spark};
 pub(crate) use self::fall::{Step, steps};
 pub(crate) use self::pages::{
-    ChangeRow, CheckRow, EntryRow, FieldView, GapRow, GroupsView, IncidentView, IncidentsView, JobLine,
-    JobView, JobsView, MemberRow, MissRow, Month, NoticeRow, OverviewView, PeriodRow, Proof,
-    QuietRow, QuietView, RunLine, SpanRow, SpanView, TargetView, ValueChangeRow, ValueRow,
+    ChangeRow, CheckRow, EntryRow, FieldView, GapRow, GroupsView, IncidentView, IncidentsView,
+    JobLine, JobView, JobsView, MemberRow, MissRow, Month, NoticeRow, OverviewView, PeriodRow,
+    Proof, QuietRow, QuietView, RunLine, SpanRow, SpanView, TargetView, ValueChangeRow, ValueRow,
 };
 pub(crate) use self::strip::{Bar, Strip, part, share};
 

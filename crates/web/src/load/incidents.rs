@@ -25,7 +25,10 @@ const PROOFS_SHOWN: usize = 2;
 const NOTICES_READ: u32 = 1_000;
 
 impl Loader<'_> {
-    pub(super) fn incidents(&mut self, before: Option<i64>) -> Result<(String, View), HistoryError> {
+    pub(super) fn incidents(
+        &mut self,
+        before: Option<i64>,
+    ) -> Result<(String, View), HistoryError> {
         let overview = self.reader.overview(self.now)?;
         let page = self.reader.incidents(IncidentsOf::Everything, before, INCIDENTS_OF_PAGE)?;
         let open = match before {
@@ -96,7 +99,12 @@ impl Loader<'_> {
         }
         let view = IncidentView {
             number: id,
-            verdict: Verdict { shown, sentence: name.clone(), more, checked: self.checked(written) },
+            verdict: Verdict {
+                shown,
+                sentence: name.clone(),
+                more,
+                checked: self.checked(written),
+            },
             facts: self.incident_facts(&detail),
             entries: detail.entries.iter().map(|entry| self.entry(entry)).collect(),
             members_caption: match u64::from(incident.targets) {
@@ -174,7 +182,8 @@ impl Loader<'_> {
 
     fn notice(&self, brief: &NoticeBrief) -> NoticeRow {
         let notice = &brief.notice;
-        let error = brief.error.as_deref().map(|error| say::clipped(error, 200)).unwrap_or_default();
+        let error =
+            brief.error.as_deref().map(|error| say::clipped(error, 200)).unwrap_or_default();
         let fate = match brief.settled {
             Some(at) if error.is_empty() => self.clock.moment(at).text,
             Some(at) => format!("given up {}", self.clock.moment(at)),

@@ -53,7 +53,8 @@ impl Loader<'_> {
         let shown_name = say::clipped(name, 80);
         let changes = self.reader.changes(Some(name), None, CHANGES_SHOWN)?;
         let runs = self.reader.runs(name, None, RUNS_SHOWN)?;
-        let asked = TargetQuery { job: Some(name.into()), limit: TARGETS_SHOWN, ..TargetQuery::default() };
+        let asked =
+            TargetQuery { job: Some(name.into()), limit: TARGETS_SHOWN, ..TargetQuery::default() };
         let targets = self.reader.targets(&asked)?.targets;
         let rows: Vec<TargetLine> = targets.iter().map(|target| self.line(target)).collect();
         let total = job.counts.total();
@@ -81,7 +82,9 @@ impl Loader<'_> {
 
     fn job_line(&self, job: &JobOverview) -> JobLine {
         let last = match &job.last_run {
-            Some(run) => format!("{} {}", end(run.end), self.clock.moment(run.ended.unwrap_or(run.started))),
+            Some(run) => {
+                format!("{} {}", end(run.end), self.clock.moment(run.ended.unwrap_or(run.started)))
+            }
             None if job.kind == JobKind::Liveness => "each target by itself".into(),
             None => "none yet".into(),
         };
@@ -112,7 +115,10 @@ impl Loader<'_> {
         });
         facts.push(Fact::new("failing", say::count(failing(&job.counts))));
         if let Some(run) = &job.last_run {
-            facts.push(Fact::new("last run", format!("{} {}", end(run.end), self.clock.moment(run.started))));
+            facts.push(Fact::new(
+                "last run",
+                format!("{} {}", end(run.end), self.clock.moment(run.started)),
+            ));
         }
         facts
     }
@@ -157,7 +163,9 @@ impl Loader<'_> {
 /// How far a number went: `+4.2 %`.
 fn step(numbers: (Option<f64>, Option<f64>)) -> String {
     match numbers {
-        (Some(old), Some(new)) if old != 0.0 => format!("{:+.1} %", (new - old) / old.abs() * 100.0),
+        (Some(old), Some(new)) if old != 0.0 => {
+            format!("{:+.1} %", (new - old) / old.abs() * 100.0)
+        }
         _ => String::new(),
     }
 }
@@ -171,4 +179,3 @@ fn end(end: RunEnd) -> &'static str {
         RunEnd::Failed => "failed",
     }
 }
-

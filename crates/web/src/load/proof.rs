@@ -24,7 +24,8 @@ impl Loader<'_> {
             ("body", phases.starttransfer.and(phases.total)),
         ];
         let is_plain = answer.url.starts_with("http://");
-        let ends: Vec<_> = ends.into_iter().filter(|(name, _)| !is_plain || *name != "tls").collect();
+        let ends: Vec<_> =
+            ends.into_iter().filter(|(name, _)| !is_plain || *name != "tls").collect();
         let body = shown_body(&evidence.body);
         Proof {
             name: match evidence.which {
@@ -43,7 +44,10 @@ impl Loader<'_> {
                 .collect(),
             body_size: match body.is_empty() {
                 true => String::new(),
-                false => format!("First {} of the body", say::counted(evidence.body.len() as u64, "byte")),
+                false => format!(
+                    "First {} of the body",
+                    say::counted(evidence.body.len() as u64, "byte")
+                ),
             },
             body,
         }

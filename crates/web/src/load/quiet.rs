@@ -57,6 +57,8 @@ fn whom(matches: &SilenceMatch) -> String {
         SilenceMatch::Target(name) => say::clipped(name, 120),
         SilenceMatch::Job(name) => format!("job {}", say::clipped(name, 80)),
         SilenceMatch::Group(name) => format!("group {}", say::clipped(name, 80)),
-        SilenceMatch::Tag(name, value) => format!("tag {}", say::clipped(&format!("{name}={value}"), 80)),
+        SilenceMatch::Tag(name, value) => {
+            format!("tag {}", say::clipped(&format!("{name}={value}"), 80))
+        }
     }
 }

@@ -91,7 +91,8 @@ impl Spent {
         let all: Duration = self.times.iter().sum();
         let shown = self.shown();
         let of = |one: &Condition| of_condition(*one) == shown;
-        let part: Duration = Condition::ALL.iter().filter(|one| of(one)).map(|one| self.of(*one)).sum();
+        let part: Duration =
+            Condition::ALL.iter().filter(|one| of(one)).map(|one| self.of(*one)).sum();
         part.as_secs_f64() / all.as_secs_f64().max(1e-9)
     }
 
@@ -172,7 +173,12 @@ mod tests {
 
     fn spent(times: [u64; 7]) -> Spent {
         let times = times.map(Duration::from_secs);
-        Spent { times, checks: [57, 0, 0, 0, 3], p95: Some(Duration::from_millis(84)), ..Spent::default() }
+        Spent {
+            times,
+            checks: [57, 0, 0, 0, 3],
+            p95: Some(Duration::from_millis(84)),
+            ..Spent::default()
+        }
     }
 
     #[test]

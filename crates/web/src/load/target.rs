@@ -63,7 +63,8 @@ impl Loader<'_> {
         }
         view.key.sort_unstable();
         view.key.dedup();
-        let incidents = self.reader.incidents(IncidentsOf::Target(target), None, INCIDENTS_SHOWN)?;
+        let incidents =
+            self.reader.incidents(IncidentsOf::Target(target), None, INCIDENTS_SHOWN)?;
         view.incidents = incidents.incidents.iter().map(|one| self.incident_line(one)).collect();
         let proofs = [&detail.first_failure, &detail.last_good];
         view.proofs = proofs.into_iter().flatten().map(|one| self.proof(one)).collect();
@@ -73,7 +74,11 @@ impl Loader<'_> {
                 at: self.clock.moment(change.at),
                 from: of_state(change.before),
                 to: of_state(change.state),
-                reason: change.reason.as_deref().map(|why| say::clipped(why, 200)).unwrap_or_default(),
+                reason: change
+                    .reason
+                    .as_deref()
+                    .map(|why| say::clipped(why, 200))
+                    .unwrap_or_default(),
             })
             .collect();
         let title = format!("{} {}", say::clipped(&brief.name, 80), of_target(brief).word());
@@ -238,10 +243,13 @@ impl Loader<'_> {
             Period::Month | Period::Quarter => "%a %-d %b",
         };
         let until = match period {
-            Period::Day | Period::Week => format!(" to {}", self.clock.format(piece.until, "%H:%M")),
+            Period::Day | Period::Week => {
+                format!(" to {}", self.clock.format(piece.until, "%H:%M"))
+            }
             Period::Month | Period::Quarter => String::new(),
         };
-        let told = format!("{}{until}: {}", self.clock.format(piece.from, form), piece.spent.told());
+        let told =
+            format!("{}{until}: {}", self.clock.format(piece.from, form), piece.spent.told());
         let name = self.piece_name(period, piece);
         let href = match self.links.mode {
             Mode::Server => self.links.span(target, period.as_str(), &name),

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{self, HeaderMap, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderValue};
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -70,7 +70,8 @@ fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
 
 fn takes_gzip(asked: &HeaderMap) -> bool {
     let accepted = asked.get_all(header::ACCEPT_ENCODING).iter();
-    let mut codings = accepted.filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(','));
+    let mut codings =
+        accepted.filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(','));
     codings.any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
         let is_refused = matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000");

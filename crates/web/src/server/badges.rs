@@ -95,7 +95,8 @@ pub(super) async fn target(
             What::Latency(span) => {
                 let past = past(span)?;
                 let p95 = past.total.p95.map_or("no data".into(), say::latency);
-                let shown = if past.total.p95.is_some() { Shown::Maintenance } else { Shown::NoData };
+                let shown =
+                    if past.total.p95.is_some() { Shown::Maintenance } else { Shown::NoData };
                 badge(&format!("p95 {}", span.as_str()), &p95, shown)
             }
         }))

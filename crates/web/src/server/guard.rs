@@ -33,7 +33,11 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 ];
 
 /// Host, method and token, in this order; then the answer with its headers.
-pub(super) async fn guard(State(site): State<SharedSite>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(site): State<SharedSite>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = match refusal(&site.options, &request) {
         Some(refused) => refused,
         None => next.run(request).await,

@@ -71,7 +71,9 @@ pub(super) fn ask(request: &Request, title: &str) -> Response {
             let to = uri.path_and_query().map_or("", |to| to.as_str());
             form(title, uri.path(), to.trim_start_matches('/'), Wrong::No)
         }
-        false => answer::problem(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer"),
+        false => {
+            answer::problem(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer")
+        }
     };
     let bearer = HeaderValue::from_static("Bearer realm=\"gather\"");
     response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
@@ -213,7 +215,8 @@ mod tests {
 
     #[test]
     fn the_way_back_stays_on_this_site() {
-        for to in ["targets/5?x=1", "//evil.example", "https://evil.example", "\r\nset-cookie: a=b"] {
+        for to in ["targets/5?x=1", "//evil.example", "https://evil.example", "\r\nset-cookie: a=b"]
+        {
             let response = back(to);
             let location = response.headers()[header::LOCATION].to_str().unwrap();
             assert!(location.starts_with("./"), "{location}");

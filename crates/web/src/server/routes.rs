@@ -54,7 +54,7 @@ pub(super) struct ListQuery {
     pub(super) group: String,
     pub(super) tag: String,
     pub(super) after: String,
-    pub(super) rows: u64,
+    pub(super) rows: String,
 }
 
 impl ListQuery {
@@ -67,7 +67,10 @@ impl ListQuery {
             group: Some(short(&self.group)).filter(|group| !group.is_empty()),
             tag: short(&self.tag),
             after: Cursor::from_text(&self.after),
-            rows_before: if self.after.is_empty() { 0 } else { self.rows },
+            rows_before: match self.after.as_str() {
+                "" => 0,
+                _ => self.rows.parse().unwrap_or(0),
+            },
         }
     }
 }
@@ -212,7 +215,8 @@ async fn api_incidents(
     asked: HeaderMap,
     page: Query<api::IncidentsPage>,
 ) -> Response {
-    json(&site, &uri, &asked, move |reader, now| api::incidents(reader, page.0, now).map(Some)).await
+    json(&site, &uri, &asked, move |reader, now| api::incidents(reader, page.0, now).map(Some))
+        .await
 }
 
 async fn api_incident(site: AtSite, Path(id): Path<i64>, uri: Uri, asked: HeaderMap) -> Response {
@@ -260,7 +264,9 @@ async fn health(site: AtSite, asked: HeaderMap) -> Response {
     let may_know = site.options.token.as_ref().is_none_or(|token| login::may_enter(token, &asked));
     match said {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()).into_response(),
-        Err(why) if may_know => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+        Err(why) if may_know => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+        }
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ok\n".to_owned()).into_response(),
     }
 }

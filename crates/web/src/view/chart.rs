@@ -45,6 +45,13 @@ pub(crate) struct ChartPoint {
     pub(crate) checks: u64,
 }
 
+impl ChartPoint {
+    /// Spans of one kind are drawn together: measured, without data, or failed.
+    fn kind(&self) -> (bool, bool) {
+        (self.times.is_some(), self.checks == 0)
+    }
+}
+
 const WIDTH: f64 = 1000.0;
 /// The height left free for failures.
 const FOOT: f64 = 6.0;
@@ -63,13 +70,13 @@ impl Chart {
             ..Self::default()
         };
         let mut at = 0;
-        for run in points.chunk_by(|a, b| a.times.is_some() == b.times.is_some()) {
+        for run in points.chunk_by(|a, b| a.kind() == b.kind()) {
             let (from, until) = (at as f64 * step, (at + run.len()) as f64 * step);
             if run[0].times.is_some() {
                 let (p50, p95) = curves(run, from, step, y);
                 chart.p50.push(p50);
                 chart.p95.push(p95);
-            } else if run.iter().all(|point| point.checks == 0) {
+            } else if run[0].checks == 0 {
                 path(&mut chart.gone, format_args!("M{from:.1},50H{until:.1}"));
             }
             at += run.len();
@@ -92,9 +99,8 @@ fn curves(
     y: impl Fn(Duration) -> f64,
 ) -> (String, String) {
     let times = run.iter().filter_map(|point| point.times).enumerate();
-    let mut points: Vec<(f64, f64, f64)> = times
-        .map(|(at, (p50, p95))| (from + (at as f64 + 0.5) * step, y(p50), y(p95)))
-        .collect();
+    let mut points: Vec<(f64, f64, f64)> =
+        times.map(|(at, (p50, p95))| (from + (at as f64 + 0.5) * step, y(p50), y(p95))).collect();
     // A span alone is a line, not a dot that nobody sees.
     if let [(_, p50, p95)] = points[..] {
         points = vec![(from, p50, p95), (from + step, p50, p95)];
@@ -199,6 +205,9 @@ mod tests {
         assert_eq!(line, "M0.0,95.0H500.0M750.0,5.0H1000.0");
         assert_eq!((least, most), (10.0, 20.0));
         assert_eq!(spark(&[(0.0, Some(10.0))]).0, "");
-        assert_eq!(spark(&[(0.0, Some(7.0)), (0.5, Some(7.0))]).0, "M0.0,50.0H500.0L500.0,50.0H1000.0");
+        assert_eq!(
+            spark(&[(0.0, Some(7.0)), (0.5, Some(7.0))]).0,
+            "M0.0,50.0H500.0L500.0,50.0H1000.0"
+        );
     }
 }

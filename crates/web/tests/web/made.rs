@@ -27,25 +27,90 @@ const DAYS: u32 = 33;
 
 /// What would be markup if it were not escaped. The word in it must be nowhere but as text.
 pub(crate) const HOSTILE: &str = "<script>canary()</script>";
-const HOSTILE_URL: &str = "https://evil.example/\"onmouseover=\"canary()\"><img src=x onerror=canary()>";
+const HOSTILE_URL: &str =
+    "https://evil.example/\"onmouseover=\"canary()\"><img src=x onerror=canary()>";
 
 /// Number, name, URL, group, state, reason, kind, status.
 type Row = (&'static str, &'static str, &'static str, State, &'static str, Option<ErrorKind>, u16);
 
 const TARGETS: &[Row] = &[
-    ("checkout", "https://checkout.shop.example/health", "Shop", State::Down, "timeout.connect: no connection within 5 s", Some(ErrorKind::TimeoutConnect), 0),
+    (
+        "checkout",
+        "https://checkout.shop.example/health",
+        "Shop",
+        State::Down,
+        "timeout.connect: no connection within 5 s",
+        Some(ErrorKind::TimeoutConnect),
+        0,
+    ),
     ("storefront", "https://www.shop.example/", "Shop", State::Up, "", None, 200),
-    ("search", "https://search.shop.example/q?term=shoe", "Shop", State::Degraded, "time_total < 2s: took 3.41 s", None, 200),
-    ("payments-eu", "https://eu.pay.example/v2/ping", "Payments", State::Down, "timeout.connect: no connection within 5 s", Some(ErrorKind::TimeoutConnect), 0),
+    (
+        "search",
+        "https://search.shop.example/q?term=shoe",
+        "Shop",
+        State::Degraded,
+        "time_total < 2s: took 3.41 s",
+        None,
+        200,
+    ),
+    (
+        "payments-eu",
+        "https://eu.pay.example/v2/ping",
+        "Payments",
+        State::Down,
+        "timeout.connect: no connection within 5 s",
+        Some(ErrorKind::TimeoutConnect),
+        0,
+    ),
     ("payments-us", "https://us.pay.example/v2/ping", "Payments", State::Up, "", None, 200),
-    ("fraud-scoring", "https://fraud.pay.example/score", "Payments", State::Suspect, "http.status: 503", Some(ErrorKind::HttpStatus), 503),
-    (HOSTILE, HOSTILE_URL, "<b>canary</b>", State::Degraded, "status in 200..=399: 404 <img src=x onerror=canary()>", Some(ErrorKind::HttpStatus), 404),
-    ("A partner with a name so long that it has to be broken somewhere: Grosshandelsgesellschaft-fuer-Donaudampfschifffahrtsbedarf", "https://partner-with-a-very-long-name.example/api/v1/stock/availability?warehouse=north&sku=0123456789", "Partners", State::Up, "", None, 200),
-    ("acme stock", "https://acme.example/v1/stock", "Partners", State::Limited, "http.rate_limited: 429, asks for 60 s", Some(ErrorKind::HttpRateLimited), 429),
+    (
+        "fraud-scoring",
+        "https://fraud.pay.example/score",
+        "Payments",
+        State::Suspect,
+        "http.status: 503",
+        Some(ErrorKind::HttpStatus),
+        503,
+    ),
+    (
+        HOSTILE,
+        HOSTILE_URL,
+        "<b>canary</b>",
+        State::Degraded,
+        "status in 200..=399: 404 <img src=x onerror=canary()>",
+        Some(ErrorKind::HttpStatus),
+        404,
+    ),
+    (
+        "A partner with a name so long that it has to be broken somewhere: Grosshandelsgesellschaft-fuer-Donaudampfschifffahrtsbedarf",
+        "https://partner-with-a-very-long-name.example/api/v1/stock/availability?warehouse=north&sku=0123456789",
+        "Partners",
+        State::Up,
+        "",
+        None,
+        200,
+    ),
+    (
+        "acme stock",
+        "https://acme.example/v1/stock",
+        "Partners",
+        State::Limited,
+        "http.rate_limited: 429, asks for 60 s",
+        Some(ErrorKind::HttpRateLimited),
+        429,
+    ),
     ("globex rates", "https://globex.example/rates.json", "Partners", State::Up, "", None, 200),
     ("mail relay", "https://mail.example/", "Office", State::Up, "", None, 200),
     ("wiki", "https://wiki.example/", "Office", State::Up, "", None, 200),
-    ("intranet", "https://intranet.example/", "Office", State::Unknown, "connect.proxy: the proxy refused", Some(ErrorKind::ConnectProxy), 0),
+    (
+        "intranet",
+        "https://intranet.example/",
+        "Office",
+        State::Unknown,
+        "connect.proxy: the proxy refused",
+        Some(ErrorKind::ConnectProxy),
+        0,
+    ),
     ("new service", "https://new.example/", "Office", State::Up, "", None, 200),
     ("https://nameless.example/", "https://nameless.example/", "", State::Up, "", None, 200),
 ];
@@ -97,7 +162,9 @@ pub(crate) fn options(place: HistoryPlace) -> Options {
     Options {
         title: "Example status".into(),
         now: Arc::new(|| NOW + Duration::from_secs(1)),
-        metrics: Arc::new(|| "# TYPE gather_targets gauge\ngather_targets{state=\"up\"} 9\n".into()),
+        metrics: Arc::new(|| {
+            "# TYPE gather_targets gauge\ngather_targets{state=\"up\"} 9\n".into()
+        }),
         ..Options::new(place)
     }
 }
@@ -142,7 +209,8 @@ fn state(at: Time, row: &Row) -> StoredState {
 }
 
 fn all_states(at: Time) -> Vec<(WatchedNo, StoredState)> {
-    let up = StoredState { state: State::Up, since: at, status_code: 200, ..StoredState::default() };
+    let up =
+        StoredState { state: State::Up, since: at, status_code: 200, ..StoredState::default() };
     (0..FIRST_PRICE + PRICES).map(|number| (WatchedNo(number), up.clone())).collect()
 }
 
@@ -208,7 +276,9 @@ fn price_checks(from: Time, until: Time, batch: &mut Batch) {
         let mut due = from + MINUTE * 3;
         while due < until {
             let took = 180.0 + f64::from(number);
-            batch.checks.push(Check { target: WatchedNo(number), ..check(1, due, took, Health::Up) });
+            batch
+                .checks
+                .push(Check { target: WatchedNo(number), ..check(1, due, took, Health::Up) });
             due = due + MINUTE * 60;
         }
     }
@@ -272,7 +342,11 @@ fn over() -> Incident {
         entries: vec![
             entry(opened, EntryKind::Opened, "checkout failed: no connection within 5 s"),
             entry(opened + MINUTE, EntryKind::Joined, "payments-eu failed too"),
-            entry(opened + MINUTE, EntryKind::Widened, "address 203.0.113.7, then network 203.0.113.0/24"),
+            entry(
+                opened + MINUTE,
+                EntryKind::Widened,
+                "address 203.0.113.7, then network 203.0.113.0/24",
+            ),
             entry(closed, EntryKind::Left, "checkout and payments-eu answer again"),
             entry(closed, EntryKind::Closed, "over after 2 h"),
         ],
@@ -294,7 +368,11 @@ fn open() -> Incident {
         ongoing: 2,
         entries: vec![
             entry(opened, EntryKind::Opened, "checkout failed: no connection within 5 s"),
-            entry(opened + MINUTE, EntryKind::Joined, "payments-eu failed too, at the same address"),
+            entry(
+                opened + MINUTE,
+                EntryKind::Joined,
+                "payments-eu failed too, at the same address",
+            ),
             entry(opened + MINUTE, EntryKind::Noticed, "ops was told by webhook"),
         ],
         joined: vec![(WatchedNo(0), opened), (WatchedNo(3), opened + MINUTE)],
@@ -315,7 +393,13 @@ fn evidence() -> Vec<Evidence> {
             address,
             status_code: 200,
             http_version: "2".into(),
-            phases: Phases { namelookup: ms(3), connect: ms(21), appconnect: ms(48), starttransfer: ms(81), total: ms(86) },
+            phases: Phases {
+                namelookup: ms(3),
+                connect: ms(21),
+                appconnect: ms(48),
+                starttransfer: ms(81),
+                total: ms(86),
+            },
             headers: vec![
                 ("content-type".into(), "application/json".into()),
                 ("server".into(), "envoy".into()),
@@ -341,7 +425,8 @@ fn evidence() -> Vec<Evidence> {
         },
         body: Box::default(),
     };
-    let mut hostile = good(HOSTILE_NO, HOSTILE_URL, "</pre><script>canary()</script>\u{1b}[2J\n\u{202e}txt");
+    let mut hostile =
+        good(HOSTILE_NO, HOSTILE_URL, "</pre><script>canary()</script>\u{1b}[2J\n\u{202e}txt");
     hostile.which = EvidenceKind::FirstFailure;
     hostile.answer.message = Some("</p><svg onload=canary()>".into());
     vec![

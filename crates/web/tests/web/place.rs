@@ -61,7 +61,8 @@ impl Server {
 
     /// `GET`, with further headers.
     pub(crate) fn get(&self, path: &str, headers: &str) -> Answer {
-        let host = if headers.to_ascii_lowercase().contains("host:") { "" } else { "host: localhost\r\n" };
+        let host =
+            if headers.to_ascii_lowercase().contains("host:") { "" } else { "host: localhost\r\n" };
         self.ask(&format!("GET {path} HTTP/1.1\r\n{host}connection: close\r\n{headers}\r\n"))
     }
 
