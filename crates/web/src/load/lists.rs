@@ -3,19 +3,19 @@
 use gather_core::time::Time;
 use gather_core::watch::{State, WatchedNo};
 use gather_store::history::{
-    Cursor, Flapping, GroupOverview, HistoryError, Overview, Span, StateCounts, TargetBrief,
-    TargetQuery,
+    Cursor, Flapping, GroupOverview, HistoryError, Overview, StateCounts, TargetBrief, TargetQuery,
 };
 
+use super::days::Day;
 use super::{
-    Loader, ROWS_OF_PAGE, Spent, beside, failing, of_target, sentence, to_state, worst, worst_first,
+    Loader, ROWS_OF_PAGE, beside, failing, of_target, sentence, to_state, worst, worst_first,
 };
 use crate::links::{BEYOND, Links, Mode, query};
 use crate::say;
 use crate::shown::Shown;
 use crate::view::{
-    Choice, Choices, CountLink, FilterForm, GroupLine, GroupsView, Named, OverviewView, Strip,
-    TargetLine, Verdict, View, share,
+    Choice, Choices, CountLink, FilterForm, GroupLine, GroupsView, Named, OverviewView, TargetLine,
+    Verdict, View, share,
 };
 
 /// Groups on the overview; the rest have a page.
@@ -328,19 +328,15 @@ impl Loader<'_> {
         targets: &[TargetBrief],
     ) -> Result<Vec<TargetLine>, HistoryError> {
         let numbers: Vec<WatchedNo> = targets.iter().map(|target| target.target).collect();
-        let pasts = self.reader.pasts(&numbers, Span::Week, 168, self.now)?;
-        let lines = targets.iter().zip(pasts).map(|(target, past)| {
-            let hours: Vec<Spent> =
-                past.buckets.iter().rev().take(24).rev().map(Spent::from).collect();
-            let day = Spent::default().with_times(hours.iter());
-            let p95 = hours.iter().filter_map(|hour| hour.p95).max();
-            let bars: Vec<Shown> = hours.iter().map(Spent::shown).collect();
-            let summary = format!("Last 24 hours: {}", day.told());
-            TargetLine {
-                strip: Some(Strip::new(&bars, summary)),
-                uptime: day.uptime_text(),
-                p95: p95.map_or("–".into(), say::latency),
-                ..self.line(target)
+        let (days, later) = self.days.of(self.reader, &numbers, self.now, self.patience)?;
+        self.later.extend(later);
+        let lines = targets.iter().zip(days).map(|(target, day)| {
+            let line = self.line(target);
+            match day {
+                None => TargetLine { uptime: "–".into(), p95: "–".into(), ..line },
+                Some(Day { strip, uptime, p95 }) => {
+                    TargetLine { strip: Some(strip), uptime, p95, ..line }
+                }
             }
         });
         Ok(lines.collect())

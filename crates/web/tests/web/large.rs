@@ -103,6 +103,13 @@ fn the_first_view_is_small() {
             packed.body.len()
         );
     }
+    // Each page reads more of the rows' last day, and the rest is read behind its back.
+    let is_whole = |at: &u32| !server.get(&format!("/?at={at}"), "").text().contains("being read");
+    let whole = (0..1_000).find(is_whole);
+    assert!(whole.is_some(), "the last day of some rows is never read");
+    let started = Instant::now();
+    let text = server.get("/?state=down", "").text();
+    eprintln!("with all days: {:.1?}, {} bytes", started.elapsed(), text.len());
     let text = server.get("/", "").text();
     assert!(text.contains("100 of 100,000 targets are down."), "{text}");
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use gather_store::history::HistoryPlace;
 use gather_web::{Options, Token};
 
-use crate::made::{self, FIRST_PRICE};
+use crate::made;
 use crate::place::{Answer, Server, history};
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -40,158 +40,143 @@ const fn missing(path: &str) -> Case<'_> {
     Case { path, status: 404, content_type: HTML, with: &["There is no such page"] }
 }
 
+/// The prices' job, whose name is hostile.
+const JOB: &str = "/job?name=prices%20%26%20%3Ci%3Ecanary%3C%2Fi%3E";
+
+/// What each address answers.
+const CASES: &[Case<'_>] = &[
+    ok(
+        "/",
+        HTML,
+        &[
+            "2 of 18 targets are down.",
+            "1 suspect, 2 degraded, 1 limited, 1 unknown, 11 up.",
+            "1 incident open.",
+            "Last checked Wed 25 Nov 2026 14:03:22 UTC",
+            "&#60;script&#62;canary",
+        ],
+    ),
+    ok("/?state=down", HTML, &["2 targets, the worst first", "payments-eu"]),
+    ok("/?q=PAY", HTML, &["3 targets, the worst first", "value=\"PAY\""]),
+    ok("/?q=%3Cscript%3Ecanary()", HTML, &["value=\"&#60;script&#62;canary()\""]),
+    ok("/?tag=tier%3D1&job=domains", HTML, &["5 targets, the worst first"]),
+    ok("/?q=nothing-is-so", HTML, &["No target is like that."]),
+    ok("/?after=up-4&rows=50&state=up", HTML, &["First page"]),
+    ok("/?after=nonsense&rows=-", HTML, &[]),
+    ok("/groups", HTML, &["7 groups"]),
+    ok("/group?name=Payments", HTML, &["1 of 3 targets is down.", "fraud-scoring"]),
+    ok(
+        "/targets/0",
+        HTML,
+        &[
+            "checkout is down, for 12 min.",
+            "no connection within 5 s",
+            "203.0.113.7",
+            "First failure",
+            "Last good answer",
+            "99.27 %",
+        ],
+    ),
+    ok("/targets/0?chart=7d", HTML, &["Time to answer, the last 7 days"]),
+    ok(
+        "/targets/6",
+        HTML,
+        &["&#60;/p&#62;&#60;svg onload=canary()&#62;", "\\u{1b}[2J", "\\u{202e}txt"],
+    ),
+    ok("/targets/11", HTML, &["wiki is in maintenance", "the last checks say up"]),
+    ok("/targets/15", HTML, &["Between 99.9 and 134.9", "5 recorded values"]),
+    ok("/targets/3/30d", HTML, &["the last 30 days", "Mon 16 Nov 2026"]),
+    ok("/targets/0/24h", HTML, &["the last 24 hours"]),
+    ok(
+        "/targets/0/2026-11-24",
+        HTML,
+        &["Tuesday 24 November 2026", "the watch was not running", "Day before", "Day after"],
+    ),
+    ok(
+        "/targets/0/2026-11-25T13Z",
+        HTML,
+        &["checkout was down for", "timeout.connect", "13:53:22"],
+    ),
+    ok("/targets/0/2026-11-25T12Z+3h", HTML, &["Wed 25 Nov 2026 12:00 to 15:00 UTC"]),
+    ok("/incidents", HTML, &["1 incident is open.", "November 2026", "network 203.0.113.0/24"]),
+    ok("/incidents?before=2", HTML, &["Newest"]),
+    ok(
+        "/incidents/2",
+        HTML,
+        &[
+            "It goes on, for 13 min so far.",
+            "ops was told by webhook",
+            "First failure of payments-eu",
+            "waiting, next try",
+        ],
+    ),
+    ok("/incidents/1", HTML, &["It is over, and lasted 2 h.", "network 203.0.113.0/24"]),
+    ok("/jobs", HTML, &["2 jobs are watched.", "the watch was not running", "every 5m"]),
+    ok(
+        JOB,
+        HTML,
+        &["-25.9 %", "cannot write prices.db: disk full", "cron 0 * * * * Europe/Berlin"],
+    ),
+    ok("/maintenance", HTML, &["1 silence is in force.", "group Partners"]),
+    ok("/healthz", "text/plain; charset=utf-8", &["ok"]),
+    ok("/metrics", "text/plain; version=0.0.4; charset=utf-8", &["gather_targets{state=\"up\"} 9"]),
+    ok(
+        "/feed.atom",
+        "application/atom+xml; charset=utf-8",
+        &[
+            "<id>tag:localhost,2026:gather/incident/2</id>",
+            "http://localhost/incidents/2",
+            "<updated>2026-11-25T13:50:22Z</updated>",
+        ],
+    ),
+    ok("/badges/state.svg", SVG, &["Example status: 2 of 18 down"]),
+    ok("/badges/group/state.svg?name=Payments", SVG, &["Payments: 1 of 3 down"]),
+    ok("/badges/targets/6/state.svg", SVG, &["&#60;script&#62;canary"]),
+    ok("/badges/targets/0/uptime-30d.svg", SVG, &["uptime 30d: 99.6"]),
+    ok("/badges/targets/0/latency-24h.svg", SVG, &["p95 24h:"]),
+    ok(
+        "/api/v1/summary",
+        JSON,
+        &["\"state\":\"down\"", "\"total\":18", "\"checked_at\":\"2026-11-25T14:03:22Z\""],
+    ),
+    ok("/api/v1/targets?limit=2", JSON, &["\"name\":\"checkout\"", "\"next\":\"down-3\""]),
+    ok("/api/v1/targets?limit=2&after=down-3", JSON, &["fraud-scoring"]),
+    ok(
+        "/api/v1/targets/0",
+        JSON,
+        &["\"first_failure\"", "\"time_total\":5.0", "\"30d\"", "\"remote_ip\":\"203.0.113.7\""],
+    ),
+    ok("/api/v1/incidents?limit=1", JSON, &["\"incident\":2", "\"lasted\":781.0", "\"next\":2"]),
+    ok(
+        "/api/v1/incidents/1",
+        JSON,
+        &["\"closed_at\":\"2026-11-16T12:03:22Z\"", "\"timeline\"", "\"members\""],
+    ),
+    ok("/api/v1/jobs", JSON, &["\"kind\":\"fetch\"", "\"missed\"", "not_running"]),
+    missing("/targets/999"),
+    missing("/targets/0/yesterday"),
+    missing("/targets/0/2026-11-25T13Z+99h"),
+    missing("/incidents/99"),
+    missing("/group?name=nobody"),
+    missing("/job?name=nobody"),
+    missing("/badges/targets/0/size.svg"),
+    missing("/../../etc/passwd"),
+    missing("/style.css"),
+    Case { path: "/api/v1/targets/999", status: 404, content_type: JSON, with: &["\"error\""] },
+];
+
 #[test]
 fn each_address_answers() {
     let server = Server::start(made::options(history()));
-    let price = format!("/targets/{FIRST_PRICE}");
-    let job = "/job?name=prices%20%26%20%3Ci%3Ecanary%3C%2Fi%3E";
-    let cases = [
-        ok(
-            "/",
-            HTML,
-            &[
-                "2 of 18 targets are down.",
-                "1 suspect, 2 degraded, 1 limited, 1 unknown, 11 up.",
-                "1 incident open.",
-                "Last checked Wed 25 Nov 2026 14:03:22 UTC",
-                "&#60;script&#62;canary",
-            ],
-        ),
-        ok("/?state=down", HTML, &["2 targets, the worst first", "payments-eu"]),
-        ok("/?q=PAY", HTML, &["3 targets, the worst first", "value=\"PAY\""]),
-        ok("/?q=%3Cscript%3Ecanary()", HTML, &["value=\"&#60;script&#62;canary()\""]),
-        ok("/?tag=tier%3D1&job=domains", HTML, &["5 targets, the worst first"]),
-        ok("/?q=nothing-is-so", HTML, &["No target is like that."]),
-        ok("/?after=up-4&rows=50&state=up", HTML, &["First page"]),
-        ok("/?after=nonsense&rows=-", HTML, &[]),
-        ok("/groups", HTML, &["7 groups"]),
-        ok("/group?name=Payments", HTML, &["1 of 3 targets is down.", "fraud-scoring"]),
-        ok(
-            "/targets/0",
-            HTML,
-            &[
-                "checkout is down, for 12 min.",
-                "no connection within 5 s",
-                "203.0.113.7",
-                "First failure",
-                "Last good answer",
-                "99.27 %",
-            ],
-        ),
-        ok("/targets/0?chart=7d", HTML, &["Time to answer, the last 7 days"]),
-        ok(
-            "/targets/6",
-            HTML,
-            &["&#60;/p&#62;&#60;svg onload=canary()&#62;", "\\u{1b}[2J", "\\u{202e}txt"],
-        ),
-        ok("/targets/11", HTML, &["wiki is in maintenance", "the last checks say up"]),
-        ok(&price, HTML, &["Between 99.9 and 134.9", "matches", "5 recorded values"]),
-        ok("/targets/3/30d", HTML, &["the last 30 days", "Mon 16 Nov 2026"]),
-        ok("/targets/0/24h", HTML, &["the last 24 hours"]),
-        ok(
-            "/targets/0/2026-11-24",
-            HTML,
-            &["Tuesday 24 November 2026", "the watch was not running", "Day before", "Day after"],
-        ),
-        ok(
-            "/targets/0/2026-11-25T13Z",
-            HTML,
-            &["checkout was down for", "timeout.connect", "13:53:22"],
-        ),
-        ok("/targets/0/2026-11-25T12Z+3h", HTML, &["Wed 25 Nov 2026 12:00 to 15:00 UTC"]),
-        ok("/incidents", HTML, &["1 incident is open.", "November 2026", "network 203.0.113.0/24"]),
-        ok("/incidents?before=2", HTML, &["Newest"]),
-        ok(
-            "/incidents/2",
-            HTML,
-            &[
-                "It goes on, for 13 min so far.",
-                "ops was told by webhook",
-                "First failure of payments-eu",
-                "waiting, next try",
-            ],
-        ),
-        ok("/incidents/1", HTML, &["It is over, and lasted 2 h.", "network 203.0.113.0/24"]),
-        ok("/jobs", HTML, &["2 jobs are watched.", "the watch was not running", "every 5m"]),
-        ok(
-            job,
-            HTML,
-            &["-25.9 %", "cannot write prices.db: disk full", "cron 0 * * * * Europe/Berlin"],
-        ),
-        ok("/maintenance", HTML, &["1 silence is in force.", "group Partners"]),
-        ok("/healthz", "text/plain; charset=utf-8", &["ok"]),
-        ok(
-            "/metrics",
-            "text/plain; version=0.0.4; charset=utf-8",
-            &["gather_targets{state=\"up\"} 9"],
-        ),
-        ok(
-            "/feed.atom",
-            "application/atom+xml; charset=utf-8",
-            &[
-                "<id>tag:localhost,2026:gather/incident/2</id>",
-                "http://localhost/incidents/2",
-                "<updated>2026-11-25T13:50:22Z</updated>",
-            ],
-        ),
-        ok("/badges/state.svg", SVG, &["Example status: 2 of 18 down"]),
-        ok("/badges/group/state.svg?name=Payments", SVG, &["Payments: 1 of 3 down"]),
-        ok("/badges/targets/6/state.svg", SVG, &["&#60;script&#62;canary"]),
-        ok("/badges/targets/0/uptime-30d.svg", SVG, &["uptime 30d: 99.6"]),
-        ok("/badges/targets/0/latency-24h.svg", SVG, &["p95 24h:"]),
-        ok(
-            "/api/v1/summary",
-            JSON,
-            &["\"state\":\"down\"", "\"total\":18", "\"checked_at\":\"2026-11-25T14:03:22Z\""],
-        ),
-        ok(
-            "/api/v1/targets?limit=2",
-            JSON,
-            &["\"name\":\"checkout\"", "\"status_code\":", "\"next\":\"down-3\""],
-        ),
-        ok("/api/v1/targets?limit=2&after=down-3", JSON, &["fraud-scoring"]),
-        ok(
-            "/api/v1/targets/0",
-            JSON,
-            &[
-                "\"first_failure\"",
-                "\"time_total\":5.0",
-                "\"30d\"",
-                "\"remote_ip\":\"203.0.113.7\"",
-            ],
-        ),
-        ok(
-            "/api/v1/incidents?limit=1",
-            JSON,
-            &["\"incident\":2", "\"lasted\":781.0", "\"next\":2"],
-        ),
-        ok(
-            "/api/v1/incidents/1",
-            JSON,
-            &["\"closed_at\":\"2026-11-16T12:03:22Z\"", "\"timeline\"", "\"members\""],
-        ),
-        ok("/api/v1/jobs", JSON, &["\"kind\":\"fetch\"", "\"missed\"", "not_running"]),
-        missing("/targets/999"),
-        missing("/targets/0/yesterday"),
-        missing("/targets/0/2026-11-25T13Z+99h"),
-        missing("/incidents/99"),
-        missing("/group?name=nobody"),
-        missing("/job?name=nobody"),
-        missing("/badges/targets/0/size.svg"),
-        missing("/../../etc/passwd"),
-        missing("/style.css"),
-        Case { path: "/api/v1/targets/999", status: 404, content_type: JSON, with: &["\"error\""] },
-    ];
-    for case in cases {
-        let Case { path, status, content_type, with } = case;
+    for Case { path, status, content_type, with } in CASES {
         let answer = server.get(path, "");
-        assert_eq!(answer.status, status, "{path}: {}", answer.text());
-        assert_eq!(answer.header("content-type"), Some(content_type), "{path}");
+        assert_eq!(answer.status, *status, "{path}: {}", answer.text());
+        assert_eq!(answer.header("content-type"), Some(*content_type), "{path}");
         let text = answer.text();
-        for part in with {
+        for part in *with {
             assert!(text.contains(part), "{path} is without {part}:\n{text}");
         }
-        if content_type != JSON {
+        if *content_type != JSON {
             let found = MARKUP.iter().find(|markup| text.contains(**markup));
             assert_eq!(found, None, "{path}:\n{text}");
         }
