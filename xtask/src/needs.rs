@@ -38,6 +38,9 @@ pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },
     Need { there: There::Program("sqlite3"), package: "sqlite3" },
     Need { there: There::Program("prometheus-alertmanager"), package: "prometheus-alertmanager" },
+    Need { there: There::Program("chromium"), package: "chromium" },
+    Need { there: There::Program("node"), package: "nodejs" },
+    Need { there: There::Program("npm"), package: "npm" },
 ];
 
 /// Whether a test may make a network of its own.
@@ -123,6 +126,38 @@ pub(crate) fn install_python() -> Vec<&'static str> {
         Err(error) => {
             eprintln!("could not install {} for Python: {error:#}", PYTHON.join(" "));
             PYTHON.to_vec()
+        }
+    }
+}
+
+/// Packages of npm that the test of the status page needs, with their versions.
+const NODE: &[&str] = &["axe-core@4.14.1", "puppeteer-core@24.43.1"];
+
+/// Where they are: that test looks here, too.
+const NODE_DIR: &str = "target/test-node";
+
+/// Installs the packages of npm that are missing into a folder of their own; returns those still
+/// missing.
+pub(crate) fn install_node() -> Vec<&'static str> {
+    let dir = repo::root().join(NODE_DIR);
+    let stamp = dir.join("installed");
+    let wanted = NODE.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Vec::new();
+    }
+    eprintln!("installing {} for node", NODE.join(" "));
+    let installed = std::fs::create_dir_all(&dir).map_err(Into::into).and_then(|()| {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]);
+        repo::output(npm.arg(&dir).args(NODE))?;
+        Ok(std::fs::write(&stamp, &wanted)?)
+    });
+    match installed {
+        Ok(()) => Vec::new(),
+        Err(error) => {
+            let error: anyhow::Error = error;
+            eprintln!("could not install {} for node: {error:#}", NODE.join(" "));
+            NODE.to_vec()
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut missing = needs::install(needs::TESTS);
     missing.extend(needs::install_python());
+    missing.extend(needs::install_node());
     let docs = doc_tests(&args.runner)?;
     let networks = needs::networks();
     faults::forget()?;

@@ -12,7 +12,7 @@ use gather_store::history::{HistoryError, HistoryPlace, HistoryReader, Incidents
 use crate::assets::ASSETS;
 use crate::feed;
 use crate::links::{BEYOND, Links, Mode, Written, file_of};
-use crate::load::{Asked, Filter, Loader, Period, Wanted};
+use crate::load::{Asked, Days, Filter, Loader, Patience, Period, Wanted};
 use crate::options::Options;
 use crate::say::{self, Clock};
 use crate::server::frame;
@@ -122,6 +122,7 @@ pub fn export(options: &ExportOptions, dir: &Path) -> Result<Exported, ExportErr
     let mut writer = Writer {
         reader,
         written,
+        days: Days::default(),
         clock: Clock::new(options.site.zone.clone()),
         now: (options.site.now)(),
         options,
@@ -150,6 +151,7 @@ pub fn export(options: &ExportOptions, dir: &Path) -> Result<Exported, ExportErr
 struct Writer<'a> {
     reader: HistoryReader,
     written: Written,
+    days: Days,
     clock: Clock,
     now: Time,
     options: &'a ExportOptions,
@@ -227,11 +229,11 @@ impl Writer<'_> {
 
     fn page(&mut self, name: &str, wanted: &Wanted) -> Result<(), ExportError> {
         let root = if name.contains('/') { "../" } else { "" };
-        let Self { reader, clock, now, written, .. } = self;
+        let Self { reader, clock, now, written, days, .. } = self;
         let links = Links { mode: Mode::Static, root, written: Some(written) };
-        let Some(loaded) = Loader { reader, clock, links, now: *now }.load(wanted)? else {
-            return Ok(());
-        };
+        let (now, patience, later) = (*now, Patience::Endless, Vec::new());
+        let mut loader = Loader { reader, clock, links, now, days, patience, later };
+        let Some(loaded) = loader.load(wanted)? else { return Ok(()) };
         let mut frame = frame(&self.options.site, &self.clock, wanted, &loaded, links);
         frame.refresh = 0;
         frame.made = self.clock.moment(self.now).text;

@@ -175,7 +175,7 @@ mod tests {
             (server.span(no, "7d", "2026-11-25"), "../targets/5/2026-11-25"),
             (files.span(no, "7d", "2026-11-25"), "../targets/5-7d.html"),
             (server.group("a/b & c"), "../group?name=a%2Fb%20%26%20c"),
-            (files.job("Nightly prices"), "../jobs/nightly-prices-a13ea3f2.html"),
+            (files.job("Nightly prices"), "../jobs/nightly-prices-43a727ef.html"),
         ] {
             assert_eq!(link, expected);
         }

@@ -1,5 +1,6 @@
 //! Rows of a history to what pages say.
 
+mod days;
 mod incidents;
 mod jobs;
 mod lists;
@@ -10,7 +11,7 @@ mod spent;
 mod target;
 
 use gather_core::time::{Duration, Time};
-use gather_core::watch::State;
+use gather_core::watch::{State, WatchedNo};
 use gather_store::history::{
     Condition, HistoryError, HistoryReader, IncidentBrief, StateCounts, TargetBrief, Upkeep,
 };
@@ -20,6 +21,7 @@ use crate::say::{self, Clock};
 use crate::shown::Shown;
 use crate::view::{IncidentLine, View};
 
+pub(crate) use self::days::{Days, Patience};
 pub(crate) use self::lists::Filter;
 pub(crate) use self::span::Asked;
 pub(crate) use self::spent::Spent;
@@ -97,6 +99,11 @@ pub(crate) struct Loader<'a> {
     pub(crate) clock: &'a Clock,
     pub(crate) links: Links<'a>,
     pub(crate) now: Time,
+    /// What is known of the targets' last day, and how long a page may take to read more.
+    pub(crate) days: &'a Days,
+    pub(crate) patience: Patience,
+    /// Targets whose day is to be read behind the page's back.
+    pub(crate) later: Vec<WatchedNo>,
 }
 
 /// A page, and what its frame has to know.

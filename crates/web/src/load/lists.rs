@@ -3,19 +3,19 @@
 use gather_core::time::Time;
 use gather_core::watch::{State, WatchedNo};
 use gather_store::history::{
-    Cursor, Flapping, GroupOverview, HistoryError, Overview, Span, StateCounts, TargetBrief,
-    TargetQuery,
+    Cursor, Flapping, GroupOverview, HistoryError, Overview, StateCounts, TargetBrief, TargetQuery,
 };
 
+use super::days::Day;
 use super::{
-    Loader, ROWS_OF_PAGE, Spent, beside, failing, of_target, sentence, to_state, worst, worst_first,
+    Loader, ROWS_OF_PAGE, beside, failing, of_target, sentence, to_state, worst, worst_first,
 };
 use crate::links::{BEYOND, Links, Mode, query};
 use crate::say;
 use crate::shown::Shown;
 use crate::view::{
-    Choice, Choices, CountLink, FilterForm, GroupLine, GroupsView, Named, OverviewView, Strip,
-    TargetLine, Verdict, View, share,
+    Choice, Choices, CountLink, FilterForm, GroupLine, GroupsView, Named, OverviewView, TargetLine,
+    Verdict, View, share,
 };
 
 /// Groups on the overview; the rest have a page.
@@ -112,7 +112,8 @@ impl Loader<'_> {
             view.incidents = shown.map(|one| self.incident_line(one)).collect();
             view.incidents_more = overview.incidents_open - view.incidents.len() as u64;
             view.quiet = self.quiet_words(&overview);
-            let named = overview.groups.len() > 1 || overview.groups.iter().any(|one| !one.name.is_empty());
+            let named =
+                overview.groups.len() > 1 || overview.groups.iter().any(|one| !one.name.is_empty());
             if named {
                 let groups = overview.groups.iter().take(GROUPS_SHOWN);
                 view.groups = groups.map(|group| self.group_line(group)).collect();
@@ -169,8 +170,14 @@ impl Loader<'_> {
         let overview = self.reader.overview(self.now)?;
         let (groups, total) = self.reader.groups(GROUPS_MAX)?;
         let caption = match groups.len() as u64 {
-            all if all == total => format!("{}, those with the worst targets first", say::counted(total, "group")),
-            some => format!("The first {} of {} groups, the worst first", say::count(some), say::count(total)),
+            all if all == total => {
+                format!("{}, those with the worst targets first", say::counted(total, "group"))
+            }
+            some => format!(
+                "The first {} of {} groups, the worst first",
+                say::count(some),
+                say::count(total)
+            ),
         };
         let groups = groups.iter().map(|group| self.group_line(group)).collect();
         let view = GroupsView { verdict: self.verdict(&overview), caption, groups };
@@ -213,7 +220,9 @@ impl Loader<'_> {
             is_here: filter.state == shown,
         };
         let mut links = vec![link(None, counts.total())];
-        let there = worst_first(counts).into_iter().filter(|(shown, n)| *n > 0 || filter.state == Some(*shown));
+        let there = worst_first(counts)
+            .into_iter()
+            .filter(|(shown, n)| *n > 0 || filter.state == Some(*shown));
         links.extend(there.map(|(shown, n)| link(Some(shown), n)));
         links
     }
@@ -233,13 +242,16 @@ impl Loader<'_> {
         }
         groups.sort_by(|a, b| a.text.cmp(&b.text));
         let choices = [("Job", "job", jobs), ("Group", "group", groups)];
-        let several = choices.into_iter().filter(|(_, _, options): &(_, _, Vec<_>)| options.len() > 1);
+        let several =
+            choices.into_iter().filter(|(_, _, options): &(_, _, Vec<_>)| options.len() > 1);
         FilterForm {
             action: self.links.home(),
             state: filter.state.map_or(String::new(), |state| state.class().into()),
             search: filter.search.clone(),
             tag: filter.tag.clone(),
-            choices: several.map(|(label, name, options)| Choices { label, name, options }).collect(),
+            choices: several
+                .map(|(label, name, options)| Choices { label, name, options })
+                .collect(),
             is_set: filter.is_set() || filter.group.is_some() || filter.state.is_some(),
             clear: self.links.home(),
         }
@@ -266,7 +278,8 @@ impl Loader<'_> {
     ) -> Result<(), HistoryError> {
         let page = self.reader.targets(&filter.as_query(ROWS_OF_PAGE))?;
         view.rows = self.lines(&page.targets)?;
-        let (first, last) = (filter.rows_before + 1, filter.rows_before + page.targets.len() as u64);
+        let (first, last) =
+            (filter.rows_before + 1, filter.rows_before + page.targets.len() as u64);
         let all = known.map(|counts| match filter.state.and_then(to_state) {
             Some(state) => counts.of(state),
             None => counts.total(),
@@ -280,7 +293,9 @@ impl Loader<'_> {
                 say::count(last),
                 say::count(all.max(last))
             ),
-            None => format!("Targets {} to {}, the worst first", say::count(first), say::count(last)),
+            None => {
+                format!("Targets {} to {}, the worst first", say::count(first), say::count(last))
+            }
         };
         view.nothing = match filter.is_set() || filter.state.is_some() {
             true => "No target is like that.".into(),
@@ -308,20 +323,20 @@ impl Loader<'_> {
     }
 
     /// Targets as lines, with their last day.
-    pub(super) fn lines(&mut self, targets: &[TargetBrief]) -> Result<Vec<TargetLine>, HistoryError> {
+    pub(super) fn lines(
+        &mut self,
+        targets: &[TargetBrief],
+    ) -> Result<Vec<TargetLine>, HistoryError> {
         let numbers: Vec<WatchedNo> = targets.iter().map(|target| target.target).collect();
-        let pasts = self.reader.pasts(&numbers, Span::Week, 168, self.now)?;
-        let lines = targets.iter().zip(pasts).map(|(target, past)| {
-            let hours: Vec<Spent> = past.buckets.iter().rev().take(24).rev().map(Spent::from).collect();
-            let day = Spent::default().with_times(hours.iter());
-            let p95 = hours.iter().filter_map(|hour| hour.p95).max();
-            let bars: Vec<Shown> = hours.iter().map(Spent::shown).collect();
-            let summary = format!("Last 24 hours: {}", day.told());
-            TargetLine {
-                strip: Some(Strip::new(&bars, summary)),
-                uptime: day.uptime_text(),
-                p95: p95.map_or("–".into(), say::latency),
-                ..self.line(target)
+        let (days, later) = self.days.of(self.reader, &numbers, self.now, self.patience)?;
+        self.later.extend(later);
+        let lines = targets.iter().zip(days).map(|(target, day)| {
+            let line = self.line(target);
+            match day {
+                None => TargetLine { uptime: "–".into(), p95: "–".into(), ..line },
+                Some(Day { strip, uptime, p95 }) => {
+                    TargetLine { strip: Some(strip), uptime, p95, ..line }
+                }
             }
         });
         Ok(lines.collect())

@@ -1,9 +1,12 @@
 //! Pages as answers: what is asked for, loaded, and put in its frame.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::response::Response;
 use gather_core::time::Time;
+use gather_core::watch::WatchedNo;
 use gather_store::history::{HistoryError, HistoryErrorKind, HistoryReader};
 use http::header::HeaderMap;
 use http::{StatusCode, Uri};
@@ -13,7 +16,7 @@ use super::readers::ReadError;
 use super::routes::SharedSite;
 use crate::assets::ASSETS;
 use crate::links::{Links, Mode};
-use crate::load::{Loaded, Loader, Wanted};
+use crate::load::{Loaded, Loader, Patience, Wanted};
 use crate::options::Options;
 use crate::say::Clock;
 use crate::view::{Frame, Login, Section};
@@ -44,7 +47,10 @@ pub(super) async fn page(
     let make = move |reader: &mut HistoryReader, now: Time| {
         let links = Links { mode: Mode::Server, root, written: None };
         let clock = &shared.clock;
-        let loaded = Loader { reader, clock, links, now }.load(&wanted)?;
+        let (days, patience, later) = (&shared.days, PATIENCE, Vec::new());
+        let mut loader = Loader { reader, clock, links, now, days, patience, later };
+        let loaded = loader.load(&wanted)?;
+        read_later(&shared, loader.later, now);
         Ok(loaded.map(|loaded| {
             let mut frame = frame(&shared.options, clock, &wanted, &loaded, links);
             if refresh == Refresh::No {
@@ -55,6 +61,29 @@ pub(super) async fn page(
         }))
     };
     answer(site, uri.to_string(), asked, &path, make).await
+}
+
+/// How long a page may read what its rows show of the last day. What is left is read behind its
+/// back, and is there when the page refreshes.
+const PATIENCE: Patience = Patience::Within(Duration::from_millis(20));
+
+/// Reads the last day of these targets, unless that is being done already.
+fn read_later(site: &SharedSite, targets: Vec<WatchedNo>, now: Time) {
+    if targets.is_empty() || site.is_reading.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let site = Arc::clone(site);
+    tokio::spawn(async move {
+        for target in targets {
+            // One by one, so that whoever asks for a page meanwhile gets a reader.
+            let days = Arc::clone(&site);
+            let read = move |reader: &mut HistoryReader| days.days.read(reader, target, now);
+            if site.readers.ask(read).await.is_err() {
+                break;
+            }
+        }
+        site.is_reading.store(false, Ordering::Release);
+    });
 }
 
 /// The answer with what is made of the history, from within the last second if it was asked before.

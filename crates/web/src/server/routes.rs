@@ -1,6 +1,7 @@
 //! Which address leads where.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -17,7 +18,7 @@ use super::readers::Readers;
 use super::{badges, guard, login, pages};
 use crate::api;
 use crate::feed;
-use crate::load::{Asked, Filter, Period, Wanted};
+use crate::load::{Asked, Days, Filter, Period, Wanted};
 use crate::options::Options;
 use crate::say::Clock;
 use crate::shown::Shown;
@@ -31,6 +32,9 @@ pub(super) struct Site {
     pub(super) clock: Clock,
     pub(super) readers: Readers,
     pub(super) cache: Cache<Option<Arc<Made>>>,
+    pub(super) days: Days,
+    /// Whether days are being read that a page did not wait for.
+    pub(super) is_reading: AtomicBool,
 }
 
 pub(super) type SharedSite = Arc<Site>;
@@ -39,7 +43,8 @@ impl Site {
     pub(super) fn new(options: Options) -> SharedSite {
         let clock = Clock::new(options.zone.clone());
         let readers = Readers::new(options.place.clone());
-        Arc::new(Self { options, clock, readers, cache: Cache::new() })
+        let (cache, days, is_reading) = (Cache::new(), Days::default(), AtomicBool::new(false));
+        Arc::new(Self { options, clock, readers, cache, days, is_reading })
     }
 }
 
@@ -54,7 +59,7 @@ pub(super) struct ListQuery {
     pub(super) group: String,
     pub(super) tag: String,
     pub(super) after: String,
-    pub(super) rows: u64,
+    pub(super) rows: String,
 }
 
 impl ListQuery {
@@ -67,7 +72,10 @@ impl ListQuery {
             group: Some(short(&self.group)).filter(|group| !group.is_empty()),
             tag: short(&self.tag),
             after: Cursor::from_text(&self.after),
-            rows_before: if self.after.is_empty() { 0 } else { self.rows },
+            rows_before: match self.after.as_str() {
+                "" => 0,
+                _ => self.rows.parse().unwrap_or(0),
+            },
         }
     }
 }
@@ -104,15 +112,16 @@ pub(super) fn router(site: SharedSite) -> Router {
         .route("/healthz", get(health))
         .route("/login", get(login::show).post(login::enter))
         .route("/logout", get(login::leave));
+    // Not nested: a nested address is stripped of what tells it from a page's.
     let api = Router::new()
-        .route("/summary", get(api_summary))
-        .route("/targets", get(api_targets))
-        .route("/targets/{number}", get(api_target))
-        .route("/incidents", get(api_incidents))
-        .route("/incidents/{id}", get(api_incident))
-        .route("/jobs", get(api_jobs));
+        .route("/api/v1/summary", get(api_summary))
+        .route("/api/v1/targets", get(api_targets))
+        .route("/api/v1/targets/{number}", get(api_target))
+        .route("/api/v1/incidents", get(api_incidents))
+        .route("/api/v1/incidents/{id}", get(api_incident))
+        .route("/api/v1/jobs", get(api_jobs));
     pages
-        .nest("/api/v1", api)
+        .merge(api)
         .fallback(guard::nothing)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&site), guard::guard))
         .with_state(site)

@@ -45,6 +45,13 @@ pub(crate) struct ChartPoint {
     pub(crate) checks: u64,
 }
 
+impl ChartPoint {
+    /// Spans of one kind are drawn together: measured, without data, or failed.
+    fn kind(&self) -> (bool, bool) {
+        (self.times.is_some(), self.checks == 0)
+    }
+}
+
 const WIDTH: f64 = 1000.0;
 /// The height left free for failures.
 const FOOT: f64 = 6.0;
@@ -63,13 +70,13 @@ impl Chart {
             ..Self::default()
         };
         let mut at = 0;
-        for run in points.chunk_by(|a, b| a.times.is_some() == b.times.is_some()) {
+        for run in points.chunk_by(|a, b| a.kind() == b.kind()) {
             let (from, until) = (at as f64 * step, (at + run.len()) as f64 * step);
             if run[0].times.is_some() {
                 let (p50, p95) = curves(run, from, step, y);
                 chart.p50.push(p50);
                 chart.p95.push(p95);
-            } else if run.iter().all(|point| point.checks == 0) {
+            } else if run[0].checks == 0 {
                 path(&mut chart.gone, format_args!("M{from:.1},50H{until:.1}"));
             }
             at += run.len();

@@ -24,7 +24,9 @@ fn chromium() -> Option<&'static str> {
 #[test]
 fn a_browser_finds_no_fault() {
     let (Some(chromium), true) = (chromium(), modules().join("installed").is_file()) else {
-        eprintln!("NOT TESTED: the status page in a browser, which needs chromium, node and npm; `cargo xtask test` installs them");
+        eprintln!(
+            "NOT TESTED: the status page in a browser, which needs chromium, node and npm; `cargo xtask test` installs them"
+        );
         return;
     };
     let options = Options { refresh: Duration::from_secs(1), ..made::options(history()) };

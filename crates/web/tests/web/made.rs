@@ -276,7 +276,9 @@ fn price_checks(from: Time, until: Time, batch: &mut Batch) {
         let mut due = from + MINUTE * 3;
         while due < until {
             let took = 180.0 + f64::from(number);
-            batch.checks.push(Check { target: WatchedNo(number), ..check(1, due, took, Health::Up) });
+            batch
+                .checks
+                .push(Check { target: WatchedNo(number), ..check(1, due, took, Health::Up) });
             due = due + MINUTE * 60;
         }
     }
