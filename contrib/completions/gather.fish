@@ -75,6 +75,8 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-redirects -d
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -175,6 +177,8 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l max-redirects -d
 complete -c gather -n "__fish_gather_using_subcommand check" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand check" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -288,6 +292,8 @@ complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-redirects -d
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -393,6 +399,8 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l max-redirects -d '
 complete -c gather -n "__fish_gather_using_subcommand run" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand run" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -492,6 +500,8 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l max-redirects -d 
 complete -c gather -n "__fish_gather_using_subcommand plan" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand plan" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -591,6 +601,8 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l max-redirects 
 complete -c gather -n "__fish_gather_using_subcommand compare" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand compare" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -797,6 +809,8 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'

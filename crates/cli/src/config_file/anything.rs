@@ -57,7 +57,7 @@ fn change(text: &mut Vec<u8>, others: &[Vec<u8>], rng: &mut Rng) {
                 text.extend_from_slice(&other[from..]);
             }
             _ => {
-                let many = *rng.choice(&[b'[', b'{', b'(', b'9']).expect("some");
+                let many = *rng.choice(b"[{(9").expect("some");
                 text.splice(at..at, std::iter::repeat_n(many, rng.usize(..3_000))).for_each(drop);
             }
         }
