@@ -37,6 +37,7 @@ pub(crate) const TESTS: &[Need] = &[
     // Its programs are in a folder of their version, and in nobody's path.
     Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },
     Need { there: There::Program("sqlite3"), package: "sqlite3" },
+    Need { there: There::Program("prometheus-alertmanager"), package: "prometheus-alertmanager" },
 ];
 
 /// Whether a test may make a network of its own.
@@ -88,8 +89,14 @@ pub(crate) fn install(needs: &[Need]) -> Vec<&'static str> {
 }
 
 /// Packages of Python that tests check our files with, with their versions.
-const PYTHON: &[&str] =
-    &["duckdb==2.0.1", "openpyxl==3.1.5", "polars==2.1.0", "pyarrow==26.0.1", "warcio==1.8.1"];
+const PYTHON: &[&str] = &[
+    "aiosmtpd==1.4.6",
+    "duckdb==2.0.1",
+    "openpyxl==3.1.5",
+    "polars==2.1.0",
+    "pyarrow==26.0.1",
+    "warcio==1.8.1",
+];
 
 /// Where they are: tests look here, too.
 const PYTHON_DIR: &str = "target/test-python";

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use crate::config_file::items::Item;
 pub(crate) use crate::config_file::place::Source;
 use crate::error::CliError;
 use crate::keys::{Key, Keys, Takes};
@@ -14,6 +15,7 @@ use crate::nearest::nearest;
 use crate::reference;
 use crate::usage::LATER_KEYS;
 
+pub(crate) mod items;
 mod place;
 
 /// The file that is read where none is named.
@@ -23,19 +25,39 @@ pub(crate) const DEFAULT_NAME: &str = "gather.toml";
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// A configuration file, read and checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ConfigFile {
     /// Where it was read from.
     pub(crate) path: PathBuf,
     /// What `[defaults]` says.
     pub(crate) defaults: Vec<Entry>,
     /// What each `[job.NAME]` says.
-    pub(crate) jobs: BTreeMap<String, Vec<Entry>>,
+    pub(crate) jobs: BTreeMap<String, JobTable>,
     /// What each `[hosts."NAME"]` says.
     pub(crate) hosts: Vec<HostEntry>,
-    /// What it says that this version cannot do yet, and leaves aside.
-    pub(crate) notes: Vec<String>,
+    /// What `[store]`, `[web]` and `[watch]` say, by table.
+    pub(crate) tables: BTreeMap<&'static str, Vec<Item>>,
+    /// What each `[notify.NAME]` says.
+    pub(crate) channels: BTreeMap<String, Vec<Item>>,
     source: Source,
+}
+
+/// `[job.NAME]`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct JobTable {
+    /// Flags of a fetch.
+    pub(crate) entries: Vec<Entry>,
+    /// What is no flag: schedule, expectations, notices; for a crawl, its own flags.
+    pub(crate) items: Vec<Item>,
+    /// Where its name stands, in bytes.
+    pub(crate) span: Range<usize>,
+}
+
+impl JobTable {
+    /// What it says under this key.
+    pub(crate) fn item(&self, key: &str) -> Option<&Item> {
+        self.items.iter().find(|item| item.key == key)
+    }
 }
 
 /// One key and what it is set to.
@@ -104,7 +126,8 @@ impl ConfigFile {
             defaults: Vec::new(),
             jobs: BTreeMap::new(),
             hosts: Vec::new(),
-            notes: Vec::new(),
+            tables: BTreeMap::new(),
+            channels: BTreeMap::new(),
             source: Source::new(path, text.clone()),
         };
         let root = DeTable::parse(&text).map_err(|error| {
@@ -128,13 +151,13 @@ impl ConfigFile {
         self.source.place(span.start)
     }
 
-    /// The entries of a job.
+    /// A job.
     ///
     /// # Errors
     /// Where there is no such job: the nearest one, or all.
-    pub(crate) fn job(&self, name: &str) -> Result<&[Entry], CliError> {
-        if let Some(entries) = self.jobs.get(name) {
-            return Ok(entries);
+    pub(crate) fn job(&self, name: &str) -> Result<&JobTable, CliError> {
+        if let Some(job) = self.jobs.get(name) {
+            return Ok(job);
         }
         let names: Vec<&str> = self.jobs.keys().map(String::as_str).collect();
         let hint = match nearest(name, names.iter().copied()) {
@@ -152,16 +175,21 @@ impl ConfigFile {
         name: &Spanned<toml::de::DeString<'_>>,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<(), CliError> {
-        const TABLES: &[&str] = &["defaults", "hosts", "job", "store", "web", "notify"];
+        const TABLES: &[&str] = &["defaults", "hosts", "job", "store", "web", "watch", "notify"];
         match name.get_ref().as_ref() {
             "defaults" => {
-                self.defaults = self.entries(keys, "defaults", self.table("defaults", value)?)?;
+                let job = self.entries(keys, "defaults", self.table("defaults", value)?)?;
+                if let Some(item) = job.items.first() {
+                    return Err(self.not_for_all(item));
+                }
+                self.defaults = job.entries;
             }
             "job" => {
                 for (job, table) in self.table("job", value)? {
                     let path = format!("job.{}", job.get_ref());
-                    let entries = self.entries(keys, &path, self.table(&path, table)?)?;
-                    self.jobs.insert(job.get_ref().to_string(), entries);
+                    let mut read = self.entries(keys, &path, self.table(&path, table)?)?;
+                    read.span = job.span();
+                    self.jobs.insert(job.get_ref().to_string(), read);
                 }
             }
             "hosts" => {
@@ -170,9 +198,15 @@ impl ConfigFile {
                     self.hosts.push(entry);
                 }
             }
-            later @ ("store" | "web" | "notify") => {
-                let place = self.source.place(name.span().start);
-                self.notes.push(format!("{place}: [{later}] is not available in this version"));
+            "store" => drop(self.tables.insert("store", items::items(self.table("store", value)?))),
+            "web" => drop(self.tables.insert("web", items::items(self.table("web", value)?))),
+            "watch" => drop(self.tables.insert("watch", items::items(self.table("watch", value)?))),
+            "notify" => {
+                for (channel, table) in self.table("notify", value)? {
+                    let path = format!("notify.{}", channel.get_ref());
+                    let items = items::items(self.table(&path, table)?);
+                    self.channels.insert(channel.get_ref().to_string(), items);
+                }
             }
             other => {
                 let hint = match nearest(other, TABLES.iter().copied()) {
@@ -180,7 +214,9 @@ impl ConfigFile {
                     None if keys.find(other).is_some() => {
                         format!("put it under [defaults]:  {other} = …")
                     }
-                    None => "there are [defaults], [hosts.\"name\"] and [job.name]".to_owned(),
+                    None => "there are [defaults], [hosts.\"name\"], [job.name], [store], [web], \
+                             [watch] and [notify.name]"
+                        .to_owned(),
                 };
                 let message = format!("there is no table [{other}]");
                 return Err(self.source.error(name.span(), message, hint));
@@ -194,23 +230,16 @@ impl ConfigFile {
         keys: &Keys,
         table: &str,
         entries: &DeTable<'_>,
-    ) -> Result<Vec<Entry>, CliError> {
-        let mut found: Vec<Entry> = Vec::new();
+    ) -> Result<JobTable, CliError> {
+        let mut job = JobTable::default();
         for (name, value) in entries {
             let written = name.get_ref().as_ref();
-            if written == "kind" && table != "defaults" {
-                if self.kind(value)? == "crawl" {
-                    // Its list alone would be fetched.
-                    found.push(Entry {
-                        key: "kind = \"crawl\"".to_owned(),
-                        values: Vec::new(),
-                        table: table.to_owned(),
-                        span: name.span().start..value.span().end,
-                        known: Known::Later,
-                    });
-                }
+            let is_list = matches!((written, value.get_ref()), ("input", DeValue::Table(_)));
+            if is_list || self.is_item(keys, written) {
+                job.items.push(self.item(name, value)?);
                 continue;
             }
+            let found = &mut job.entries;
             if let ("report", DeValue::Table(report)) = (written, value.get_ref()) {
                 found.extend(self.report(keys, table, report)?);
                 continue;
@@ -246,7 +275,47 @@ impl ConfigFile {
             }
             found.push(entry);
         }
-        Ok(found)
+        Ok(job)
+    }
+
+    /// Whether this key is none of the flags of a fetch, and may stand in a job.
+    fn is_item(&self, keys: &Keys, written: &str) -> bool {
+        let is_crawls = || keys.find(written).is_none() && Keys::of_crawl().find(written).is_some();
+        items::is_job_key(written) || is_crawls()
+    }
+
+    fn item(
+        &self,
+        name: &Spanned<toml::de::DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Item, CliError> {
+        let item = Item::new(name, value);
+        let fault = |message: &str, hint: &str| {
+            Err(self.source.error(value.span(), message.to_owned(), hint.to_owned()))
+        };
+        match item.key.as_str() {
+            "kind"
+                if !matches!(
+                    item.value.as_str(),
+                    Some("fetch" | "liveness" | "check" | "crawl")
+                ) =>
+            {
+                fault(
+                    "there is no such kind of job",
+                    "write kind = \"liveness\", \"fetch\" or \"crawl\"",
+                )
+            }
+            "target" => match items::targets(&item.value) {
+                Ok(_) => Ok(item),
+                Err(hint) => fault("target is no list of targets", hint),
+            },
+            _ => Ok(item),
+        }
+    }
+
+    fn not_for_all(&self, item: &Item) -> CliError {
+        let message = format!("{} belongs to one job", item.key);
+        self.source.error(item.span.clone(), message, "put it under [job.NAME]".to_owned())
     }
 
     /// `report = { file = "report.html", title = "…", group_by = "host", agg = ["count()"] }`: the
@@ -278,19 +347,6 @@ impl ConfigFile {
             Ok(Entry { key, values, table: table.to_owned(), span, known: Known::Yes })
         };
         report.iter().map(entry).collect()
-    }
-
-    /// `kind = "fetch"` may be said; other kinds are for later.
-    fn kind<'v>(&self, value: &'v Spanned<DeValue<'_>>) -> Result<&'v str, CliError> {
-        match value.get_ref().as_str() {
-            // Jobs that are not run may be of a kind this version does not know.
-            Some(kind @ ("fetch" | "check" | "crawl")) => Ok(kind),
-            _ => Err(self.source.error(
-                value.span(),
-                "there is no such kind of job".to_owned(),
-                "write kind = \"fetch\", or nothing".to_owned(),
-            )),
-        }
     }
 
     fn unknown_key(

@@ -57,9 +57,21 @@ const RIVALS: &[(&str, &str)] = &[
 impl Keys {
     /// Those of the `fetch` command.
     pub(crate) fn of_fetch() -> Self {
+        Self::of("fetch")
+    }
+
+    /// Those that the `crawl` command has beside them.
+    pub(crate) fn of_crawl() -> Self {
+        let fetch = Self::of_fetch();
+        let mut crawl = Self::of("crawl");
+        crawl.0.retain(|key| fetch.find(&key.name).is_none());
+        crawl
+    }
+
+    fn of(command: &str) -> Self {
         let cli = Cli::command();
-        let fetch = cli.find_subcommand("fetch").expect("fetch is a command");
-        let keys = fetch.get_arguments().filter_map(|arg| {
+        let command = cli.find_subcommand(command).expect("it is a command");
+        let keys = command.get_arguments().filter_map(|arg| {
             let name = match arg.get_long() {
                 Some(long) => long.to_owned(),
                 None => arg.get_id().to_string(),

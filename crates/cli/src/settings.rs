@@ -19,7 +19,7 @@ use crate::nearest::nearest;
 use crate::{reference, usage};
 
 /// The settings of a run, merged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The values, parsed.
     pub(crate) args: FetchArgs,
@@ -98,15 +98,14 @@ impl Settings {
         let keys = Keys::of_fetch();
         let leaf = leaf(matches, typed.command);
         let file = read_file(leaf)?;
-        let mut notes = misspelt_variables(&keys);
+        let notes = misspelt_variables(&keys);
         let mut taken: BTreeSet<String> =
             keys.iter().filter(|key| is_typed(leaf, key)).map(|key| key.name.clone()).collect();
         let mut lower: Vec<Layered> = Vec::new();
         let mut layers = vec![environment(&keys)?];
         if let Some(file) = &file {
-            notes.extend(file.notes.iter().cloned());
             if let Some(job) = typed.job {
-                layers.push(from_file(file, &keys, file.job(job)?));
+                layers.push(from_file(file, &keys, &file.job(job)?.entries));
             }
             layers.push(from_file(file, &keys, &file.defaults));
         } else if let Some(job) = typed.job {

@@ -1,4 +1,5 @@
-//! INT and TERM: the first asks the run to drain, the second ends the program.
+//! INT and TERM: the first asks the run to drain, the second ends the program. HUP: read the
+//! configuration again.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,6 +54,33 @@ impl Signals {
         Ok(signals)
     }
 
+    /// As [`Self::watch`], for what ends at the first signal.
+    ///
+    /// # Errors
+    /// As [`Self::watch`].
+    pub(crate) fn watch_for_end(talk: Talk) -> Result<Self, CliError> {
+        Self::watch(talk)
+    }
+
+    /// Watches for HUP until the program ends.
+    ///
+    /// # Errors
+    /// When no thread can be started or the signal not be caught.
+    pub(crate) fn on_hangup(mut then: impl FnMut() + Send + 'static) -> Result<(), CliError> {
+        let runtime = runtime()?;
+        let mut hangup = {
+            let _entered = runtime.enter();
+            signal(SignalKind::hangup()).map_err(fault)?
+        };
+        let wait = move || {
+            while runtime.block_on(hangup.recv()).is_some() {
+                then();
+            }
+        };
+        std::thread::Builder::new().name("hangup".to_owned()).spawn(wait).map_err(fault)?;
+        Ok(())
+    }
+
     /// Waits for the first signal.
     ///
     /// # Errors
@@ -90,8 +118,7 @@ struct Ear {
 
 impl Ear {
     fn new() -> Result<Self, CliError> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(fault)?;
+        let runtime = runtime()?;
         let (int, term) = {
             let _entered = runtime.enter();
             let int = signal(SignalKind::interrupt()).map_err(fault)?;
@@ -110,6 +137,10 @@ impl Ear {
             }
         })
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(fault)
 }
 
 fn fault(error: std::io::Error) -> CliError {

@@ -20,11 +20,8 @@ gather fetches many URLs: fast, polite, every input accounted for.
   gather demo                                          see it work, offline
 more: gather --help, gather fetch --help";
 
-/// Commands that a later version will have.
-const LATER_COMMANDS: &[&str] = &["watch", "notify", "silence"];
-
 /// Flags that a later version will have; as keys of a job, too.
-pub(crate) const LATER_KEYS: &[&str] = &["dedup", "every", "notify", "expect", "target"];
+pub(crate) const LATER_KEYS: &[&str] = &["dedup"];
 
 /// Formats that a later version will write.
 pub(crate) const LATER_FORMATS: &[&str] = &["html"];
@@ -80,12 +77,6 @@ pub(crate) fn with_command(mut argv: Vec<OsString>) -> Result<Option<Vec<OsStrin
         // `help fetch` asks for the page of `fetch`.
         argv[1..].rotate_left(1);
         return Ok(Some(argv));
-    }
-    if LATER_COMMANDS.contains(&first.as_str()) {
-        return Err(CliError::usage(
-            format!("gather {first} is not available in this version"),
-            "this version fetches lists: gather fetch --help",
-        ));
     }
     let is_word = first.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         && !first.starts_with('-')

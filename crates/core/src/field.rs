@@ -1,5 +1,6 @@
 //! What extraction found in a body: named values, each of one of a few types.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Names and values in the order of the rules that found them.
@@ -20,4 +21,20 @@ pub enum FieldValue {
     Text(Box<str>),
     /// All matches, where a rule asks for all.
     List(Vec<FieldValue>),
+}
+
+impl FieldValue {
+    /// The value as people read it; several one after the other, with commas. `None` for none.
+    pub fn as_text(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::Null => return None,
+            Self::Bool(on) => Cow::Owned(on.to_string()),
+            Self::Int(number) => Cow::Owned(number.to_string()),
+            Self::Decimal(text) | Self::Text(text) => Cow::Borrowed(text),
+            Self::List(values) => {
+                let texts: Vec<Cow<'_, str>> = values.iter().filter_map(Self::as_text).collect();
+                Cow::Owned(texts.join(", "))
+            }
+        })
+    }
 }

@@ -21,6 +21,7 @@ pub mod retry_after;
 pub mod robots;
 pub mod target;
 pub mod time;
+pub mod watch;
 
 pub use address::{AddressPolicy, Provenance};
 pub use attempt::{Attempt, End, Failure, Sent, Timings};

@@ -1,6 +1,7 @@
 //! A check of health: what a run's settings are for it, and how each record is judged.
 
 mod expect;
+mod json;
 
 use gather_core::frontier::HostTrust;
 use gather_core::{Config, Finding, Record, health};

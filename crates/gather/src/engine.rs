@@ -9,13 +9,14 @@
 //! | one target, waiting while the engine is full | [`Engine::fetch`] | a future of its record |
 //! | one target, if there is room | [`Engine::try_submit`] | [`SubmitError::Busy`] at once, or a future |
 //! | many, from async code | [`Engine::run`], [`Engine::run_stream`] | records as they come, a stream |
+//! | one after the other, for ever | [`Engine::desk`] | each record to a function |
 //! | many, from a program without async | [`Engine::fetch_all`] | the same, a blocking iterator |
 //!
 //! Dropping what a call returned cancels its targets: one that waits leaves its queue, one in
 //! flight is cut off and its connection closed. Dropping the last clone of the engine stops its
 //! threads, and every future still waiting resolves to [`Stopped`].
 //!
-//! A fetch that failed is a [`Record`](gather_core::Record) like any other: its [`Outcome`](gather_core::Outcome) says
+//! A fetch that failed is a [`Record`] like any other: its [`Outcome`](gather_core::Outcome) says
 //! why. Errors are only for what is no URL and for an engine that has stopped.
 //!
 //! ```no_run
@@ -52,6 +53,7 @@
 //! # }
 //! ```
 
+mod desk;
 mod entrance;
 mod fetching;
 mod into_target;
@@ -63,11 +65,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use futures_core::Stream;
-use gather_core::Config;
 use gather_core::config::HostConcurrency;
+use gather_core::{Config, Record, TargetNo};
 use gather_fetch::{Client, ClientError, ClientOptions, KeepBody, TlsConfigs};
 use tokio::sync::mpsc;
 
+pub use self::desk::Desk;
 pub use self::fetching::{Fetch, FetchError, Fetching, Stopped, SubmitError};
 pub use self::into_target::{IntoTarget, InvalidTarget};
 pub use self::outcomes::{FetchAll, FromIter, Outcomes};
@@ -113,7 +116,7 @@ pub struct EngineOptions {
 }
 
 impl Default for EngineOptions {
-    /// The defaults of the command line, except that bodies are kept: [`Record::body`](gather_core::Record::body) is what a
+    /// The defaults of the command line, except that bodies are kept: [`Record::body`] is what a
     /// program fetches for. At most 50 requests in flight, 4 for each host.
     fn default() -> Self {
         let mut client = ClientOptions::default();
@@ -238,7 +241,7 @@ impl Engine {
     /// they end. The iterator is read only as far ahead as [`EngineOptions::read_ahead`] says; it
     /// should not block.
     ///
-    /// Each input has exactly one record, and [`Record::n`](gather_core::Record::n) is its place in the input, from 0,
+    /// Each input has exactly one record, and [`Record::n`] is its place in the input, from 0,
     /// unless it is a [`Target`](gather_core::Target) with a number of its own. An input that is
     /// no URL becomes a skipped record.
     pub fn run<I>(&self, targets: I) -> Outcomes<FromIter<I::IntoIter>>
@@ -266,6 +269,16 @@ impl Engine {
         I::Item: IntoTarget,
     {
         FetchAll::new(self.run(targets))
+    }
+
+    /// A way in for a program that submits targets for as long as it lives. `on_record` is called on
+    /// an event loop and must not block; it is told the target's number, and `None` in place of the
+    /// record if the engine stopped before there was one.
+    pub fn desk(
+        &self,
+        on_record: impl Fn(TargetNo, Option<Record>) + Send + Sync + 'static,
+    ) -> Desk {
+        Desk::new(self.clone(), on_record)
     }
 
     /// Requests that may be in flight: the concurrency asked for, or fewer if the process may not

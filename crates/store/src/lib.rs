@@ -11,6 +11,8 @@ mod csv;
 mod database;
 mod error;
 mod fields;
+#[cfg(feature = "history")]
+pub mod history;
 pub mod journal;
 mod json;
 mod jsonl;

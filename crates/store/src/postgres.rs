@@ -5,12 +5,12 @@
 //! commit whose answer was lost is no harm.
 
 mod encode;
-mod fault;
+pub(crate) mod fault;
 pub(crate) mod read;
-mod schema;
+pub(crate) mod schema;
 mod session;
-mod tls;
-mod url;
+pub(crate) mod tls;
+pub(crate) mod url;
 
 use std::path::PathBuf;
 use std::thread;
@@ -61,7 +61,7 @@ struct Postgres {
 }
 
 /// The event loop of the connection. It turns only while something is waited for.
-struct Reactor(Option<Runtime>);
+pub(crate) struct Reactor(Option<Runtime>);
 
 /// What is known of the run and its tables.
 struct State {
@@ -271,7 +271,14 @@ impl State {
 }
 
 impl Reactor {
-    fn get(&self) -> &Runtime {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map(|made| Self(Some(made)))
+    }
+
+    pub(crate) fn get(&self) -> &Runtime {
         self.0.as_ref().expect("it is there until it is dropped")
     }
 }

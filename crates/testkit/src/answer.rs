@@ -195,7 +195,13 @@ fn flaky(request: &Request, asked_before: u32) -> Reply {
     match request.query("how") {
         Some("reset") => Reply::new(200, "ok").deliver(Delivery::Reset(0)),
         Some("close") => Reply::new(200, "ok").deliver(Delivery::Cut(0)),
-        _ => Reply::new(status(request, 503), "not yet\n"),
+        _ => {
+            let reply = Reply::new(status(request, 503), "not yet\n");
+            match request.query("retry_after") {
+                Some(value) => reply.header("Retry-After", percent_decode(value)),
+                None => reply,
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Development only: a hostile loopback server, a DNS server, proxies, certificates.
+//! Development only: a hostile loopback server, a DNS server, proxies, certificates, mail.
 //!
 //! Everything here listens on loopback, on port 0, on a thread of its own, and stops when it is
 //! dropped, so a test starts what it needs in one line and asserts on what the server saw:
@@ -14,6 +14,7 @@
 //!
 //! [`paths`] lists what each path of a [`Site`] does.
 
+mod alertmanager;
 mod answer;
 mod background;
 pub mod crawled;
@@ -33,8 +34,10 @@ mod raw;
 mod request;
 mod server;
 mod site;
+mod smtp;
 mod tls;
 
+pub use alertmanager::Alertmanager;
 pub use dns::{Dns, DnsAnswer, DnsKind, DnsQuery, DnsTransport};
 pub use faults::FaultRow;
 pub use listen::{Mute, Refusing, Unreachable};
@@ -44,4 +47,5 @@ pub use raw::{Raw, Talk, Then};
 pub use request::Request;
 pub use server::{HostStats, Server, Stats};
 pub use site::{Page, RetryAfter, Site};
+pub use smtp::{Mail, Smtp, SmtpOptions, SmtpTls};
 pub use tls::{Ca, ClientCert, Identity, Tls, Validity};

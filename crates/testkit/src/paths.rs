@@ -14,7 +14,7 @@
 //! | `/limited` | 200 within [`crate::Site::rate_per_s`], otherwise 429 with [`crate::Site::retry_after`] |
 //! | `/window` | 200 for the first N of each window, otherwise 429 |
 //! | `/429`, `/503?retry_after=2` | that status; `retry_after` goes out as it is |
-//! | `/flaky?fail=2&status=503` | the first `fail` requests for this very target fail, then 200; `how=reset` and `how=close` break the connection instead |
+//! | `/flaky?fail=2&status=503` | the first `fail` requests for this very target fail, then 200; `retry_after=` is theirs; `how=reset` and `how=close` break the connection instead |
 //! | `/echo` | method, target, headers, body and connection number as JSON |
 //! | `/json/price/SYM` | `{"symbol":"SYM","price":…,"currency":"EUR"}`, the same price for the same symbol |
 //! | `/set-cookie?name=a&value=1` | a cookie; the body is the `Cookie` header received |

@@ -28,7 +28,6 @@ const CRATES: &[Crate] = &[
             ("rustls", "sockets"),
             ("rustix", "the operating system"),
             ("tempfile", "files"),
-            ("jiff", "a clock"),
             ("rand", "randomness that is not seeded"),
             ("tracing", "output"),
         ],

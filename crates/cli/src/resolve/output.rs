@@ -158,8 +158,14 @@ pub(super) fn target(name: &str) -> Result<OutputTarget, CliError> {
     if name.starts_with("postgres://") || name.starts_with("postgresql://") {
         return Ok(OutputTarget::Postgres(DatabaseUrl::new(name)));
     }
-    let today = jiff::Zoned::now().date().to_string();
-    Ok(OutputTarget::File(PathBuf::from(name.replace("{date}", &today))))
+    Ok(OutputTarget::File(PathBuf::from(dated(name, &jiff::Zoned::now()))))
+}
+
+/// The name with `{date}` and `{time}` filled in: `2026-11-25` and `094500`.
+pub(super) fn dated(name: &str, moment: &jiff::Zoned) -> String {
+    let time = moment.time();
+    let time = format!("{:02}{:02}{:02}", time.hour(), time.minute(), time.second());
+    name.replace("{date}", &moment.date().to_string()).replace("{time}", &time)
 }
 
 fn format(args: &OutputArgs, name: &str, target: &OutputTarget) -> Result<Format, CliError> {

@@ -1,4 +1,4 @@
-//! What is expected of an answer: `status in 200..=399`, `cert_days > 14`, `body contains 'ok'`.
+//! What is expected of an answer: `status in 200..=399`, `cert_days > 14`, `json:$.state == 'ok'`.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,6 +7,8 @@ use std::str::FromStr;
 use gather_core::config::StatusSet;
 use gather_core::{Duration, Finding, Health, Record};
 use regex::bytes::Regex;
+
+use super::json;
 
 /// Bytes that a compiled pattern may take.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -22,7 +24,7 @@ pub struct Expect {
 }
 
 /// What a condition looks at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Subject {
     Status,
     /// A phase of the try, in seconds.
@@ -34,6 +36,15 @@ enum Subject {
     Body,
     /// By its name in lower case.
     Header(Box<str>),
+    /// What a path finds in the body.
+    Json(json::Path),
+}
+
+impl Subject {
+    /// Whether it is a text, or may be one.
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Body | Self::Header(_) | Self::Json(_))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +117,7 @@ impl fmt::Display for Expect {
 impl Expect {
     /// Whether the body must be kept for it.
     pub fn needs_body(&self) -> bool {
-        self.subject == Subject::Body
+        matches!(self.subject, Subject::Body | Subject::Json(_))
     }
 
     /// What is wrong with an answer; `None` if it is as expected. What it says (status, body,
@@ -117,7 +128,7 @@ impl Expect {
             Err(found) => found,
         };
         let health = match self.subject {
-            Subject::Status | Subject::Body | Subject::Header(_) => Health::Down,
+            Subject::Status | Subject::Body | Subject::Header(_) | Subject::Json(_) => Health::Down,
             Subject::Time(_) | Subject::CertDays | Subject::ContentLength => Health::Degraded,
         };
         Some(Finding::new(health, format!("expected {}, found {found}", self.text)))
@@ -130,13 +141,26 @@ impl Expect {
                 true => Ok(()),
                 false => Err(record.status_code.to_string()),
             },
-            (_, Test::Number(comparison, right)) => {
+            (subject, Test::Number(comparison, right)) => {
+                if let Subject::Json(path) = subject {
+                    return json_number(path, record, *comparison, *right);
+                }
                 let Some(left) = self.number(record) else {
                     return Err("none".to_owned());
                 };
                 match comparison.holds(left, *right) {
                     true => Ok(()),
                     false => Err(self.written(left)),
+                }
+            }
+            (Subject::Json(path), test) => {
+                let value = path.find(record.body.as_deref().unwrap_or_default());
+                match (value, test) {
+                    (None, Test::Lacks(_) | Test::Differs(_)) => Ok(()),
+                    (None, _) => Err("none".to_owned()),
+                    (Some(value), test) => {
+                        holds(test, value.as_bytes()).then_some(()).ok_or_else(|| excerpt(&value))
+                    }
                 }
             }
             (Subject::Header(name), test) => {
@@ -177,7 +201,7 @@ impl Expect {
                 let ends_s = record.tls.as_ref()?.not_after_unix_s?;
                 Some((ends_s as f64 * 1e6 - timings.started_unix_us as f64) / US_PER_DAY)
             }
-            Subject::Body | Subject::Header(_) => None,
+            Subject::Body | Subject::Header(_) | Subject::Json(_) => None,
         }
     }
 
@@ -188,6 +212,19 @@ impl Expect {
             _ => format!("{number:.0}"),
         }
     }
+}
+
+fn json_number(
+    path: &json::Path,
+    record: &Record,
+    comparison: Comparison,
+    right: f64,
+) -> Result<(), String> {
+    let Some(value) = path.find(record.body.as_deref().unwrap_or_default()) else {
+        return Err("none".to_owned());
+    };
+    let holds = value.parse().is_ok_and(|left| comparison.holds(left, right));
+    holds.then_some(()).ok_or_else(|| excerpt(&value))
 }
 
 fn holds(test: &Test, bytes: &[u8]) -> bool {
@@ -225,9 +262,12 @@ impl FromStr for Expect {
 
     fn from_str(text: &str) -> Result<Self, ExpectError> {
         let text = text.trim();
-        let (name, rest) = text
-            .split_once(|c: char| c.is_whitespace() || "<>=!".contains(c))
-            .map(|(name, _)| (name, text[name.len()..].trim()))
+        let end = match text.starts_with("json:") {
+            true => end_of_path(text),
+            false => text.find(|c: char| c.is_whitespace() || "<>=!".contains(c)),
+        };
+        let (name, rest) = end
+            .map(|end| (&text[..end], text[end..].trim()))
             .ok_or_else(|| wrong(format!("'{text}' has no condition")))?;
         let subject = subject(name)?;
         let (operator, value) = operator(rest)
@@ -244,7 +284,27 @@ impl FromStr for Expect {
     }
 }
 
+/// Where a path ends: at the first space outside of its brackets and quotes.
+fn end_of_path(text: &str) -> Option<usize> {
+    let (mut depth, mut quote) = (0_u32, None);
+    text.char_indices().find_map(|(at, c)| {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '[' | '(') => depth += 1,
+            (None, ']' | ')') => depth = depth.saturating_sub(1),
+            (None, c) if c.is_whitespace() && depth == 0 => return Some(at),
+            (None, _) => {}
+        }
+        None
+    })
+}
+
 fn subject(name: &str) -> Result<Subject, ExpectError> {
+    if let Some(path) = name.strip_prefix("json:") {
+        return json::Path::parse(path).map(Subject::Json).map_err(wrong);
+    }
     Ok(match name {
         "status" | "status_code" => Subject::Status,
         "time_namelookup" => Subject::Time(Phase::Namelookup),
@@ -263,7 +323,7 @@ fn subject(name: &str) -> Result<Subject, ExpectError> {
                 return Err(wrong(format!(
                     "'{name}' cannot be expected anything of: there are status, time_total, \
                      time_starttransfer, time_connect, time_appconnect, time_namelookup, \
-                     cert_days, content_length, body and header.NAME"
+                     cert_days, content_length, body, header.NAME and json:PATH"
                 )));
             }
         },
@@ -294,9 +354,13 @@ fn unquoted(value: &str) -> &str {
 }
 
 fn test(subject: &Subject, operator: &str, value: &str) -> Result<Test, ExpectError> {
-    let is_text = matches!(subject, Subject::Body | Subject::Header(_));
+    let is_text = match (subject, operator) {
+        // What a path finds may be a number.
+        (Subject::Json(_), "<" | "<=" | ">" | ">=") => false,
+        (subject, _) => subject.is_text(),
+    };
     match (operator, is_text) {
-        ("in", false) if *subject == Subject::Status => statuses(value).map(Test::StatusIn),
+        ("in", false) if matches!(subject, Subject::Status) => statuses(value).map(Test::StatusIn),
         ("contains", true) => Ok(Test::Contains(value.into())),
         ("lacks", true) => Ok(Test::Lacks(value.into())),
         ("==" | "=", true) => Ok(Test::Equals(value.into())),
@@ -414,6 +478,13 @@ mod tests {
         check("header.server contains apache", Some((Down, "'nginx'")));
         check("header.x-cache == HIT", Some((Down, "none")));
         check("header.x-cache != HIT", None);
+        check("json:$.status == 'ok'", None);
+        check("json:$.status != ok", Some((Down, "'ok'")));
+        check("json:$['status'] matches '^o'", None);
+        check("json:$.state == ok", Some((Down, "none")));
+        check("json:$.state lacks error", None);
+        check("json:$.status > 3", Some((Down, "'ok'")));
+        check("json:$.list[?@.n > 1].n >= 2", Some((Down, "none")));
     }
 
     #[test]
@@ -435,6 +506,7 @@ mod tests {
         check("time_total < soon", "'soon' is not a number");
         check("cert_days > 14d", "'14d' is not a number");
         check("body matches '('", "is no regular expression");
+        check("json:$.a..[] == 1", "is no JSONPath");
         check("body contains ''", "has nothing to compare with");
     }
 }

@@ -84,7 +84,8 @@ impl Entrance {
         place: OwnedSemaphorePermit,
     ) -> Result<(), Stopped> {
         let shard = shard_of(&target.host, self.inboxes.len());
-        let pending = Pending::asked(target, Asker::new(back, place));
+        let asker = Asker::new(target.n, back, place);
+        let pending = Pending::asked(target, asker);
         let inbox = self.inboxes[shard].upgrade().ok_or(Stopped)?;
         self.shared.count_inputs(1);
         inbox.try_send(pending).map_err(|error| {

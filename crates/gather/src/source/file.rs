@@ -50,6 +50,11 @@ impl FileReader {
     ) -> Result<Self, SourceError> {
         let (name, stream, waits) = match &file.path {
             InputPath::Stdin => ("-".to_owned(), Ok(open_stdin(spec.spool.as_ref())), true),
+            InputPath::Text { name, text } => {
+                let text: Box<dyn Read + Send> =
+                    Box::new(io::Cursor::new(text.as_bytes().to_vec()));
+                (name.to_string(), Ok(text), false)
+            }
             InputPath::File(path) => {
                 let name = path.display().to_string();
                 match open_path(path) {

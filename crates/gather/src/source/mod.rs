@@ -84,6 +84,13 @@ pub enum InputPath {
     Stdin,
     /// A file, pipe or device.
     File(PathBuf),
+    /// A text that is there already.
+    Text {
+        /// What it is called in errors.
+        name: Arc<str>,
+        /// What would stand in the file.
+        text: Arc<str>,
+    },
 }
 
 impl InputPath {

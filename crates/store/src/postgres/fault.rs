@@ -9,16 +9,16 @@ use crate::error::SinkErrorKind;
 
 /// What went wrong.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) kind: SinkErrorKind,
+pub(crate) struct Fault {
+    pub(crate) kind: SinkErrorKind,
     /// In one line, without a secret.
-    pub(super) message: String,
-    pub(super) lasts: Lasts,
+    pub(crate) message: String,
+    pub(crate) lasts: Lasts,
 }
 
 /// Whether trying again later may help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lasts {
+pub(crate) enum Lasts {
     /// A server that restarts, a connection that broke.
     Passing,
     /// A wrong password, a missing permission.

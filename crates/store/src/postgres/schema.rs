@@ -33,7 +33,7 @@ pub(super) const DIALECT: Dialect = Dialect {
 const LOCK: i64 = 0x6761_7468_6572;
 
 /// Chooses the schema, making it where it was asked for, and checks that it can be written to.
-pub(super) async fn choose(client: &Client, schema: Option<&str>) -> Result<(), Fault> {
+pub(crate) async fn choose(client: &Client, schema: Option<&str>) -> Result<(), Fault> {
     let encoding: String = client.query_one("SHOW server_encoding", &[]).await?.get(0);
     if encoding != "UTF8" {
         let message = format!("its encoding is {encoding}, and URLs and pages need UTF8");

@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// What is asked of a server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verify {
+pub(crate) enum Verify {
     /// Nothing: the connection is encrypted, with whoever answers.
     Nothing,
     /// That a trusted authority issued it.
@@ -28,7 +28,7 @@ pub(super) enum Verify {
 ///
 /// # Errors
 /// When the file of roots cannot be read.
-pub(super) fn connector(verify: Verify, roots: Option<&Path>) -> Result<MakeRustlsConnect, String> {
+pub(crate) fn connector(verify: Verify, roots: Option<&Path>) -> Result<MakeRustlsConnect, String> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

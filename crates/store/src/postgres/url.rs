@@ -19,14 +19,14 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Where to connect to, and how.
 #[derive(Clone)]
-pub(super) struct Target {
-    pub(super) config: Config,
+pub(crate) struct Target {
+    pub(crate) config: Config,
     /// What is asked of the server's certificate.
-    pub(super) verify: Verify,
+    pub(crate) verify: Verify,
     /// A file of certificates to trust, in place of the usual ones.
-    pub(super) roots: Option<PathBuf>,
+    pub(crate) roots: Option<PathBuf>,
     /// The schema to write to, in place of the first of the search path.
-    pub(super) schema: Option<String>,
+    pub(crate) schema: Option<String>,
 }
 
 impl Target {
@@ -34,7 +34,7 @@ impl Target {
     ///
     /// # Errors
     /// Says what is wrong, without a secret.
-    pub(super) fn new(url: &DatabaseUrl) -> Result<Self, String> {
+    pub(crate) fn new(url: &DatabaseUrl) -> Result<Self, String> {
         let (base, query) = url.expose().split_once('?').unwrap_or((url.expose(), ""));
         let (mut mode, mut roots, mut schema) = (None, None, None);
         let mut rest = Vec::new();

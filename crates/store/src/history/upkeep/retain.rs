@@ -1,0 +1,68 @@
+//! What is older than it is kept is removed, a few rows at a time; its pages are used again.
+
+use gather_core::time::Duration;
+
+use super::super::db::{Db, values};
+use super::super::error::HistoryError;
+use super::super::slots::{BLOCK_DAYS, DAY_MS, HOUR_MS, first_id};
+use super::super::{CHECKS_KEPT, DAYS_KEPT, HOURS_KEPT, NOTICES_KEPT};
+use super::{Progress, Step};
+
+/// How often old rows are looked for, in milliseconds.
+const EVERY_MS: i64 = 60_000;
+/// Rows that are removed from one table in one step.
+const ROWS_A_STEP: i64 = 200;
+
+/// Removes some of what is old, if it is time to look.
+pub(super) fn step(progress: &mut Progress, db: &mut Db, now: i64) -> Result<Step, HistoryError> {
+    if now - progress.retained < EVERY_MS {
+        return Ok(Step::Idle);
+    }
+    let before = |kept: Duration| now - i64::try_from(kept.as_millis()).unwrap_or(now);
+    let (checks, hours, days) = (before(CHECKS_KEPT), before(HOURS_KEPT), before(DAYS_KEPT));
+    let notices = before(NOTICES_KEPT);
+    // Table, its key, what is old, and before which value.
+    let old = [
+        ("watch_check_hour", "id", "id < ?1", first_id(checks.div_euclid(HOUR_MS))),
+        ("watch_hour", "id", "id < ?1", first_id(hours.div_euclid(DAY_MS))),
+        ("watch_day", "id", "id < ?1", first_id(days.div_euclid(DAY_MS * BLOCK_DAYS))),
+        ("watch_gap", "id", "until_ms < ?1", days),
+        ("watch_change", "id", "at_ms < ?1", days),
+        ("watch_notice", "id", "settled_ms < ?1", notices),
+        ("watch_silence", "id", "until_ms < ?1", days),
+        ("watch_value", "id", "at_ms < ?1 AND seen_ms < ?1", days),
+        ("watch_run", "id", "started_ms < ?1", days),
+    ];
+    let mut removed = 0;
+    for (table, key, condition, value) in old {
+        let sql = format!(
+            "DELETE FROM {table} WHERE {key} IN
+             (SELECT {key} FROM {table} WHERE {condition} ORDER BY {key} LIMIT {ROWS_A_STEP})"
+        );
+        removed += db.exec(&sql, values![value])?;
+    }
+    let maintenance = "DELETE FROM watch_maintenance WHERE until_ms < ?1";
+    removed += db.exec(maintenance, values![days])?;
+    removed += incidents(db, days)?;
+    if removed == 0 {
+        progress.retained = now;
+        return Ok(Step::Idle);
+    }
+    Ok(Step::Done)
+}
+
+/// Closed incidents go with what belongs to them.
+fn incidents(db: &mut Db, before: i64) -> Result<u64, HistoryError> {
+    let find = "SELECT id FROM watch_incident WHERE closed_ms < ?1 ORDER BY closed_ms LIMIT 4";
+    let old = db.query(find, values![before])?;
+    for row in &old {
+        for delete in [
+            "DELETE FROM watch_incident_entry WHERE incident = ?1",
+            "DELETE FROM watch_incident_target WHERE incident = ?1",
+            "DELETE FROM watch_incident WHERE id = ?1",
+        ] {
+            db.exec(delete, values![row.int(0)])?;
+        }
+    }
+    Ok(old.len() as u64)
+}

@@ -1,0 +1,8 @@
+//! The memory of a watch: the same questions to SQLite and to PostgreSQL.
+
+mod both;
+mod crash;
+mod deliver;
+mod made;
+mod past;
+mod places;

@@ -1,0 +1,181 @@
+//! Jobs: their schedules, runs, changed values, and what was missed.
+
+use gather_core::time::Time;
+use gather_store::history::{
+    Gap, HistoryError, JobKind, JobOverview, RunEnd, RunRow, TargetQuery, ValueChange,
+};
+
+use super::span::missed_why;
+use super::{Loader, beside, failing, sentence, worst};
+use crate::links::{Mode, query};
+use crate::say;
+use crate::view::{
+    Fact, GapRow, JobLine, JobView, JobsView, RunLine, TargetLine, ValueChangeRow, Verdict, View,
+};
+
+/// Changes of values, and runs, on a job's page.
+const CHANGES_SHOWN: u32 = 100;
+const RUNS_SHOWN: u32 = 30;
+/// Targets on a job's page, the worst.
+const TARGETS_SHOWN: u32 = 20;
+
+impl Loader<'_> {
+    pub(super) fn jobs(&mut self) -> Result<(String, View), HistoryError> {
+        let overview = self.reader.overview(self.now)?;
+        let total = overview.jobs.len() as u64;
+        let mut more = vec![sentence(&overview.counts, "")];
+        if let Some(until) = overview.accounted_until.filter(|until| *until > Time::ZERO) {
+            let until = self.clock.moment(until);
+            more.push(format!("Every slot due before {until} is accounted for."));
+        }
+        let view = JobsView {
+            verdict: Verdict {
+                shown: worst(&overview.counts),
+                sentence: match total {
+                    0 => "There is no job.".into(),
+                    1 => "1 job is watched.".into(),
+                    n => format!("{} jobs are watched.", say::count(n)),
+                },
+                more,
+                checked: self.checked(overview.written),
+            },
+            jobs: overview.jobs.iter().map(|job| self.job_line(job)).collect(),
+            gaps: overview.gaps.iter().map(|gap| self.gap(gap)).collect(),
+        };
+        Ok(("Jobs".into(), View::Jobs(view)))
+    }
+
+    pub(super) fn job(&mut self, name: &str) -> Result<Option<(String, View)>, HistoryError> {
+        let overview = self.reader.overview(self.now)?;
+        let Some(job) = overview.jobs.iter().find(|job| *job.name == *name) else {
+            return Ok(None);
+        };
+        let shown_name = say::clipped(name, 80);
+        let changes = self.reader.changes(Some(name), None, CHANGES_SHOWN)?;
+        let runs = self.reader.runs(name, None, RUNS_SHOWN)?;
+        let asked =
+            TargetQuery { job: Some(name.into()), limit: TARGETS_SHOWN, ..TargetQuery::default() };
+        let targets = self.reader.targets(&asked)?.targets;
+        let rows: Vec<TargetLine> = targets.iter().map(|target| self.line(target)).collect();
+        let total = job.counts.total();
+        let mut more = vec![sentence(&job.counts, "")];
+        more.extend(beside(&job.counts));
+        let view = JobView {
+            name: shown_name.clone(),
+            verdict: Verdict {
+                shown: worst(&job.counts),
+                sentence: shown_name.clone(),
+                more,
+                checked: self.checked(overview.written),
+            },
+            facts: self.job_facts(job),
+            changes: changes.iter().map(|change| self.value_change(change)).collect(),
+            runs: runs.iter().map(|run| self.run_line(run)).collect(),
+            caption: match total > rows.len() as u64 {
+                true => format!("The worst {} of {}", rows.len(), say::counted(total, "target")),
+                false => format!("{}, the worst first", say::counted(total, "target")),
+            },
+            rows,
+        };
+        Ok(Some((shown_name, View::Job(Box::new(view)))))
+    }
+
+    fn job_line(&self, job: &JobOverview) -> JobLine {
+        let last = match &job.last_run {
+            Some(run) => {
+                format!("{} {}", end(run.end), self.clock.moment(run.ended.unwrap_or(run.started)))
+            }
+            None if job.kind == JobKind::Liveness => "each target by itself".into(),
+            None => "none yet".into(),
+        };
+        JobLine {
+            name: say::clipped(&job.name, 80),
+            href: self.links.job(&job.name),
+            kind: job.kind.as_str(),
+            shown: worst(&job.counts),
+            failing: say::count(failing(&job.counts)),
+            total: say::count(job.counts.total()),
+            schedule: say::clipped(&job.schedule, 80),
+            last,
+        }
+    }
+
+    fn job_facts(&self, job: &JobOverview) -> Vec<Fact> {
+        let mut facts = vec![
+            Fact::new("kind", job.kind.as_str()),
+            Fact::new("schedule", say::clipped(&job.schedule, 80)),
+        ];
+        let total = say::count(job.counts.total());
+        facts.push(match self.links.mode {
+            Mode::Server => {
+                let href = format!("{}{}", self.links.home(), query(&[("job", &*job.name)]));
+                Fact::link("targets", total, href)
+            }
+            Mode::Static => Fact::new("targets", total),
+        });
+        facts.push(Fact::new("failing", say::count(failing(&job.counts))));
+        if let Some(run) = &job.last_run {
+            facts.push(Fact::new(
+                "last run",
+                format!("{} {}", end(run.end), self.clock.moment(run.started)),
+            ));
+        }
+        facts
+    }
+
+    fn gap(&self, gap: &Gap) -> GapRow {
+        GapRow {
+            from: self.clock.moment(gap.from),
+            lasted: self.lasted(gap.from, Some(gap.until)),
+            targets: say::count(gap.targets),
+            slots: say::count(gap.slots),
+            why: missed_why(&gap.cause),
+        }
+    }
+
+    fn run_line(&self, run: &RunRow) -> RunLine {
+        RunLine {
+            began: self.clock.moment(run.started),
+            end: end(run.end),
+            message: run.message.as_deref().map(|text| say::clipped(text, 200)).unwrap_or_default(),
+            lasted: self.lasted(run.started, run.ended),
+            ok: say::count(run.ok),
+            failed: say::count(run.failed),
+            skipped: say::count(run.skipped),
+            changes: say::count(run.changes),
+        }
+    }
+
+    fn value_change(&self, change: &ValueChange) -> ValueChangeRow {
+        let shown = |value: &Option<Box<str>>| value.as_deref().map(|text| say::clipped(text, 200));
+        ValueChangeRow {
+            at: self.clock.moment(change.at),
+            target: say::clipped(&change.name, 120),
+            href: self.links.target(change.target),
+            field: say::clipped(&change.field, 80),
+            old: shown(&change.old),
+            new: shown(&change.new),
+            step: step(change.numbers),
+        }
+    }
+}
+
+/// How far a number went: `+4.2 %`.
+fn step(numbers: (Option<f64>, Option<f64>)) -> String {
+    match numbers {
+        (Some(old), Some(new)) if old != 0.0 => {
+            format!("{:+.1} %", (new - old) / old.abs() * 100.0)
+        }
+        _ => String::new(),
+    }
+}
+
+/// How a run ended, for people.
+fn end(end: RunEnd) -> &'static str {
+    match end {
+        RunEnd::Running => "running since",
+        RunEnd::Finished => "finished",
+        RunEnd::Stopped => "stopped",
+        RunEnd::Failed => "failed",
+    }
+}

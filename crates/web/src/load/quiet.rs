@@ -1,0 +1,64 @@
+//! Maintenance windows and silences.
+
+use gather_core::time::Time;
+use gather_store::history::{HistoryError, Silence, SilenceMatch};
+
+use super::Loader;
+use crate::say;
+use crate::shown::Shown;
+use crate::view::{QuietRow, QuietView, Verdict, View};
+
+impl Loader<'_> {
+    pub(super) fn quiet(&mut self) -> Result<(String, View), HistoryError> {
+        let written = self.reader.written()?;
+        let silences = self.reader.silences(self.now)?;
+        let open = silences.iter().filter(|one| one.is_open(self.now)).count() as u64;
+        let sentence = match open {
+            0 => "Nobody is kept from being told.".into(),
+            1 => "1 silence is in force.".into(),
+            n => format!("{} silences are in force.", say::count(n)),
+        };
+        let view = QuietView {
+            verdict: Verdict {
+                shown: if open > 0 { Shown::Maintenance } else { Shown::Up },
+                sentence,
+                more: Vec::new(),
+                checked: self.checked(written),
+            },
+            windows: Vec::new(),
+            silences: silences.iter().map(|one| self.silence(one)).collect(),
+        };
+        Ok(("Maintenance and silences".into(), View::Quiet(view)))
+    }
+
+    fn silence(&self, silence: &Silence) -> QuietRow {
+        QuietRow {
+            whom: whom(&silence.matches),
+            href: None,
+            when: self.when(silence.from, silence.until),
+            from: self.clock.moment(silence.from),
+            until: self.clock.moment(silence.until),
+            why: say::clipped(&silence.why, 300),
+        }
+    }
+
+    fn when(&self, from: Time, until: Time) -> &'static str {
+        match self.now {
+            now if now < from => "to come",
+            now if now < until => "in force",
+            _ => "over",
+        }
+    }
+}
+
+fn whom(matches: &SilenceMatch) -> String {
+    match matches {
+        SilenceMatch::Everything => "everything".into(),
+        SilenceMatch::Target(name) => say::clipped(name, 120),
+        SilenceMatch::Job(name) => format!("job {}", say::clipped(name, 80)),
+        SilenceMatch::Group(name) => format!("group {}", say::clipped(name, 80)),
+        SilenceMatch::Tag(name, value) => {
+            format!("tag {}", say::clipped(&format!("{name}={value}"), 80))
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Which address leads where.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use gather_store::history::Cursor;
+use http::header::{self, HeaderMap};
+use http::{StatusCode, Uri};
+use serde::Deserialize;
+
+use super::answer::{self, Made};
+use super::cache::Cache;
+use super::readers::Readers;
+use super::{badges, guard, login, pages};
+use crate::api;
+use crate::feed;
+use crate::load::{Asked, Filter, Period, Wanted};
+use crate::options::Options;
+use crate::say::Clock;
+use crate::shown::Shown;
+
+/// Characters of a text that is searched for.
+const SEARCH_CHARS_MAX: usize = 200;
+
+/// What all answers share.
+pub(super) struct Site {
+    pub(super) options: Options,
+    pub(super) clock: Clock,
+    pub(super) readers: Readers,
+    pub(super) cache: Cache<Option<Arc<Made>>>,
+}
+
+pub(super) type SharedSite = Arc<Site>;
+
+impl Site {
+    pub(super) fn new(options: Options) -> SharedSite {
+        let clock = Clock::new(options.zone.clone());
+        let readers = Readers::new(options.place.clone());
+        Arc::new(Self { options, clock, readers, cache: Cache::new() })
+    }
+}
+
+/// What narrows a list, as it stands in addresses.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ListQuery {
+    pub(super) name: String,
+    pub(super) q: String,
+    pub(super) state: String,
+    pub(super) job: String,
+    pub(super) group: String,
+    pub(super) tag: String,
+    pub(super) after: String,
+    pub(super) rows: u64,
+}
+
+impl ListQuery {
+    pub(super) fn filter(&self) -> Filter {
+        let short = |text: &str| text.trim().chars().take(SEARCH_CHARS_MAX).collect::<String>();
+        Filter {
+            search: short(&self.q),
+            state: Shown::ALL.into_iter().find(|shown| shown.class() == self.state),
+            job: short(&self.job),
+            group: Some(short(&self.group)).filter(|group| !group.is_empty()),
+            tag: short(&self.tag),
+            after: Cursor::from_text(&self.after),
+            rows_before: if self.after.is_empty() { 0 } else { self.rows },
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ChartQuery {
+    #[serde(default)]
+    chart: String,
+}
+
+#[derive(Deserialize)]
+struct BeforeQuery {
+    before: Option<i64>,
+}
+
+/// All addresses, with the guard in front of them.
+pub(super) fn router(site: SharedSite) -> Router {
+    let pages = Router::new()
+        .route("/", get(overview))
+        .route("/groups", get(groups))
+        .route("/group", get(group))
+        .route("/targets/{number}", get(target))
+        .route("/targets/{number}/{span}", get(span))
+        .route("/incidents", get(incidents))
+        .route("/incidents/{id}", get(incident))
+        .route("/jobs", get(jobs))
+        .route("/job", get(job))
+        .route("/maintenance", get(quiet))
+        .route("/feed.atom", get(atom))
+        .route("/badges/{what}", get(badges::all))
+        .route("/badges/group/{what}", get(badges::group))
+        .route("/badges/targets/{number}/{what}", get(badges::target))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(health))
+        .route("/login", get(login::show).post(login::enter))
+        .route("/logout", get(login::leave));
+    let api = Router::new()
+        .route("/summary", get(api_summary))
+        .route("/targets", get(api_targets))
+        .route("/targets/{number}", get(api_target))
+        .route("/incidents", get(api_incidents))
+        .route("/incidents/{id}", get(api_incident))
+        .route("/jobs", get(api_jobs));
+    pages
+        .nest("/api/v1", api)
+        .fallback(guard::nothing)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&site), guard::guard))
+        .with_state(site)
+}
+
+type AtSite = State<SharedSite>;
+
+async fn overview(site: AtSite, uri: Uri, asked: HeaderMap, list: Query<ListQuery>) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Overview(list.filter())).await
+}
+
+async fn groups(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Groups).await
+}
+
+async fn group(site: AtSite, uri: Uri, asked: HeaderMap, list: Query<ListQuery>) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Group(list.name.clone(), list.filter())).await
+}
+
+async fn target(
+    site: AtSite,
+    Path(number): Path<u32>,
+    uri: Uri,
+    asked: HeaderMap,
+    chart: Query<ChartQuery>,
+) -> Response {
+    let period = Period::from_name(&chart.chart).unwrap_or_default();
+    pages::page(&site, &uri, &asked, Wanted::Target(number, period)).await
+}
+
+async fn span(
+    site: AtSite,
+    Path((number, span)): Path<(u32, String)>,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Response {
+    match Asked::from_text(&span) {
+        Some(span) => pages::page(&site, &uri, &asked, Wanted::Span(number, span)).await,
+        None => answer::missing(uri.path()),
+    }
+}
+
+async fn incidents(site: AtSite, uri: Uri, asked: HeaderMap, of: Query<BeforeQuery>) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Incidents(of.before)).await
+}
+
+async fn incident(site: AtSite, Path(id): Path<i64>, uri: Uri, asked: HeaderMap) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Incident(id)).await
+}
+
+async fn jobs(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Jobs).await
+}
+
+async fn job(site: AtSite, uri: Uri, asked: HeaderMap, list: Query<ListQuery>) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Job(list.name.clone())).await
+}
+
+async fn quiet(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Quiet).await
+}
+
+async fn atom(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
+    let base = guard::base(&asked);
+    let key = format!("{base} {uri}");
+    let (title, clock) = (site.options.title.clone(), site.clock.clone());
+    let hosts = site.options.hosts.first().cloned();
+    let make = move |reader: &mut _, _| {
+        let body = feed::atom(reader, &clock, &title, &base, hosts.as_deref())?;
+        Ok(Some(Made::new(StatusCode::OK, "application/atom+xml; charset=utf-8", body)))
+    };
+    pages::answer(&site, key, &asked, uri.path(), make).await
+}
+
+async fn api_summary(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
+    json(&site, &uri, &asked, |reader, now| api::summary(reader, now).map(Some)).await
+}
+
+async fn api_targets(
+    site: AtSite,
+    uri: Uri,
+    asked: HeaderMap,
+    list: Query<ListQuery>,
+    page: Query<api::Page>,
+) -> Response {
+    let (list, page) = (list.filter(), page.0);
+    json(&site, &uri, &asked, move |reader, _| api::targets(reader, &list, page).map(Some)).await
+}
+
+async fn api_target(site: AtSite, Path(number): Path<u32>, uri: Uri, asked: HeaderMap) -> Response {
+    json(&site, &uri, &asked, move |reader, now| api::target(reader, number, now)).await
+}
+
+async fn api_incidents(
+    site: AtSite,
+    uri: Uri,
+    asked: HeaderMap,
+    page: Query<api::IncidentsPage>,
+) -> Response {
+    json(&site, &uri, &asked, move |reader, now| api::incidents(reader, page.0, now).map(Some))
+        .await
+}
+
+async fn api_incident(site: AtSite, Path(id): Path<i64>, uri: Uri, asked: HeaderMap) -> Response {
+    json(&site, &uri, &asked, move |reader, now| api::incident(reader, id, now)).await
+}
+
+async fn api_jobs(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
+    json(&site, &uri, &asked, |reader, now| api::jobs(reader, now).map(Some)).await
+}
+
+/// The answer with what the API says.
+async fn json(
+    site: &SharedSite,
+    uri: &Uri,
+    asked: &HeaderMap,
+    make: impl FnOnce(
+        &mut gather_store::history::HistoryReader,
+        gather_core::time::Time,
+    ) -> Result<Option<serde_json::Value>, gather_store::history::HistoryError>
+    + Send
+    + 'static,
+) -> Response {
+    let make = move |reader: &mut _, now| {
+        let made = make(reader, now)?;
+        Ok(made.map(|value| Made::new(StatusCode::OK, "application/json", format!("{value}\n"))))
+    };
+    pages::answer(site, uri.to_string(), asked, uri.path(), make).await
+}
+
+async fn metrics(site: AtSite) -> Response {
+    let metrics = Arc::clone(&site.options.metrics);
+    // Whoever counts may take a lock.
+    let Ok(text) = tokio::task::spawn_blocking(move || metrics()).await else {
+        return answer::problem(StatusCode::INTERNAL_SERVER_ERROR, "the metrics failed");
+    };
+    let content_type = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], text).into_response()
+}
+
+/// Open to all, so it says no more than yes or no to who has no token.
+async fn health(site: AtSite, asked: HeaderMap) -> Response {
+    let health = Arc::clone(&site.options.health);
+    let said = tokio::task::spawn_blocking(move || health()).await;
+    let said = said.unwrap_or_else(|_| Err("the check failed".into()));
+    let may_know = site.options.token.as_ref().is_none_or(|token| login::may_enter(token, &asked));
+    match said {
+        Ok(()) => (StatusCode::OK, "ok\n".to_owned()).into_response(),
+        Err(why) if may_know => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ok\n".to_owned()).into_response(),
+    }
+}

@@ -1,0 +1,8 @@
+//! The status page over a real socket, as files, and in a real browser.
+
+mod browser;
+mod export;
+mod large;
+mod made;
+mod place;
+mod served;
