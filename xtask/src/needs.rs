@@ -68,6 +68,10 @@ pub(crate) const BENCHES: &[Need] = &[
     Need { there: There::Program("wrk"), package: "wrk" },
     Need { there: There::Program("time"), package: "time" },
     Need { there: There::Program("valgrind"), package: "valgrind" },
+    Need {
+        there: There::Program("prometheus-blackbox-exporter"),
+        package: "prometheus-blackbox-exporter",
+    },
 ];
 
 /// Installs what is missing if this is root on a machine with apt; returns the packages still

@@ -4,6 +4,7 @@ mod client;
 mod extract;
 mod journal;
 mod machine;
+mod monitor;
 mod nginx;
 mod politeness;
 mod report;
@@ -68,6 +69,8 @@ enum Suite {
     Sinks,
     /// Instructions of a journal, and how soon a long run goes on.
     Journal,
+    /// `gather watch`, beside blackbox_exporter.
+    Monitor,
     /// Rules over pages, beside parsel and jsonpath-ng.
     Extract,
 }
@@ -137,6 +140,7 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
         Suite::Politeness => ("politeness", politeness::CASES),
         Suite::Sinks => ("sinks", sinks::CASES),
         Suite::Journal => ("journal", journal::CASES),
+        Suite::Monitor => ("monitor", monitor::CASES),
         Suite::Extract => ("extract", extract::CASES),
     };
     let report = bench.measure(name, cases)?;

@@ -20,3 +20,4 @@ mod resume;
 mod usage;
 mod verify;
 mod verify_formats;
+mod watch;

@@ -102,6 +102,9 @@ impl Scheduler {
             }
         }
         if let Some(transition) = reaction.transition {
+            if transition.to == State::Down {
+                self.metrics.confirmed(transition.at.since(transition.since));
+            }
             self.outages.changed(target, &whom, wrong, &transition, &mut self.batch);
         }
     }

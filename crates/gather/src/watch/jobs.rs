@@ -42,8 +42,8 @@ pub(crate) struct Jobs {
 /// One job and what goes on of it.
 pub(crate) struct Job {
     pub(crate) spec: JobSpec,
-    /// Its list is being read.
-    pub(crate) is_reading: bool,
+    /// Since when its list is being read.
+    pub(crate) reading_since: Option<Time>,
     /// When its list is to be read again.
     pub(crate) read_at: Option<Time>,
     /// The targets it has, once its list was read.
@@ -64,7 +64,7 @@ impl Job {
         let run_at = Self::new_run_at(&spec, now);
         Self {
             spec,
-            is_reading: false,
+            reading_since: None,
             read_at: None,
             targets: Vec::new(),
             is_new: true,

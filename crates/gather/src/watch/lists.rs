@@ -40,7 +40,7 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(no) else { return };
         let Work::Liveness(liveness) = &job.spec.work else { return };
         job.read_at = None;
-        if job.is_reading {
+        if job.reading_since.is_some() {
             return;
         }
         let reading = Reading {
@@ -57,9 +57,9 @@ impl Scheduler {
             // A watch that is gone needs no word.
             let _ = to.send(Happening::Listed { job, taken });
         };
-        job.is_reading = std::thread::Builder::new().name("list".to_owned()).spawn(read).is_ok();
-        if !job.is_reading {
-            job.read_at = Some(now + AGAIN_AFTER);
+        match std::thread::Builder::new().name("list".to_owned()).spawn(read) {
+            Ok(_) => job.reading_since = Some(now),
+            Err(_) => job.read_at = Some(now + AGAIN_AFTER),
         }
     }
 
@@ -68,7 +68,7 @@ impl Scheduler {
     pub(super) fn listed(&mut self, name: &str, taken: Result<Taken, ListError>, now: Time) {
         let Some(no) = self.jobs.find(name) else { return };
         let Some(job) = self.jobs.get_mut(no) else { return };
-        job.is_reading = false;
+        let since = job.reading_since.take();
         let Work::Liveness(liveness) = &job.spec.work else { return };
         let refresh = liveness.list.refresh;
         job.read_at = refresh.map(|refresh| now + refresh);
@@ -99,6 +99,9 @@ impl Scheduler {
         for (listed, target) in taken.listed.into_iter().zip(taken.registered.numbers) {
             let is_known = was_new && !new.contains(&target);
             self.watch(no, listed, target, is_known, now);
+        }
+        if let Some(since) = since {
+            self.metrics.listed(self.clock.now().since(since));
         }
     }
 

@@ -13,8 +13,8 @@ use super::keeper::Told;
 use crate::alerts::NotifyCounts;
 
 /// Bounds of the histograms, in seconds.
-const BOUNDS: [f64; 14] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const BOUNDS: [f64; 16] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0];
 
 /// Counts how long something took, by the bounds above.
 #[derive(Debug, Default)]
@@ -61,6 +61,9 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
 pub struct Metrics {
     took: Histogram,
     lag: Histogram,
+    confirmed: Histogram,
+    list_reads: AtomicU64,
+    list_read_us: AtomicU64,
     by_health: [AtomicU64; Health::ALL.len()],
     missed: [AtomicU64; MissedCause::ALL.len()],
     states: [AtomicU64; State::ALL.len()],
@@ -95,6 +98,18 @@ impl Metrics {
         }
         let at = Health::ALL.iter().position(|health| *health == check.health).unwrap_or_default();
         self.by_health[at].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A target is known to be down, so long after its first failure began.
+    pub(crate) fn confirmed(&self, took: Duration) {
+        self.confirmed.add(took);
+    }
+
+    /// A list was read and taken over, which took so long.
+    pub(crate) fn listed(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.list_read_us.store(us, Ordering::Relaxed);
+        self.list_reads.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn missed(&self, missed: &[Missed]) {
@@ -142,6 +157,19 @@ impl Metrics {
         self.took.write(out, name, "How long checks took, from the begin of the request.");
         let name = "gather_schedule_lag_seconds";
         self.lag.write(out, name, "From a slot's moment until its check began.");
+        let name = "gather_down_confirmed_seconds";
+        self.confirmed.write(out, name, "From the begin of a first failure until it was believed.");
+        head(out, "gather_list_reads_total", "counter", "Lists of targets that were read.");
+        let reads = self.list_reads.load(Ordering::Relaxed);
+        line(out, format_args!("gather_list_reads_total {reads}"));
+        head(
+            out,
+            "gather_list_read_seconds",
+            "gauge",
+            "How long the last list took to be read and taken over.",
+        );
+        let seconds = self.list_read_us.load(Ordering::Relaxed) as f64 / 1e6;
+        line(out, format_args!("gather_list_read_seconds {seconds}"));
         head(out, "gather_checks_total", "counter", "Checks by what they said.");
         for (health, count) in Health::ALL.iter().zip(&self.by_health) {
             let count = count.load(Ordering::Relaxed);

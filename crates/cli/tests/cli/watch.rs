@@ -1,0 +1,266 @@
+//! `gather watch`: what it finds down, tells, remembers over kills, and takes over while it goes on.
+
+use std::process::{Child, Command};
+
+use gather_testkit::{Server, Site};
+use serde_json::Value;
+
+use crate::bench::{Bench, Ran, until};
+
+/// A watch on a short schedule, its notices in `notices.jsonl`.
+const FILE: &str = r#"
+[store]
+path = "watch.db"
+
+[notify.log]
+command = ["sh", "-c", "cat >> notices.jsonl; echo >> notices.jsonl"]
+digest = "0s"
+per_hour = 1000
+
+[job.sites]
+kind = "liveness"
+every = "300ms"
+timeout = "200ms"
+confirm_after = "50ms"
+down_after = "0"
+group = "web"
+input = "sites.txt"
+"#;
+
+fn start(bench: &Bench, arguments: &[&str]) -> Child {
+    let arguments = [&["watch", "--listen", "off"], arguments].concat();
+    let log = std::fs::File::create(bench.path("watch.log")).expect("a log");
+    bench.command(&arguments).stderr(log).spawn().expect("it starts")
+}
+
+/// Ends a watch as a service manager would, and waits for it.
+fn stop(mut child: Child) {
+    signal(&child, "-TERM");
+    let ended = child.wait().expect("it ends");
+    assert!(ended.success(), "{ended}");
+}
+
+fn signal(child: &Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+}
+
+fn status(bench: &Bench, arguments: &str) -> Ran {
+    bench.line(&format!("status {arguments}"))
+}
+
+/// Waits until the status ends so.
+fn until_status(bench: &Bench, end: &str) {
+    until(end, || status(bench, "").stdout.trim_end().ends_with(end));
+}
+
+/// The events of all notices: kind and target.
+fn told(bench: &Bench) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(bench.path("notices.jsonl")).unwrap_or_default();
+    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let events =
+        events.flat_map(|message| message["events"].as_array().cloned().unwrap_or_default());
+    let word = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    events.map(|event| (word(&event, "event"), word(&event, "target"))).collect()
+}
+
+/// The keys of all notices.
+fn keys(bench: &Bench) -> Vec<String> {
+    let text = std::fs::read_to_string(bench.path("notices.jsonl")).unwrap_or_default();
+    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let events =
+        events.flat_map(|message| message["events"].as_array().cloned().unwrap_or_default());
+    events.map(|event| event["key"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn an_outage_is_told_once_over_kills_and_its_end_too() {
+    let server = Server::start(Site::default().on_hosts(3));
+    // Fails for a while: each check is a request for this very target.
+    let ailing = server.url_on(0, "/flaky?fail=40&status=503");
+    let list = [ailing.clone(), server.url_on(1, "/ok"), server.url_on(2, "/silent")];
+    let bench =
+        Bench::new().with_file("gather.toml", FILE).with_file("sites.txt", &list.join("\n"));
+    let mut watch = start(&bench, &[]);
+    until_status(&bench, "3 targets: 2 down, 1 up");
+    until("two notices", || told(&bench).len() >= 2);
+    for _ in 0..4 {
+        watch.kill().expect("it was running");
+        watch.wait().expect("it is gone");
+        let ran = status(&bench, "");
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        watch = start(&bench, &[]);
+        until_status(&bench, "3 targets: 2 down, 1 up");
+    }
+    until_status(&bench, "3 targets: 1 down, 2 up");
+    until("the end is told", || told(&bench).iter().any(|(kind, _)| kind == "up"));
+    stop(watch);
+    let told = told(&bench);
+    let count = |kind: &str| told.iter().filter(|(of, _)| of == kind).count();
+    assert_eq!((count("down"), count("up")), (2, 1), "{told:?}");
+    // At least once: a repetition would have the same key, and none was needed here.
+    let mut keys = keys(&bench);
+    let all = keys.len();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), all, "{keys:?}");
+}
+
+#[test]
+fn slots_while_nobody_watched_are_missed_and_no_other() {
+    let server = Server::start(Site::default());
+    let bench =
+        Bench::new().with_file("gather.toml", FILE).with_file("sites.txt", &server.url("/ok"));
+    let watch = start(&bench, &[]);
+    until_status(&bench, "1 target: 1 up");
+    let first = server.hits();
+    until("some checks", || server.hits() >= first + 5);
+    let mut watch = watch;
+    watch.kill().expect("it was running");
+    watch.wait().expect("it is gone");
+    let pause = std::time::Instant::now();
+    until("a pause", || pause.elapsed().as_millis() >= 1_500);
+    let watch = start(&bench, &[]);
+    let before = server.hits();
+    until("it goes on", || server.hits() >= before + 5);
+    stop(watch);
+    let missed = missed_by_cause(&bench);
+    let not_running = missed.iter().find(|(cause, _)| cause == "not_running");
+    let slots = not_running.map_or(0, |(_, slots)| *slots);
+    // 1.5 s, and what it took to start, at 300 ms.
+    assert!((4..=40).contains(&slots), "{missed:?}");
+    let own_fault = missed.iter().any(|(cause, _)| cause == "overload");
+    assert!(!own_fault, "{missed:?}");
+}
+
+/// Missed slots by their cause, as the history has them.
+fn missed_by_cause(bench: &Bench) -> Vec<(String, u64)> {
+    let sql = "SELECT cause, sum(slots) FROM watch_gap GROUP BY cause";
+    let output = Command::new("sqlite3").arg(bench.path("watch.db")).arg(sql).output();
+    let text = String::from_utf8(output.expect("sqlite3 runs").stdout).expect("UTF-8");
+    text.lines()
+        .filter_map(|line| line.split_once('|'))
+        .map(|(cause, slots)| (cause.to_owned(), slots.parse().expect("a number")))
+        .collect()
+}
+
+#[test]
+fn another_configuration_is_taken_over_and_a_wrong_one_refused() {
+    let server = Server::start(Site::default().on_hosts(2));
+    let bench =
+        Bench::new().with_file("gather.toml", FILE).with_file("sites.txt", &server.url("/ok"));
+    let watch = start(&bench, &[]);
+    until_status(&bench, "1 target: 1 up");
+    let write = |name: &str, text: &str| {
+        std::fs::write(bench.path(name), text).expect("written");
+        signal(&watch, "-HUP");
+    };
+    write("sites.txt", &[server.url("/ok"), server.url_on(1, "/status/404")].join("\n"));
+    until_status(&bench, "2 targets: 1 degraded, 1 up");
+    let log = || bench.read("watch.log");
+    write("gather.toml", &FILE.replace("timeout", "timeuot"));
+    until("it is refused", || log().contains("did you mean timeout?"));
+    assert!(log().contains("the configuration of before stays in force"), "{}", log());
+    let before = server.hits();
+    until("checks go on", || server.hits() >= before + 5);
+    let more = format!(
+        "{FILE}\n[[job.sites.target]]\nname = \"third\"\nurl = \"{}\"\n",
+        server.url("/ok?size=9")
+    );
+    write("gather.toml", &more);
+    until_status(&bench, "3 targets: 1 degraded, 2 up");
+    write("sites.txt", &server.url("/ok"));
+    until_status(&bench, "2 targets: 2 up");
+    assert!(status(&bench, "").stdout.contains("third"), "{}", status(&bench, "").stdout);
+    stop(watch);
+}
+
+#[test]
+fn a_job_that_fetches_keeps_its_values_and_tells_a_change() {
+    let server = Server::start(Site::default());
+    let file = format!(
+        r#"
+[store]
+path = "watch.db"
+[notify.log]
+command = ["sh", "-c", "cat >> notices.jsonl; echo >> notices.jsonl"]
+digest = "0s"
+[job.prices]
+every = "400ms"
+url = "{}"
+extract = {{ seen = "json:$.headers" , connection = "json:$.connection" }}
+output = "prices.db"
+notify = [{{ on = "change:connection", to = "log" }}]
+"#,
+        server.url("/echo")
+    );
+    let bench = Bench::new().with_file("gather.toml", &file);
+    let watch = start(&bench, &[]);
+    // Each run has a connection of its own, and so another value.
+    until("changes are told", || {
+        told(&bench).iter().filter(|(kind, _)| kind == "changed").count() >= 2
+    });
+    stop(watch);
+    let runs = bench.line("changes prices.db --format json");
+    assert_eq!(runs.code, 0, "{}", runs.stderr);
+    assert!(status(&bench, "").stdout.contains("1 target: 1 up"), "{}", status(&bench, "").stdout);
+}
+
+#[test]
+fn silences_and_what_cannot_be_watched() {
+    let server = Server::start(Site::default());
+    let bench = Bench::new()
+        .with_file("gather.toml", FILE)
+        .with_file("sites.txt", &server.url("/status/500"));
+    let plan = bench.line("watch --dry-run --listen off");
+    assert!(plan.stdout.contains("sites: liveness of 1 target"), "{}{}", plan.stdout, plan.stderr);
+    let watch = start(&bench, &[]);
+    until_status(&bench, "1 target: 1 down");
+    let silenced = bench.line("silence --group web --for 1h --why 'new database'");
+    assert!(
+        silenced.stdout.starts_with("silence 1: nobody is told of the group web"),
+        "{silenced:?}"
+    );
+    let listed = bench.line("silence --list");
+    assert!(listed.stdout.contains("the group web, until"), "{listed:?}");
+    assert_eq!(bench.line("silence --end 1").code, 0);
+    assert_eq!(bench.line("silence --end 1").code, 3);
+    stop(watch);
+
+    let check = |line: &str, text: &str, part: &str| {
+        let bench = Bench::new().with_file("gather.toml", text);
+        let ran = bench.line(line);
+        assert_eq!(ran.code, 3, "{line} {text}: {}", ran.stderr);
+        assert!(ran.stderr.contains(part), "{line} {text}: {}", ran.stderr);
+    };
+    let job =
+        |rest: &str| format!("[job.a]\nkind = \"liveness\"\nurl = \"http://127.0.0.1:9/\"\n{rest}");
+    check("watch", "[job.a]\nurl = \"http://127.0.0.1:9/\"\n", "has no job with a schedule");
+    check("watch", &job("every = \"soon\""), "gather.toml:4:1");
+    check("watch", &job("every = \"1m\"\ncron = \"0 0 * * *\""), "every or cron, not both");
+    check("watch", &job("cron = \"0 0 * *\""), "gather.toml:4:1");
+    check("watch", &job("every = \"1m\"\ntimezone = \"Mars\""), "there is no time zone 'Mars'");
+    check("watch", &job("every = \"1m\"\nexpect = [\"colour == red\"]"), "gather.toml:5:1");
+    check("watch", &job("every = \"1m\"\nnotify = \"nobody\""), "nobody");
+    check("watch", &job("every = \"1m\"\nwindow = \"5 of 3\""), "write window = \"3 of 5\"");
+    check("watch", &job("every = \"1m\"\ndepth = 3"), "jobs of the kind crawl have it");
+    check("watch", &job("every = \"1m\"\nmaintenance = \"whenever\""), "gather.toml:5:1");
+    check(
+        "watch",
+        &job("every = \"1m\"\n[web]\nlisten = \"0.0.0.0:0\""),
+        "would be open to everybody",
+    );
+    check("watch", &job("every = \"1m\"\n[web]\ncolour = 3"), "there is no key 'colour' in [web]");
+    check(
+        "watch",
+        &job("every = \"1m\"\n[notify.x]\nwebhok = \"http://127.0.0.1/\""),
+        "[notify.x]",
+    );
+    check(
+        "watch",
+        "[job.a]\nurl = \"http://127.0.0.1:9/\"\nevery = \"1m\"\noutput = \"a.jsonl\"",
+        "at the second slot",
+    );
+    check("notify test nobody", &job(""), "has no channel 'nobody'");
+    check("watch", "", "no job with a schedule");
+}
