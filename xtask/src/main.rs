@@ -1,12 +1,14 @@
-//! Project automation: `cargo xtask test`, `crash`, `show`, `features`, `tidy`, `bench`, `gen`.
+//! Project automation: `cargo xtask test`, `faults`, `sim`, `fuzz`, `crash`, `show`, `tidy` and others.
 
 mod bench;
 mod crash;
+mod faults;
 mod features;
 mod generate;
 mod needs;
 mod repo;
 mod show;
+mod sim;
 mod test;
 mod tidy;
 
@@ -24,8 +26,12 @@ enum Args {
     Features(features::Args),
     /// Kills the program at every durable call and at random moments, and counts what is lost.
     Crash(crash::Args),
+    /// Runs the tests of the fault matrix and writes its page.
+    Faults(faults::Args),
     /// Scrapes 300,000 listing pages into SQLite, killed on the way, and checks every row.
     Show(show::Args),
+    /// Simulates whole runs among servers and a disk that fail, and checks every invariant.
+    Sim(sim::Args),
     /// Checks the rules of the house that no compiler knows.
     Tidy(tidy::Args),
     /// Runs the built program against real servers and holds the figures against their limits.
@@ -39,7 +45,9 @@ fn main() -> ExitCode {
         Args::Test(args) => test::run(&args),
         Args::Features(args) => features::run(&args),
         Args::Crash(args) => crash::run(&args),
+        Args::Faults(args) => faults::run(&args),
         Args::Show(args) => show::run(&args),
+        Args::Sim(args) => sim::run(&args),
         Args::Tidy(args) => tidy::run(&args),
         Args::Bench(args) => bench::run(args),
         Args::Gen(args) => generate::run(&args),

@@ -23,12 +23,16 @@ enum There {
 /// nginx's module for delays.
 pub(crate) const NGINX_ECHO: &str = "/usr/lib/nginx/modules/ngx_http_echo_module.so";
 
+/// A clock that can be moved, where Debian puts it on the usual machine.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
 /// What tests talk to.
 pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Program("nginx"), package: "nginx" },
     Need { there: There::File(NGINX_ECHO), package: "libnginx-mod-http-echo" },
     Need { there: There::Program("ip"), package: "iproute2" },
     Need { there: There::Program("strace"), package: "strace" },
+    Need { there: There::File(FAKETIME), package: "libfaketime" },
     Need { there: There::Program("mkfs.ext4"), package: "e2fsprogs" },
     // Its programs are in a folder of their version, and in nobody's path.
     Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },
@@ -36,6 +40,7 @@ pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Program("chromium"), package: "chromium" },
     Need { there: There::Program("node"), package: "nodejs" },
     Need { there: There::Program("npm"), package: "npm" },
+    Need { there: There::Program("prometheus-alertmanager"), package: "prometheus-alertmanager" },
 ];
 
 /// Whether a test may make a network of its own.
@@ -87,8 +92,14 @@ pub(crate) fn install(needs: &[Need]) -> Vec<&'static str> {
 }
 
 /// Packages of Python that tests check our files with, with their versions.
-const PYTHON: &[&str] =
-    &["duckdb==2.0.1", "openpyxl==3.1.5", "polars==2.1.0", "pyarrow==26.0.1", "warcio==1.8.1"];
+const PYTHON: &[&str] = &[
+    "aiosmtpd==1.4.6",
+    "duckdb==2.0.1",
+    "openpyxl==3.1.5",
+    "polars==2.1.0",
+    "pyarrow==26.0.1",
+    "warcio==1.8.1",
+];
 
 /// Where they are: tests look here, too.
 const PYTHON_DIR: &str = "target/test-python";

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 
 use crate::needs::{self, Networks};
-use crate::repo;
+use crate::{faults, repo};
 
 /// Runs every test, or those that the options choose.
 #[derive(Debug, clap::Args)]
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     missing.extend(needs::install_node());
     let docs = doc_tests(&args.runner)?;
     let networks = needs::networks();
+    faults::forget()?;
     // Last, so that the closing lines are those of the runner with nearly all tests.
     let tests = unit_tests(&args.runner, networks)?;
     if networks == Networks::No {
@@ -33,7 +34,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !docs {
         eprintln!("FAILED: doc tests (see above)");
     }
-    Ok(if docs && tests { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // Tests that were not run have shown nothing.
+    let faults = !args.runner.is_empty() || !tests || faults::check()?;
+    Ok(if docs && tests && faults { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn unit_tests(runner: &[String], networks: Networks) -> Result<bool> {

@@ -21,6 +21,7 @@ mod talk;
 mod time;
 mod verify;
 mod view;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -34,7 +35,7 @@ pub(crate) use export::{ExportArgs, SortArg};
 pub(crate) use extract::ExtractArgs;
 pub(crate) use extract_stored::ExtractStoredArgs;
 pub(crate) use failing::FailingArgs;
-pub(crate) use http::{CapsArgs, HttpArgs};
+pub(crate) use http::{CapsArgs, HttpArgs, RootsArg};
 pub(crate) use input::{InputArgs, SchemeArg};
 pub(crate) use output::{FormatArg, OutputArgs};
 pub(crate) use report::{PageFormArg, ReportArgs, ReportOfArgs};
@@ -44,6 +45,9 @@ pub(crate) use talk::{LogFormat, TalkArgs};
 pub(crate) use time::{RetryArgs, TimeArgs};
 pub(crate) use verify::{FindingsArg, VerifyArgs};
 pub(crate) use view::ViewArgs;
+pub(crate) use watch::{
+    NotifyArgs, NotifyCommand, NotifyTestArgs, SilenceArgs, StatusArgs, WatchArgs,
+};
 
 /// Fetch many URLs: fast, polite, every input accounted for.
 #[derive(Debug, Parser)]
@@ -88,6 +92,24 @@ down; another status that --accept does not name is degraded; 429 or a challenge
 is what our own side could not check. Standard output shows a table on a terminal or with --format
 text, else records with `health` and `health_reason`.
 Exit codes: 0 none is down or unknown · 2 some are · 1, 3, 4 as of fetch";
+
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  gather watch                          the jobs of ./gather.toml, page at http://127.0.0.1:8080/
+  gather watch -K /etc/gather/gather.toml --log-format json
+  gather watch --dry-run                read everything, say what would be watched
+
+The file and its lists are read again when the file changes and on HUP; one that is not valid is
+refused with its place, and what is in force stays so. INT and TERM end the watch: checks under way
+may end, the history is written.
+Exit codes: 0 stopped by a signal · 1 our own fault · 3 usage or configuration";
+
+const SILENCE_EXAMPLES: &str = "\
+Examples:
+  gather silence https://shop.example/ --for 2h --why 'new database'
+  gather silence --group shops --for 30m
+  gather silence --list
+  gather silence --end 3";
 
 const CRAWL_EXAMPLES: &str = "\
 Examples:
@@ -168,6 +190,16 @@ pub(crate) enum Command {
     /// Run a job of gather.toml once; flags given here win
     #[command(disable_help_flag = true)]
     Run(RunArgs),
+    /// Watch: all jobs of gather.toml on their schedules, with a status page, until stopped
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(WatchArgs),
+    /// Show how the targets of a watch are, the worst first; exit 2 if any is down
+    Status(StatusArgs),
+    /// Tell nobody of a target for a while, though it is checked
+    #[command(after_help = SILENCE_EXAMPLES)]
+    Silence(SilenceArgs),
+    /// Try a channel of gather.toml
+    Notify(NotifyArgs),
     /// Say what a run would do, without a single request
     #[command(disable_help_flag = true)]
     Plan(FetchArgs),

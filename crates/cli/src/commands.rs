@@ -4,17 +4,21 @@ mod changes;
 mod check;
 mod compare;
 pub(crate) mod config_show;
-mod crawl;
+pub(crate) mod crawl;
 mod demo;
 mod docs;
 mod export;
 mod extract;
 mod fetch;
 mod init;
+mod notify;
 mod plan;
 mod print_job;
 mod report;
+mod silence;
+mod status;
 mod verify;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -25,7 +29,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 #[cfg(test)]
 pub(crate) use init::TEMPLATE as INIT_TEMPLATE;
 
-use crate::args::{Cli, Command, ConfigCommand, FetchArgs};
+use crate::args::{Cli, Command, ConfigCommand, FetchArgs, NotifyCommand};
 use crate::error::CliError;
 use crate::resolve::{self, RunSettings};
 use crate::settings::{Settings, Typed};
@@ -62,6 +66,12 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
             note_all(&settings, &argv);
             ended(check::check(&settings, &args.expect)?)
         }
+        Command::Watch(args) => watch::watch(args),
+        Command::Status(args) => status::status(args),
+        Command::Silence(args) => silence::silence(args),
+        Command::Notify(args) => match &args.command {
+            NotifyCommand::Test(args) => notify::test(args),
+        },
         Command::Plan(_) => {
             let settings = Settings::load(typed(&["plan"], None), &matches)?;
             print(&plan::text(&RunSettings::try_new(&settings)?)?)

@@ -25,7 +25,7 @@ pub(crate) const DEFAULT_NAME: &str = "gather.toml";
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// A configuration file, read and checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ConfigFile {
     /// Where it was read from.
     pub(crate) path: PathBuf,
@@ -43,7 +43,7 @@ pub(crate) struct ConfigFile {
 }
 
 /// `[job.NAME]`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct JobTable {
     /// Flags of a fetch.
     pub(crate) entries: Vec<Entry>,

@@ -19,6 +19,13 @@ pub(crate) struct ReportSettings {
     overwrite: Overwrite,
 }
 
+impl ReportSettings {
+    /// Whether a report that is there is replaced.
+    pub(crate) fn set_overwrite(&mut self, overwrite: Overwrite) {
+        self.overwrite = overwrite;
+    }
+}
+
 /// What a report is to say, as it was typed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked<'a> {

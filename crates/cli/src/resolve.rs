@@ -2,9 +2,12 @@
 
 pub(crate) mod extract;
 mod input;
+pub(crate) mod jobs;
 mod journal;
 mod output;
 mod request;
+mod scheduled;
+mod value;
 
 use std::io::IsTerminal;
 use std::num::NonZeroU32;
@@ -142,6 +145,29 @@ impl RunSettings {
         }
     }
 
+    /// What checks of single targets need: what is asked and how. Their list may also come from
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::try_new`].
+    pub(crate) fn for_list(settings: &Settings, is_elsewhere: bool) -> Result<Self, CliError> {
+        refuse_contradictions(settings)?;
+        let config = config(settings);
+        let mut listed = input::listed(settings)?;
+        if is_elsewhere && listed.is_none() {
+            listed = Some(String::new());
+        }
+        let source = input::source(&settings.args.input, config.caps, listed)?;
+        let keep = gather::fetch::Keep::default();
+        let request::Requests { client, by_row } = request::requests(settings, &config, keep)?;
+        Ok(Self {
+            config,
+            source: SourceSpec { default_request: by_row, ..source },
+            client,
+            ..Self::plain(talk(settings))
+        })
+    }
+
     /// Checks the settings as a whole.
     ///
     /// # Errors
@@ -160,7 +186,7 @@ impl RunSettings {
         }
         let view = output::view(settings, &outputs)?;
         let config = config(settings);
-        let source = input::source(&args.input, config.caps)?;
+        let source = input::source(&args.input, config.caps, input::listed(settings)?)?;
         let keep = output::keep(&outputs, &view);
         let request::Requests { client, by_row } = request::requests(settings, &config, keep)?;
         let journal = {
@@ -258,6 +284,10 @@ fn refuse_contradictions(settings: &Settings) -> Result<(), CliError> {
     let http = &settings.args.http;
     if http.key.is_some() && http.cert.is_none() {
         return Err(CliError::usage("--key has no --cert to belong to", "add --cert FILE"));
+    }
+    if http.cacert.is_some() && settings.is_given("roots") {
+        let hint = "--cacert replaces all other roots; keep one";
+        return Err(CliError::usage("--cacert and --roots contradict each other", hint));
     }
     let retry = &settings.args.retry;
     let both = settings.is_given("backoff") && settings.is_given("backoff-max");

@@ -124,6 +124,20 @@ pub(crate) fn without_clash(mut settings: RunSettings) -> RunSettings {
     settings
 }
 
+/// What a run of a job starts with that nobody looks at while it goes on.
+pub(crate) fn scheduled_options(
+    settings: &RunSettings,
+    talk: &Talk,
+    report: Option<&ReportFile>,
+) -> RunOptions {
+    let mut options = options(settings, talk, Failures::Unsaid);
+    if let Some(report) = report {
+        options.on_record = Some(report.on_record());
+        options.on_earlier = Some(report.on_record());
+    }
+    options
+}
+
 fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOptions {
     let (failing, noting) = (talk.clone(), talk.clone());
     let names_failures = failures == Failures::Named && !names_failures_itself(settings);

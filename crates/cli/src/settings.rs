@@ -19,7 +19,7 @@ use crate::nearest::nearest;
 use crate::{reference, usage};
 
 /// The settings of a run, merged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The values, parsed.
     pub(crate) args: FetchArgs,

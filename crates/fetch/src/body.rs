@@ -10,6 +10,10 @@ use sha2::{Digest as _, Sha256};
 use crate::decode::Decoder;
 use crate::memory::{Grown, Share};
 
+mod doubt;
+
+use doubt::Doubt;
+
 /// What is kept of a response beyond its summary.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Keep {
@@ -100,6 +104,8 @@ struct Content<'a> {
     decoded_bytes_max: u64,
     keep: KeepBody,
     kept: Kept,
+    /// Of an encoded body that is to be kept, as long as it may be a bomb.
+    doubt: Option<Doubt>,
     wire: Wire,
     /// The memory for what is kept, where it is limited.
     share: Option<Share>,
@@ -156,6 +162,7 @@ impl<'a> BodyReader<'a> {
             decoded_bytes_max: caps.decoded_bytes_max,
             keep: keep.body,
             kept: Kept::Nothing,
+            doubt: (keep.body == KeepBody::All && decoder.is_some()).then(Doubt::default),
             wire: Wire::of(keep, decoder.as_ref()),
             share: share.filter(|_| keep.holds_bodies()),
             truncated: false,
@@ -216,14 +223,19 @@ impl<'a> BodyReader<'a> {
             None => self.content.push_owned(chunk),
             Some(decoder) => {
                 let content = &mut self.content;
+                if content.doubt.as_mut().is_some_and(|doubt| !doubt.takes(&chunk)) {
+                    content.believe(decoder)?;
+                }
                 decoder.push(&chunk, &mut |decoded| content.push(decoded))
             }
         }
     }
 
     /// Checks that the codings are whole, too.
-    pub(crate) fn end(&self) -> Result<(), Failure> {
-        self.decoder.as_ref().map_or(Ok(()), Decoder::end)
+    pub(crate) fn end(&mut self) -> Result<(), Failure> {
+        let Some(decoder) = &self.decoder else { return Ok(()) };
+        decoder.end()?;
+        self.content.believe(decoder)
     }
 
     /// What came; also of a body that broke off, whose hash nobody needs.
@@ -271,7 +283,23 @@ impl Content<'_> {
 
     fn push(&mut self, chunk: &[u8]) -> Result<(), Failure> {
         let room = self.admit(chunk)?;
-        self.kept.append(&chunk[..room]);
+        let kept = self.kept.len() + room as u64;
+        if self.doubt.as_mut().is_some_and(|doubt| doubt.is_suspicious(kept)) {
+            self.kept = Kept::Nothing;
+        } else {
+            self.kept.append(&chunk[..room]);
+        }
+        self.hold();
+        Ok(())
+    }
+
+    /// It is no bomb: all of it is kept, what was only counted as well.
+    fn believe(&mut self, decoder: &Decoder) -> Result<(), Failure> {
+        let kept = &mut self.kept;
+        match self.doubt.take() {
+            None => Ok(()),
+            Some(doubt) => doubt.believe(decoder, &mut |decoded| kept.append(decoded)),
+        }?;
         self.hold();
         Ok(())
     }

@@ -4,7 +4,9 @@ use bytes::{Bytes, BytesMut};
 use gather_core::attempt::HttpVersion;
 use gather_core::exchange::{self, Coding, Cut, Exchange};
 use gather_core::{End, ErrorKind};
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_LOCATION, HeaderMap, HeaderName, LOCATION, TRANSFER_ENCODING,
+};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use url::Url;
@@ -66,6 +68,9 @@ impl Capture {
             Some(raw) => without_transfer_coding(raw),
             None => spelled_out(response),
         };
+        if !self.redact.is_empty() {
+            current.response_head = redacted(&current.response_head, &self.redact);
+        }
     }
 
     /// The response was a redirect that is followed.
@@ -139,6 +144,24 @@ fn without_transfer_coding(raw: &[u8]) -> Bytes {
         head.extend_from_slice(line);
     }
     head.freeze()
+}
+
+/// The same head with the queries of the places it names redacted.
+fn redacted(head: &[u8], redact: &RedactQuery) -> Bytes {
+    let mut clean = BytesMut::with_capacity(head.len());
+    for line in head.split_inclusive(|byte| *byte == b'\n') {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        let is = |header: &HeaderName| name.eq_ignore_ascii_case(header.as_str().as_bytes());
+        let end = line.trim_ascii_end().len();
+        let is_place = is(&LOCATION) || is(&CONTENT_LOCATION);
+        let text = str::from_utf8(&line[..end]).ok().filter(|_| is_place);
+        match text.and_then(|text| redact.text(text)) {
+            Some(text) => clean.extend_from_slice(text.as_bytes()),
+            None => clean.extend_from_slice(&line[..end]),
+        }
+        clean.extend_from_slice(&line[end..]);
+    }
+    clean.freeze()
 }
 
 /// The head in the form of HTTP/1.1, as archives have it of HTTP/2.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use gather_core::Failure;
 use gather_core::attempt::TlsInfo;
 use gather_core::config::Caps;
 use http::{Request, Response};
@@ -18,6 +19,7 @@ use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::failure;
 use crate::proxy::ProxyHeader;
 use crate::stream::Stream;
 
@@ -59,6 +61,8 @@ pub(crate) struct H1 {
     pub(crate) link: Rc<Link>,
     pub(crate) served: u32,
     pub(crate) room: HeadRoom,
+    /// What may be read without a byte of the body in it: a chunk's size, or the trailers.
+    between_frames_bytes_max: u64,
 }
 
 /// How many header lines a connection has room for.
@@ -94,7 +98,10 @@ impl H1 {
             .writev(false)
             .handshake(TokioIo::new(io))
             .await?;
-        Ok(Self { sender, driver: Some(driver), link, served: 0, room })
+        // Trailers are held to the limit of heads; a read may bring both.
+        let between_frames_bytes_max = 2 * header_bytes.max(MAX_BUF_SIZE_MIN) as u64;
+        let driver = Some(driver);
+        Ok(Self { sender, driver, link, served: 0, room, between_frames_bytes_max })
     }
 
     /// Sends `request` and reads the head of its response; 1xx heads are skipped.
@@ -116,14 +123,20 @@ impl H1 {
     pub(crate) async fn next_frame(
         &mut self,
         body: &mut Incoming,
-    ) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    ) -> Option<Result<Frame<Bytes>, Failure>> {
+        let read_before = self.link.read.get();
         std::future::poll_fn(|cx| {
             // The first poll says that a frame is wanted, without which none is read.
             if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) {
-                return Poll::Ready(frame);
+                return Poll::Ready(frame.map(told));
             }
             drive(&mut self.driver, cx);
-            Pin::new(&mut *body).poll_frame(cx)
+            let frame = Pin::new(&mut *body).poll_frame(cx).map(|frame| frame.map(told));
+            let read = self.link.read.get() - read_before;
+            if frame.is_pending() && read > self.between_frames_bytes_max {
+                return Poll::Ready(Some(Err(failure::no_end_of_chunk())));
+            }
+            frame
         })
         .await
     }
@@ -140,6 +153,10 @@ impl H1 {
         drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready()
     }
+}
+
+fn told(frame: Result<Frame<Bytes>, hyper::Error>) -> Result<Frame<Bytes>, Failure> {
+    frame.map_err(|error| failure::of_body(&error))
 }
 
 /// What hyper has room for where it is told nothing.

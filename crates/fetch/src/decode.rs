@@ -85,6 +85,23 @@ impl Decoder {
         Ok((!stages.is_empty()).then_some(Self { stages, is_fed: false }))
     }
 
+    /// One for the same codings that has seen nothing yet.
+    ///
+    /// # Errors
+    /// `limit.encodings` if there is no memory for it.
+    pub(crate) fn again(&self) -> Result<Self, Failure> {
+        let stage = |stage: &Stage| {
+            let coding = if stage.name == "brotli" { "br" } else { stage.name };
+            let (name, codec) = codec(coding).map_err(|_| {
+                let message = format!("encoding {coding:?} cannot be undone twice");
+                Failure::new(ErrorKind::LimitEncodings, message)
+            })?;
+            Ok(Stage { name, codec, decoded: vec![0; STEP_BYTES].into() })
+        };
+        let stages = self.stages.iter().map(stage).collect::<Result<_, Failure>>()?;
+        Ok(Self { stages, is_fed: false })
+    }
+
     /// Decodes `input` as far as it goes.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ use crate::deadline::Watch;
 use crate::decode::Decoder;
 use crate::dial::{DialError, DialFailure, Protocol};
 use crate::failure;
+use crate::framing;
 use crate::memory::Share;
 use crate::pool::{Freshness, Held, HeldKind, Origin};
 use crate::progress::{Phase, Progress};
@@ -240,6 +241,9 @@ impl Try<'_> {
             let error = match sent {
                 Ok(response) => {
                     self.begin_head(report, &response)?;
+                    if !version_is_shared && !outgoing.is_bodiless(response.status()) {
+                        framing::check(response.headers())?;
+                    }
                     if let (Some(capture), Some(head)) = (&mut report.capture, &report.head) {
                         capture.response(&response, head.version, link.tap.take().as_deref());
                     }
@@ -265,7 +269,7 @@ impl Try<'_> {
                 report.last = None;
             }
             if !may_repeat {
-                return Err(failure::of_response(&error.into_error()).into());
+                return Err(held.failure_of(&error.into_error()).into());
             }
             origin.forget(&link);
             if version_is_shared || error.message().is_none() {
@@ -391,7 +395,7 @@ impl Try<'_> {
                     self.watch.resume();
                 }
                 let Some(frame) = held.next_frame(&mut body).await else { break };
-                let frame = frame.map_err(|error| failure::of_body(&error))?;
+                let frame = frame?;
                 let Ok(chunk) = frame.into_data() else { continue };
                 self.watch.body_came(chunk.len() as u64);
                 self.progress.add_body_bytes(chunk.len() as u64);

@@ -26,8 +26,10 @@ pub(crate) fn of_response(error: &hyper::Error) -> Failure {
     }
     if error.is_parse() {
         let message = format!("the response is not valid http: {}", error_text(error));
-        let contradicts =
-            ["content-length", "transfer-encoding"].iter().any(|name| message.contains(name));
+        // A line that is none, or goes on in the next, may hide where the body ends.
+        let contradicts = ["content-length", "transfer-encoding", "invalid http header"]
+            .iter()
+            .any(|name| message.contains(name));
         let kind = match contradicts {
             true => ErrorKind::ProtocolFraming,
             false => ErrorKind::ProtocolOther,
@@ -55,6 +57,11 @@ pub(crate) fn of_body(error: &hyper::Error) -> Failure {
         return Failure::new(ErrorKind::LimitHeaders, "the trailers are larger than the limit");
     }
     Failure::new(ErrorKind::ProtocolFraming, format!("the body is broken: {}", error_text(error)))
+}
+
+/// A chunk whose size, or a body whose trailers, never end.
+pub(crate) fn no_end_of_chunk() -> Failure {
+    Failure::new(ErrorKind::ProtocolFraming, "the body is broken: a chunk's size without an end")
 }
 
 /// Whether the server said that it did nothing about the request (RFC 9113 sections 6.8, 8.7).

@@ -11,6 +11,7 @@ pub mod dial;
 mod dns;
 mod exchange;
 mod failure;
+mod framing;
 mod happy;
 mod host_headers;
 mod memory;
@@ -41,6 +42,7 @@ pub use options::{
 pub use pool::PoolStats;
 pub use progress::{Phase, Progress};
 pub use proxy::{NoProxy, Proxies, Proxy, ProxyHeader, ProxyKind};
+pub use redirect::resolve as resolve_redirect;
 pub use request::{AcceptEncoding, RedactQuery, Secret, Sign};
 pub use stream::Stream;
 pub use tls::TlsConfigs;

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::conn::{Counted, H1, H2, H2Stream, HeadRoom, Link};
 use crate::dial::{Connected, DialError, DialTimings, Dialer, Protocol};
+use crate::failure;
 use crate::options::HttpChoice;
 use crate::progress::{Phase, Progress};
 
@@ -117,10 +118,18 @@ impl Held {
     pub(crate) async fn next_frame(
         &mut self,
         body: &mut Incoming,
-    ) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    ) -> Option<Result<Frame<Bytes>, Failure>> {
         match &mut self.kind {
             HeldKind::H1(connection) => connection.next_frame(body).await,
-            HeldKind::H2(_) => body.frame().await,
+            HeldKind::H2(_) => Some(body.frame().await?.map_err(|error| failure::of_body(&error))),
+        }
+    }
+
+    /// Why its request got no answer.
+    pub(crate) fn failure_of(&self, error: &hyper::Error) -> Failure {
+        match &self.kind {
+            HeldKind::H1(_) => failure::of_response(error),
+            HeldKind::H2(stream) => stream.connection.failure_of(error),
         }
     }
 

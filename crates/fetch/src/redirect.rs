@@ -63,7 +63,12 @@ fn location(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     Ok(Some(text))
 }
 
-fn resolve(url: &Url, location: &str) -> Result<Url, Failure> {
+/// Where a `Location` in an answer from `url` leads: without credentials, to http or https, and not
+/// down from https.
+///
+/// # Errors
+/// `redirect.invalid`, `redirect.scheme` or `redirect.downgrade`.
+pub fn resolve(url: &Url, location: &str) -> Result<Url, Failure> {
     let mut next = url.join(location).map_err(|error| {
         Failure::new(ErrorKind::RedirectInvalid, format!("redirected to no valid url: {error}"))
     })?;

@@ -14,7 +14,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, PROXY_AUTHORIZATION, USER_AGENT,
 };
-use http::{HeaderMap, Request, Uri};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use url::{Position, Url};
 
 use crate::conn::{Link, RequestBody};
@@ -91,6 +91,13 @@ impl RedactQuery {
                 Cow::Owned(url)
             }
         }
+    }
+
+    /// A text that ends with a URL, the values in its query replaced; `None` if there is none of them.
+    pub fn text(&self, text: &str) -> Option<String> {
+        let (before, rest) = text.split_once('?')?;
+        let (query, fragment) = rest.split_at(rest.find('#').unwrap_or(rest.len()));
+        Some(format!("{before}?{}{fragment}", self.query(query)?))
     }
 
     /// The query (what follows `?`) with the values replaced; `None` if there is none of them.
@@ -250,6 +257,12 @@ pub(crate) struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
+    /// Whether an answer of this status has no body, whatever it says (RFC 9112 section 6.3).
+    pub(crate) fn is_bodiless(&self, status: StatusCode) -> bool {
+        self.method == Method::HEAD
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    }
+
     pub(crate) fn new(
         target: &'a Target,
         defaults: &'a RequestDefaults,

@@ -67,10 +67,13 @@
 //! | `postgres` | no | PostgreSQL as output | refused |
 //! | `parquet` | no | Parquet files as output | refused |
 //! | `xlsx` | no | Excel files as output | refused |
+//! | `alerts` | no | `gather::alerts`: notices of a watch by webhook, mail, command | it is not there |
 //!
 //! TLS, gzip, deflate, proxies and CSV are always there: leaving them out would save little, or
 //! most of the web.
 
+#[cfg(feature = "alerts")]
+pub mod alerts;
 pub mod changes;
 pub mod check;
 #[cfg(feature = "crawl")]

@@ -40,24 +40,27 @@ pub(crate) fn record(record: &mut Record, keys: &RedactQuery) {
     urls.into_iter().flatten().for_each(|url| text(url, keys));
     let links = record.chain.iter_mut().map(|link| &mut link.url);
     for text in links.chain(record.input.as_mut()) {
-        if let Some(redacted) = query_of(text, keys) {
+        if let Some(redacted) = keys.text(text) {
             *text = redacted.into();
+        }
+    }
+    // Places that the answer names.
+    let headers = record.headers.iter_mut().flat_map(|headers| headers.iter_mut());
+    let is_place = |name: &str| {
+        ["location", "content-location"].iter().any(|place| name.eq_ignore_ascii_case(place))
+    };
+    for (_, value) in headers.filter(|(name, _)| is_place(name)) {
+        if let Some(redacted) = keys.text(value) {
+            *value = redacted.into();
         }
     }
 }
 
 /// The same for the text of one URL.
 pub(crate) fn text(url: &mut String, keys: &RedactQuery) {
-    if let Some(redacted) = query_of(url, keys) {
+    if let Some(redacted) = keys.text(url) {
         *url = redacted;
     }
-}
-
-/// The text of a URL with its query redacted; `None` if there is nothing to redact.
-fn query_of(text: &str, keys: &RedactQuery) -> Option<String> {
-    let (before, rest) = text.split_once('?')?;
-    let (query, fragment) = rest.split_at(rest.find('#').unwrap_or(rest.len()));
-    Some(format!("{before}?{}{fragment}", keys.query(query)?))
 }
 
 #[cfg(test)]

@@ -41,11 +41,12 @@ pub use self::error::{HistoryError, HistoryErrorKind};
 pub use self::evidence::{Answer, Evidence, EvidenceKind, Phases};
 pub use self::incident::{EntryKind, Incident, IncidentEntry};
 pub use self::notice::{Delivery, Event, EventKind, Notice, NoticeBrief, Silence, SilenceMatch};
-pub use self::outbox::{Ended, Outbox};
+pub use self::outbox::{Ended, Known, Outbox};
 pub use self::reader::{
     Bucket, Change, CheckSeen, Cursor, Gap, GroupOverview, HistoryReader, IncidentBrief,
     IncidentDetail, IncidentPage, IncidentsOf, JobOverview, Member, Overview, PAGE_ROWS_MAX, Past,
-    Span, StateCounts, TargetBrief, TargetDetail, TargetPage, TargetQuery, ValueChange, ValueSeen,
+    Span, StateCounts, Sum, SumsOf, TargetBrief, TargetDetail, TargetPage, TargetQuery,
+    ValueChange, ValueSeen,
 };
 pub use self::resume::{EvidenceGate, LastValue, OpenIncident};
 pub use self::rows::{
@@ -61,6 +62,8 @@ pub const EVIDENCE_BODY_BYTES_MAX: usize = 4_096;
 pub const EVIDENCE_HEADER_BYTES_MAX: usize = 16_384;
 /// First failures of a target that are kept.
 pub const EVIDENCE_FAILURES_MAX: i64 = 20;
+/// Bytes of a reason or another text for people that are kept.
+pub const TEXT_BYTES_MAX: usize = 2_048;
 /// Bytes of a value that are kept.
 pub const VALUE_BYTES_MAX: usize = 16_384;
 /// Numbers of a state machine that are kept.

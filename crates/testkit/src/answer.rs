@@ -195,7 +195,13 @@ fn flaky(request: &Request, asked_before: u32) -> Reply {
     match request.query("how") {
         Some("reset") => Reply::new(200, "ok").deliver(Delivery::Reset(0)),
         Some("close") => Reply::new(200, "ok").deliver(Delivery::Cut(0)),
-        _ => Reply::new(status(request, 503), "not yet\n"),
+        _ => {
+            let reply = Reply::new(status(request, 503), "not yet\n");
+            match request.query("retry_after") {
+                Some(value) => reply.header("Retry-After", percent_decode(value)),
+                None => reply,
+            }
+        }
     }
 }
 
@@ -321,5 +327,10 @@ fn encoded(name: &str, rest: &str, request: &Request) -> Option<Reply> {
     let trim = usize::try_from(request.number("trim", 0)).unwrap_or(usize::MAX);
     let body = body.slice(..body.len().saturating_sub(trim));
     let names = rest.replace("-raw", "").replace(',', ", ");
-    Some(Reply::new(200, body).frame(framing(request)).header("Content-Encoding", names))
+    let reply = Reply::new(status(request, 200), body).frame(framing(request));
+    let reply = reply.header("Content-Encoding", names);
+    Some(match request.query("to") {
+        Some(to) => reply.header("Location", percent_decode(to)),
+        None => reply,
+    })
 }

@@ -90,8 +90,16 @@ pub enum DnsAnswer {
 impl Dns {
     /// Starts a server on a free port of 127.0.0.1 that asks `zone` for every answer.
     pub fn start(zone: impl Fn(&DnsQuery) -> DnsAnswer + Send + Sync + 'static) -> Self {
+        Self::start_on(0, zone)
+    }
+
+    /// The same on this port; 0 is any that is free.
+    pub fn start_on(
+        port: u16,
+        zone: impl Fn(&DnsQuery) -> DnsAnswer + Send + Sync + 'static,
+    ) -> Self {
         let prepared = Prepared::new();
-        let (udp, tcp) = prepared.within(bind_both);
+        let (udp, tcp) = prepared.within(|| bind_both(port));
         let addr = udp.local_addr().expect("a bound address");
         let log = Arc::new(Mutex::new(Vec::new()));
         let zone = Zone { answer: Arc::new(zone), log: Arc::clone(&log) };
@@ -161,10 +169,10 @@ impl Zone {
     }
 }
 
-/// A UDP socket and a TCP listener on the same free port.
-fn bind_both() -> (UdpSocket, TcpListener) {
+/// A UDP socket and a TCP listener on the same port; 0 is any that is free.
+fn bind_both(port: u16) -> (UdpSocket, TcpListener) {
     let bind = || -> io::Result<_> {
-        let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?;
         let tcp = std::net::TcpListener::bind(udp.local_addr()?)?;
         udp.set_nonblocking(true)?;
         tcp.set_nonblocking(true)?;

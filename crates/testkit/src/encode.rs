@@ -19,7 +19,8 @@ pub(crate) fn chain(names: &str, plain: &Bytes) -> Option<Bytes> {
     names.split(',').try_fold(plain.clone(), |bytes, name| encode(name.trim(), &mut &bytes[..]))
 }
 
-/// `mb` MiB of zeros in the coding `name`; `None` if it is unknown.
+/// `mb` MiB of zeros in the coding `name`, or in several of them one after the other; `None` if one
+/// is unknown.
 pub(crate) fn bomb(name: &str, mb: u64) -> Option<Bytes> {
     let mb = mb.min(BOMB_MB_MAX);
     let key = (name.to_owned(), mb);
@@ -27,7 +28,11 @@ pub(crate) fn bomb(name: &str, mb: u64) -> Option<Bytes> {
     if let Some(built) = bombs().get(&key) {
         return Some(built.clone());
     }
-    let built = encode(name, &mut io::repeat(0).take(mb << 20))?;
+    let (first, others) = name.split_once(',').unwrap_or((name, ""));
+    let mut built = encode(first, &mut io::repeat(0).take(mb << 20))?;
+    if !others.is_empty() {
+        built = chain(others, &built)?;
+    }
     bombs().insert(key, built.clone());
     Some(built)
 }

@@ -70,10 +70,19 @@ impl Unreachable {
     /// # Panics
     /// If the backlog cannot be filled.
     pub fn start() -> Self {
+        Self::start_on(ANY_PORT)
+    }
+
+    /// The same at this address.
+    ///
+    /// # Panics
+    /// If it is taken, or the backlog cannot be filled.
+    pub fn start_on(addr: SocketAddr) -> Self {
         let prepared = Prepared::new();
         let listener = prepared.within(|| {
-            let socket = TcpSocket::new_v4().expect("descriptors are left");
-            socket.bind(ANY_PORT).expect("a free port");
+            let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+            let socket = socket.expect("descriptors are left");
+            socket.bind(addr).expect("a free port");
             socket.listen(0).expect("a bound socket can listen")
         });
         let addr = listener.local_addr().expect("a bound address");

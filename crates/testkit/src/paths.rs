@@ -14,7 +14,7 @@
 //! | `/limited` | 200 within [`crate::Site::rate_per_s`], otherwise 429 with [`crate::Site::retry_after`] |
 //! | `/window` | 200 for the first N of each window, otherwise 429 |
 //! | `/429`, `/503?retry_after=2` | that status; `retry_after` goes out as it is |
-//! | `/flaky?fail=2&status=503` | the first `fail` requests for this very target fail, then 200; `how=reset` and `how=close` break the connection instead |
+//! | `/flaky?fail=2&status=503` | the first `fail` requests for this very target fail, then 200; `retry_after=` is theirs; `how=reset` and `how=close` break the connection instead |
 //! | `/echo` | method, target, headers, body and connection number as JSON |
 //! | `/json/price/SYM` | `{"symbol":"SYM","price":…,"currency":"EUR"}`, the same price for the same symbol |
 //! | `/set-cookie?name=a&value=1` | a cookie; the body is the `Cookie` header received |
@@ -25,7 +25,7 @@
 //! | `/idle-close?ms=50` | 200 as if to keep the connection, then closes it |
 //! | `/early-hints` | 103, then 200 |
 //! | `/encoding/gzip` | a compressed body: `gzip`, `br`, `zstd`, `deflate`, `deflate-raw`, or several with commas; `size=N` of the plain body; `garbage` sends plain bytes under the name, `trim=N` cuts the compressed end |
-//! | `/bomb/gzip?mb=64` | zeros, compressed: `gzip`, `br`, `zstd`, `deflate` |
+//! | `/bomb/gzip?mb=64` | zeros, compressed: `gzip`, `br`, `zstd`, `deflate`, or several with commas; `status=` and `to=` make it a redirect |
 //! | `/big-header?kb=N` | one header that long |
 //! | `/many-headers?n=N` | N headers |
 //! | `/silent` | reads the request and never answers |

@@ -67,6 +67,26 @@ impl Ca {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
+    /// An authority that this one vouches for: an intermediate one.
+    pub fn subordinate(&self) -> Self {
+        let mut params = params(&[], Validity::For(3650 * DAY));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let name = format!("testkit authority {}", CAS.fetch_add(1, Ordering::Relaxed));
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = new_key();
+        let cert = params.signed_by(&key, &self.issuer).expect("complete parameters");
+        Self { issuer: Issuer::new(params, key), pem: cert.pem() }
+    }
+
+    /// A certificate that names its host as certificates did of old: in its common name alone.
+    pub fn issue_by_common_name(&self, name: &str) -> Identity {
+        let key = new_key();
+        let mut params = params(&[], Validity::For(365 * DAY));
+        params.distinguished_name.push(DnType::CommonName, name);
+        let cert = params.signed_by(&key, &self.issuer).expect("complete parameters");
+        Identity { cert_pem: cert.pem(), key_pem: key.serialize_pem() }
+    }
+
     /// The authority's certificate, as for `--cacert`.
     pub fn pem(&self) -> &str {
         &self.pem

@@ -28,7 +28,6 @@ const CRATES: &[Crate] = &[
             ("rustls", "sockets"),
             ("rustix", "the operating system"),
             ("tempfile", "files"),
-            ("jiff", "a clock"),
             ("rand", "randomness that is not seeded"),
             ("tracing", "output"),
         ],
@@ -75,6 +74,13 @@ const CRATES: &[Crate] = &[
         uses: &["gather", "gather-verify", "gather-web"],
         tests_use: &["gather-testkit"],
         never: &[("hyper", "HTTP"), ("rusqlite", "SQL")],
+    },
+    // It simulates what decides and what is durable; nobody uses it.
+    Crate {
+        name: "gather-sim",
+        uses: &["gather-core", "gather-store"],
+        tests_use: &[],
+        never: &[("tokio", "a clock of its own")],
     },
     Crate { name: "gather-testkit", uses: &[], tests_use: &[], never: &[] },
     Crate { name: "xtask", uses: &["gather-testkit"], tests_use: &[], never: &[] },

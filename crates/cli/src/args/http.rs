@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::values;
 
@@ -53,6 +53,16 @@ pub(crate) struct HttpArgs {
     /// Trust the certificates in FILE (PEM) only
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
+    /// Whose certificates are trusted without --cacert: bundled are Mozilla's, as built in; system
+    /// are this machine's
+    #[arg(
+        long,
+        value_name = "ROOTS",
+        value_enum,
+        default_value = "bundled",
+        hide_possible_values = true
+    )]
+    pub(crate) roots: RootsArg,
     /// Client certificate (PEM)
     #[arg(long, value_name = "FILE")]
     pub(crate) cert: Option<PathBuf>,
@@ -71,6 +81,15 @@ pub(crate) struct HttpArgs {
     /// HTTP/2 only, also without TLS
     #[arg(long)]
     pub(crate) http2: bool,
+}
+
+/// Whose certificates are trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RootsArg {
+    /// Mozilla's, as built in.
+    Bundled,
+    /// This machine's.
+    System,
 }
 
 /// How large.

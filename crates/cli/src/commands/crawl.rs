@@ -37,7 +37,11 @@ pub(crate) fn crawl(
     fetch::fetch_with(settings, argv, notes, |run| prepare(run, settings, args))
 }
 
-fn refuse(settings: &Settings, args: &CrawlArgs) -> Result<(), CliError> {
+/// Refuses what a crawl cannot have.
+///
+/// # Errors
+/// The first of it, with what to do.
+pub(crate) fn refuse(settings: &Settings, args: &CrawlArgs) -> Result<(), CliError> {
     if args.fetch.file.print_job.is_some() {
         let message = "--print-job: a job is a fetch, and a crawl is none";
         return Err(CliError::usage(message, "keep the command line in a script"));
@@ -63,7 +67,15 @@ fn refuse(settings: &Settings, args: &CrawlArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-fn prepare(run: &mut RunSettings, settings: &Settings, args: &CrawlArgs) -> Result<(), CliError> {
+/// Makes a crawl of a fetch.
+///
+/// # Errors
+/// A contradiction about robots.txt.
+pub(crate) fn prepare(
+    run: &mut RunSettings,
+    settings: &Settings,
+    args: &CrawlArgs,
+) -> Result<(), CliError> {
     run.config.robots = match args.ignore_robots {
         true if args.fetch.robots.robots => {
             let message = "--robots and --ignore-robots contradict each other";

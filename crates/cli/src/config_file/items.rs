@@ -20,6 +20,7 @@ pub(crate) const JOB_KEYS: &[&str] = &[
     "canary",
     "confirmations",
     "confirm-after",
+    "down-after",
     "recoveries",
     "window",
     "refresh",

@@ -7,7 +7,7 @@ use crate::error::CliError;
 use crate::keys::is_secret;
 
 /// A text and the name it goes by in errors.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
     path: PathBuf,
     text: String,

@@ -6,17 +6,23 @@ use gather::core::config::Caps;
 use gather::source::{Format, InputFile, InputPath, OnlyFailed, SchemeChoice, SourceSpec};
 
 use crate::args::{InputArgs, SchemeArg};
+use crate::config_file::items;
 use crate::error::CliError;
+use crate::settings::Settings;
 
 /// Sorts templates from URLs and refuses what cannot be meant.
 ///
 /// # Errors
 /// When there is nothing to read, or an argument is a file or another tool's template.
-pub(super) fn source(args: &InputArgs, caps: Caps) -> Result<SourceSpec, CliError> {
+pub(super) fn source(
+    args: &InputArgs,
+    caps: Caps,
+    listed: Option<String>,
+) -> Result<SourceSpec, CliError> {
     for argument in &args.url {
         check_argument(argument)?;
     }
-    if args.url.is_empty() && args.input.is_empty() {
+    if args.url.is_empty() && args.input.is_empty() && listed.is_none() {
         let hint = "give URLs, or a file of them with -i FILE (-i - reads standard input)";
         return Err(CliError::usage("nothing to fetch", hint));
     }
@@ -39,9 +45,13 @@ pub(super) fn source(args: &InputArgs, caps: Caps) -> Result<SourceSpec, CliErro
         },
         format: Format::Auto,
     };
+    let listed = listed.filter(|text| !text.is_empty()).map(|text| InputFile {
+        path: InputPath::Text { name: "[[target]]".into(), text: text.into() },
+        format: Format::Jsonl,
+    });
     Ok(SourceSpec {
         arguments,
-        files: args.input.iter().map(file).collect(),
+        files: args.input.iter().map(file).chain(listed).collect(),
         url_field: args.url_field.clone(),
         template,
         scheme: match args.scheme {
@@ -55,6 +65,19 @@ pub(super) fn source(args: &InputArgs, caps: Caps) -> Result<SourceSpec, CliErro
         caps,
         spool: None,
     })
+}
+
+/// The targets that a job lists itself, as JSON lines with their references resolved.
+///
+/// # Errors
+/// A reference to what is not there.
+pub(super) fn listed(settings: &Settings) -> Result<Option<String>, CliError> {
+    let (Some(file), Some(job)) = (&settings.file, &settings.job) else { return Ok(None) };
+    let Some(item) = file.job(job)?.item("target") else { return Ok(None) };
+    let at = |error: CliError| file.error_at(&item.span, error);
+    let resolved = super::value::resolved(&item.value).map_err(at)?;
+    let lines = items::targets(&resolved);
+    lines.map(Some).map_err(|hint| at(CliError::usage("target is no list of targets", hint)))
 }
 
 /// URLs apart from the one that holds a `{column}`.

@@ -162,7 +162,7 @@ pub(super) fn target(name: &str) -> Result<OutputTarget, CliError> {
 }
 
 /// The name with `{date}` and `{time}` filled in: `2026-11-25` and `094500`.
-pub(crate) fn dated(name: &str, moment: &jiff::Zoned) -> String {
+pub(super) fn dated(name: &str, moment: &jiff::Zoned) -> String {
     let time = moment.time();
     let time = format!("{:02}{:02}{:02}", time.hour(), time.minute(), time.second());
     name.replace("{date}", &moment.date().to_string()).replace("{time}", &time)

@@ -9,10 +9,10 @@ use gather::core::address::{AddressMode, ThroughProxy};
 use gather::core::{AddressPolicy, Config, Method, RequestSpec};
 use gather::fetch::{
     ClientIdentity, ClientOptions, ConnectTo, Family, HostHeaders, HttpChoice, Keep, NetOptions,
-    NoProxy, Proxies, Proxy, RedactQuery, ResolveOverride, Secret, TlsOptions, Verify,
+    NoProxy, Proxies, Proxy, RedactQuery, ResolveOverride, Roots, Secret, TlsOptions, Verify,
 };
 
-use crate::args::{AddressArgs, AddressesArg, FetchArgs, HttpArgs};
+use crate::args::{AddressArgs, AddressesArg, FetchArgs, HttpArgs, RootsArg};
 use crate::error::CliError;
 use crate::resolve::{host_headers, input};
 use crate::settings::Settings;
@@ -157,8 +157,11 @@ fn tls(args: &HttpArgs) -> Result<TlsOptions, CliError> {
     Ok(TlsOptions {
         verify: if args.insecure { Verify::Nothing } else { Verify::Full },
         ca_files: ca_file.into_iter().collect(),
+        roots: match args.roots {
+            RootsArg::Bundled => Roots::Bundled,
+            RootsArg::System => Roots::System,
+        },
         identity,
-        ..TlsOptions::default()
     })
 }
 

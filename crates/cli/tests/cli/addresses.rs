@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use gather_testkit::{Server, Site};
+use gather_testkit::{FaultRow, Server, Site, fault_row};
 
 use crate::bench::Bench;
 
@@ -20,11 +20,12 @@ const MAPPED: &str = "[::ffff:10.0.0.5]";
 
 #[test]
 fn what_a_public_answer_leads_to_is_public() {
+    let row = fault_row!(15);
     if std::env::var_os(INSIDE).is_some() {
-        return inside();
+        return inside(row);
     }
     if std::env::var_os(NOT_TESTED).is_some() {
-        return;
+        return row.untested("needs a network of its own");
     }
     let addresses: String =
         [PUBLIC, PRIVATE, METADATA].map(|ip| format!("ip addr add {ip}/32 dev lo && ")).concat();
@@ -40,7 +41,7 @@ fn what_a_public_answer_leads_to_is_public() {
     assert!(status.success(), "in the network of its own (needs unshare and ip): {status}");
 }
 
-fn inside() {
+fn inside(row: FaultRow) {
     let at = |ip: &str| SocketAddr::new(ip.parse().expect("an address"), 0);
     // Each a server of its own, so that it is known who was reached.
     let server = |ip: &str| Server::start(Site { hosts: vec![at(ip)], ..Site::default() });
@@ -97,4 +98,6 @@ fn inside() {
     let ran = Bench::new().line(&proxied);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     assert!(ran.stderr.contains("--trust-proxy"), "{}", ran.stderr);
+    row.kind("blocked.address", false);
+    row.shown();
 }

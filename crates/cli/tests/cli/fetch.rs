@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command};
 
-use gather_testkit::{Server, Site};
+use gather_testkit::{Server, Site, fault_row};
 use serde_json::Value;
 
 use crate::bench::{Bench, Ran, until};
@@ -178,6 +178,7 @@ fn talk_as_json_is_json_to_the_last_line() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_fault() {
+    let row = fault_row!(35);
     let paths: Vec<String> = (0..3_000).map(|n| format!("/ok?n={n}")).collect();
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let (_server, bench) = bench(&paths);
@@ -187,16 +188,21 @@ fn a_reader_that_goes_away_is_no_fault() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
     assert!(line.ends_with("}\n"), "{line}");
+    row.comes("a reader that has gone is no fault; a full device ends the run with exit code 1");
+    row.shown();
 }
 
 #[test]
 fn a_full_device_is_our_fault() {
+    let row = fault_row!(35);
     let (_server, bench) = bench(&["/ok"]);
     let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
     let output = bench.command(&["-i", "urls.txt", "-q"]).stdout(full).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.starts_with("error: cannot write standard output: no space left"), "{said}");
+    row.comes("a reader that has gone is no fault; a full device ends the run with exit code 1");
+    row.shown();
 }
 
 /// Starts a run that will not end by itself, and waits until its requests are out.
@@ -213,6 +219,7 @@ fn send(signal: &str, child: &Child) {
 
 #[test]
 fn the_second_signal_ends_at_once_with_its_code() {
+    let row = fault_row!(34);
     for (signal, expected) in [("-INT", 130), ("-TERM", 143)] {
         let (server, bench) = bench(&["/ok", "/silent"]);
         let mut child = endless(&server, &bench);
@@ -230,10 +237,13 @@ fn the_second_signal_ends_at_once_with_its_code() {
         // What was finished before is whole.
         assert!(records(&stdout).len() <= 1, "{stdout}");
     }
+    row.comes("the first lets requests in flight end, the second ends at once");
+    row.shown();
 }
 
 #[test]
 fn the_first_signal_lets_requests_in_flight_end() {
+    let row = fault_row!(34);
     let (server, bench) = bench(&["/delay/600ms", "/delay/700ms"]);
     let child = endless(&server, &bench);
     send("-TERM", &child);
@@ -243,6 +253,8 @@ fn the_first_signal_lets_requests_in_flight_end() {
     assert_eq!(outcomes(&stdout), ["ok", "ok"], "{stderr}");
     // Nothing was left to do: whether it counts as stopped is the engine's to say.
     assert!(matches!(output.status.code(), Some(0 | 143)), "{stderr}");
+    row.comes("the first lets requests in flight end, the second ends at once");
+    row.shown();
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod examples;
 mod export;
 mod extract;
 mod extract_stored;
+mod faults;
 mod fetch;
 mod report;
 mod resume;

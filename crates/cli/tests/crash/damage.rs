@@ -26,6 +26,7 @@ fn outputs(job: &Job<'_>) -> Vec<Vec<u8>> {
 
 #[test]
 fn an_overwritten_or_torn_journal_is_refused_or_makes_no_difference() {
+    let row = gather_testkit::fault_row!(43);
     let seed = seed();
     let mut rng = Rng::with_seed(seed);
     let bed = Bed::new(INPUTS);
@@ -58,6 +59,8 @@ fn an_overwritten_or_torn_journal_is_refused_or_makes_no_difference() {
         assert_eq!(outputs(&job), before, "seed {seed}, round {round}: an output was touched");
     }
     assert!(refused >= 10, "seed {seed}: {refused} of 40 were refused");
+    row.comes("it is refused and named, with a hint, and the outputs are left as they are");
+    row.shown();
 }
 
 /// A file of zeros is no journal of anything.
@@ -67,6 +70,7 @@ fn is_empty(bytes: &[u8]) -> bool {
 
 #[test]
 fn a_torn_tail_of_the_write_ahead_log_costs_a_commit_and_nothing_else() {
+    let row = gather_testkit::fault_row!(43);
     let bed = Bed::new(INPUTS);
     for case in sinks().filter(|case| ["jsonl", "sqlite"].contains(&case.name)) {
         for cut in [1, 4_000, u64::MAX] {
@@ -80,6 +84,8 @@ fn a_torn_tail_of_the_write_ahead_log_costs_a_commit_and_nothing_else() {
             assert_eq!(ended.verdict, Default::default(), "{}: {cut} bytes torn off", case.name);
         }
     }
+    row.comes("a torn tail costs a commit, whose records are fetched again");
+    row.shown();
 }
 
 fn has_any(path: &Path) -> bool {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 use std::time::Duration;
 
-use gather_testkit::{Server, Site};
+use gather_testkit::{Server, Site, fault_row};
 
 use crate::bed::{Bed, Job, List, ended, until};
 use crate::calls::{Tracer, has_strace};
@@ -38,8 +38,10 @@ fn fails_and_goes_on(job: &Job<'_>, file: &str, inject: &str, expected: &[&str])
 
 #[test]
 fn a_full_disk_and_a_failed_sync_end_the_run_and_it_goes_on() {
+    let (full, synced) = (fault_row!(30), fault_row!(31));
     if !has_strace() {
-        return;
+        full.untested("needs strace");
+        return synced.untested("needs strace");
     }
     let bed = Bed::new(INPUTS);
     for case in sinks() {
@@ -61,6 +63,10 @@ fn a_full_disk_and_a_failed_sync_end_the_run_and_it_goes_on() {
             fails_and_goes_on(&job, file, &inject, &[expected, "resume with: "]);
         }
     }
+    full.comes("the run ends with exit code 1 and goes on where there is space");
+    full.shown();
+    synced.comes("the run ends with exit code 1; a failed sync is never tried again");
+    synced.shown();
 }
 
 /// What is said where there is no space, and where a sync fails.
@@ -69,12 +75,12 @@ const NO_SYNC: &str = "cannot write ";
 
 #[test]
 fn a_small_disk_is_filled_and_the_run_goes_on_where_there_is_space() {
+    let row = fault_row!(30);
     let bed = Bed::new(5_000);
     for case in sinks().filter(|case| case.on_disk.is_some()) {
         let dir = tempfile::tempdir().expect("a directory");
         let Some(disk) = SmallDisk::mount(dir.path()) else {
-            eprintln!("NOT TESTED: a full disk, which needs the right to mount a tmpfs");
-            return;
+            return row.untested("needs the right to mount a tmpfs");
         };
         let mut job = bed.job_in(case, dir);
         job.kills = 1;
@@ -88,6 +94,8 @@ fn a_small_disk_is_filled_and_the_run_goes_on_where_there_is_space() {
         job.end(List::File).assert_whole(case.name);
         drop(disk);
     }
+    row.comes("the run ends with exit code 1 and goes on where there is space");
+    row.shown();
 }
 
 /// A disk in memory, of a megabyte.
@@ -145,6 +153,7 @@ fn is_locked(job: &Job<'_>, child: &Child) -> bool {
 
 #[test]
 fn a_closed_stdout_does_not_stop_what_goes_to_files() {
+    let row = fault_row!(35);
     let bed = Bed::new(INPUTS);
     for case in sinks() {
         let job = bed.job(case);
@@ -157,10 +166,13 @@ fn a_closed_stdout_does_not_stop_what_goes_to_files() {
         assert_eq!(output.status.code(), Some(0), "{}: {said}", case.name);
         assert_eq!(bed.verdict(case, job.dir()), Default::default(), "{}", case.name);
     }
+    row.comes("a reader that has gone is no fault; a full device ends the run with exit code 1");
+    row.shown();
 }
 
 #[test]
 fn a_reader_that_does_not_read_stops_the_intake() {
+    let row = fault_row!(44);
     let (bed, case) = (Bed::new(20_000), &SINKS[0]);
     let job = bed.job(case);
     let mut child = job.spawn(&["-o", "-"]);
@@ -181,6 +193,8 @@ fn a_reader_that_does_not_read_stops_the_intake() {
     let lines = rest.iter().filter(|byte| **byte == b'\n').count();
     assert_eq!(lines, 20_000);
     assert_eq!(bed.verdict(case, job.dir()), Default::default());
+    row.comes("intake pauses, memory is flat, and nothing is lost");
+    row.shown();
 }
 
 #[test]

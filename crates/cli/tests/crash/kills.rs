@@ -227,7 +227,7 @@ fn usual_time(bed: &Bed, case: &SinkCase) -> Duration {
 }
 
 /// Every durable call of the writer, which is nearly all there are.
-fn writer_calls(name: &str) {
+fn writer_calls(name: &str, row: gather_testkit::FaultRow) {
     if !has_strace() {
         return;
     }
@@ -238,6 +238,11 @@ fn writer_calls(name: &str) {
     let (calls, tally) = kill_at_each_call_of("gather-writer", &bed, case);
     assert!(tally.kills >= calls.by_name().len() as u64, "{tally:?}");
     tally.conclude(name, "writer", Some(&calls));
+    // The others are too many for a line of a page.
+    if ["jsonl", "sqlite"].contains(&name) {
+        row.comes("the run goes on where its records end; what is repeated is bounded");
+        row.shown();
+    }
 }
 
 /// Every durable call before a run begins or goes on.
@@ -265,7 +270,7 @@ macro_rules! for_each_sink {
         $(mod $name {
             #[test]
             fn is_whole_after_a_kill_at_any_call_of_its_writer() {
-                super::writer_calls(stringify!($name));
+                super::writer_calls(stringify!($name), gather_testkit::fault_row!(32));
             }
 
             #[test]
@@ -297,6 +302,7 @@ fn standard_input_is_whole_after_a_kill_at_any_call_of_its_reader() {
 
 #[test]
 fn every_sink_is_whole_after_kills_at_random_moments() {
+    let row = gather_testkit::fault_row!(32);
     let mut rng = Rng::with_seed(seed());
     let bed = Bed::new(3 * INPUTS);
     for case in sinks().filter(|case| is_chosen(case)) {
@@ -307,6 +313,8 @@ fn every_sink_is_whole_after_kills_at_random_moments() {
         }
         tally.conclude(case.name, "random", None);
     }
+    row.comes("the run goes on where its records end; what is repeated is bounded");
+    row.shown();
 }
 
 /// Rounds of random kills for each sink; more in the long form.

@@ -7,84 +7,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
-use std::sync::Arc;
 
 use super::schedule::Schedule;
 use super::words::{Missed, MissedCause, WatchedNo};
 use crate::time::{Duration, Time};
-
-/// When the slots of one target are.
-#[derive(Clone, Debug)]
-pub enum Timing {
-    /// So often, at a moment of its own within the interval: slots are `phase` after the multiples
-    /// of `interval` since the epoch, so they are the same after a restart.
-    Every {
-        /// Between two slots.
-        interval: Duration,
-        /// Less than the interval.
-        phase: Duration,
-    },
-    /// At the moments of a schedule.
-    At(Arc<Schedule>),
-}
-
-impl Timing {
-    /// So often, at a moment that follows from the target's key.
-    pub fn every(interval: Duration, key: u64) -> Self {
-        let interval = interval.max(INTERVAL_MIN);
-        let ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
-        Self::Every { interval, phase: Duration::from_millis(key % ms) }
-    }
-
-    /// The first slot after a moment; `None` if there is none any more.
-    pub fn next(&self, after: Time) -> Option<Time> {
-        match self {
-            Self::Every { interval, phase } => {
-                let (step, phase) = (nanos(*interval), nanos(*phase));
-                let after = after.as_nanos();
-                let next = match after.checked_sub(phase) {
-                    None => phase,
-                    Some(since) => phase + (since / step + 1) * step,
-                };
-                Some(Time::from_nanos(next))
-            }
-            Self::At(schedule) => schedule.next(after),
-        }
-    }
-
-    /// How many slots there are after `after`, up to and including `until`, with the first and the
-    /// last of them. Of a calendar's at most [`SLOTS_COUNTED_MAX`] are counted.
-    pub fn between(&self, after: Time, until: Time) -> Option<(Time, Time, u32)> {
-        let first = self.next(after).filter(|first| *first <= until)?;
-        match self {
-            Self::Every { interval, .. } => {
-                let step = nanos(*interval);
-                let more = (until.as_nanos() - first.as_nanos()) / step;
-                let last = Time::from_nanos(first.as_nanos() + more * step);
-                Some((first, last, u32::try_from(more + 1).unwrap_or(u32::MAX)))
-            }
-            Self::At(schedule) => {
-                let (mut last, mut slots) = (first, 1);
-                while slots < SLOTS_COUNTED_MAX {
-                    match schedule.next(last).filter(|next| *next <= until) {
-                        Some(next) => (last, slots) = (next, slots + 1),
-                        None => break,
-                    }
-                }
-                Some((first, last, slots))
-            }
-        }
-    }
-}
-
-/// Slots of a calendar that are counted one by one: those of a second each for a day.
-pub const SLOTS_COUNTED_MAX: u32 = 86_400;
-/// A shorter interval is taken for this one.
-pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
 
 /// A check to be begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +37,7 @@ pub enum Next {
 
 #[derive(Debug)]
 struct Entry {
-    timing: Timing,
+    timing: Schedule,
     /// The slot that comes next; [`Time::NEVER`] if none does.
     slot: Time,
     /// The confirmation that is asked for.
@@ -126,8 +52,8 @@ impl Entry {
     /// Counts the slots up to and including `until` as missed, and goes on to the one after them.
     fn miss(&mut self, target: WatchedNo, until: Time, cause: MissedCause, into: &mut Vec<Missed>) {
         let before = self.slot - Duration::from_nanos(1);
-        if let Some((from, last, slots)) = self.timing.between(before, until) {
-            into.push(Missed { target, from, until: last, slots, cause });
+        if let Some(missed) = slots(&self.timing, target, before, until, cause) {
+            into.push(missed);
             self.slot = self.timing.next(until).unwrap_or(Time::NEVER);
         }
     }
@@ -140,8 +66,8 @@ impl Entry {
         missed: &mut Vec<Missed>,
     ) -> Option<Start> {
         let before = self.slot - Duration::from_nanos(1);
-        let (_, last, slots) = self.timing.between(before, now)?;
-        if slots > 1 {
+        let last = self.timing.last(before, now)?;
+        if last > self.slot {
             let until = last - Duration::from_nanos(1);
             self.miss(target, until, MissedCause::Overload, missed);
         }
@@ -183,7 +109,7 @@ impl Agenda {
 
     /// Adds a target whose first slot is the first one after `after`. One that is there already
     /// gets this timing, and what is under way stays so.
-    pub fn add(&mut self, target: WatchedNo, timing: Timing, after: Time) {
+    pub fn add(&mut self, target: WatchedNo, timing: Schedule, after: Time) {
         let index = target.0 as usize;
         if self.entries.len() <= index {
             self.entries.resize_with(index + 1, || None);
@@ -326,12 +252,26 @@ impl Agenda {
     }
 }
 
+/// The slots after `after`, up to and including `until`, as missed; `None` if there are none.
+pub fn slots(
+    timing: &Schedule,
+    target: WatchedNo,
+    after: Time,
+    until: Time,
+    cause: MissedCause,
+) -> Option<Missed> {
+    let from = timing.next(after).filter(|first| *first <= until)?;
+    let last = timing.last(after, until).unwrap_or(from);
+    Some(Missed { target, from, until: last, slots: timing.count(after, until), cause })
+}
+
 fn missed_one(start: Start, cause: MissedCause) -> Missed {
     Missed { target: start.target, from: start.due, until: start.due, slots: 1, cause }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::schedule::Every;
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -343,7 +283,7 @@ mod tests {
     /// One target, each ten seconds at 3, 13, 23, ...
     fn agenda() -> Agenda {
         let mut agenda = Agenda::default();
-        let timing = Timing::Every { interval: 10 * SECOND, phase: 3 * SECOND };
+        let timing = Schedule::Every(Every::with_phase(10 * SECOND, 3 * SECOND));
         agenda.add(WatchedNo(0), timing, at(0.0));
         agenda
     }
@@ -475,7 +415,7 @@ mod tests {
     #[test]
     fn what_is_taken_out_or_added_leaves_the_others_alone() {
         let mut agenda = agenda();
-        let other = Timing::Every { interval: 10 * SECOND, phase: 4 * SECOND };
+        let other = Schedule::Every(Every::with_phase(10 * SECOND, 4 * SECOND));
         agenda.add(WatchedNo(5), other.clone(), at(0.0));
         assert_eq!(agenda.len(), 2);
         let first = agenda.start(at(3.0)).expect("due");
@@ -493,8 +433,9 @@ mod tests {
         for seed in 0..300 {
             let mut random = fastrand::Rng::with_seed(seed);
             let mut agenda = Agenda::default();
-            let timings: Vec<Timing> = (0..20)
-                .map(|_| Timing::every(Duration::from_secs(random.u64(1..60)), random.u64(..)))
+            let timings: Vec<Schedule> = (0..20)
+                .map(|_| Every::new(Duration::from_secs(random.u64(1..60)), random.u64(..)))
+                .map(Schedule::Every)
                 .collect();
             for (index, timing) in (0..).zip(&timings) {
                 agenda.add(WatchedNo(index), timing.clone(), at(0.0));
@@ -530,11 +471,9 @@ mod tests {
                 }
                 let accounted = agenda.accounted_until(at(now));
                 for (index, timing) in timings.iter().enumerate() {
-                    let due = timing.between(at(0.0), accounted - Duration::from_nanos(1));
-                    let due = due.map_or(0, |(_, _, slots)| u64::from(slots));
-                    let come = timing
-                        .between(at(0.0), at(now))
-                        .map_or(0, |(_, _, slots)| u64::from(slots));
+                    let due = timing.count(at(0.0), accounted - Duration::from_nanos(1));
+                    let come = timing.count(at(0.0), at(now));
+                    let (due, come) = (u64::from(due), u64::from(come));
                     assert!(
                         (due..=come).contains(&ended[index]),
                         "seed {seed}, target {index} at {now}"

@@ -8,6 +8,13 @@ use crate::time::{Duration, Time};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WatchedNo(pub u32);
 
+impl WatchedNo {
+    /// As the index of a table.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -52,6 +59,13 @@ words! {
         Suspect = "suspect",
         /// It failed, and failed again.
         Down = "down",
+    }
+}
+
+impl State {
+    /// Whether it fails, confirmed or not.
+    pub const fn is_failing(self) -> bool {
+        matches!(self, Self::Suspect | Self::Down)
     }
 }
 

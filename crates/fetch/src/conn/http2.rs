@@ -7,11 +7,14 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use gather_core::config::Caps;
+use gather_core::{ErrorKind, Failure};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
+
+use crate::failure;
 
 use super::{Counted, Link, RequestBody, SendError};
 
@@ -20,6 +23,8 @@ pub(crate) struct H2 {
     sender: http2::SendRequest<RequestBody>,
     pub(crate) link: Rc<Link>,
     pub(crate) idle_since: Cell<Instant>,
+    /// What the connection ended of.
+    ended: Rc<RefCell<Option<Failure>>>,
     streams: Rc<Streams>,
 }
 
@@ -82,9 +87,13 @@ impl H2 {
         let streams = Rc::new(Streams::default());
         streams.open_max.set(connection.current_max_send_streams());
         let driven = Rc::clone(&streams);
+        let ended: Rc<RefCell<Option<Failure>>> = Rc::default();
+        let said = Rc::clone(&ended);
         tokio::task::spawn_local(std::future::poll_fn(move |cx| {
-            // Its errors reach the streams that they concern.
-            let ended = Pin::new(&mut connection).poll(cx).map(drop);
+            // Its errors reach the streams that they concern, if only as their end.
+            let ended = Pin::new(&mut connection).poll(cx).map(|ended| {
+                *said.borrow_mut() = ended.err().map(|error| failure::of_response(&error));
+            });
             let open_max = connection.current_max_send_streams();
             if driven.open_max.replace(open_max) < open_max {
                 driven.admit_waiting();
@@ -94,12 +103,24 @@ impl H2 {
             }
             ended
         }));
-        Ok(Self { sender, link, idle_since: Cell::new(now), streams })
+        Ok(Self { sender, link, idle_since: Cell::new(now), ended, streams })
     }
 
     /// Whether it takes further requests.
     pub(crate) fn is_usable(&self) -> bool {
         !self.sender.is_closed()
+    }
+
+    /// The failure of a stream of it. Where the stream only knows that its connection is gone, it is
+    /// what that ended of.
+    pub(crate) fn failure_of(&self, error: &hyper::Error) -> Failure {
+        let failure = failure::of_response(error);
+        if failure.kind != ErrorKind::ProtocolOther {
+            return failure;
+        }
+        let ended = self.ended.borrow().clone();
+        let ended = ended.filter(|ended| ended.kind != ErrorKind::ProtocolOther);
+        ended.unwrap_or_else(|| Failure::new(ErrorKind::ProtocolHttp2, failure.message))
     }
 
     /// Whether no stream is open.

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Instant;
 
+use gather_core::Failure;
 use gather_core::config::Caps;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -28,6 +29,10 @@ impl H2 {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
+        match self.none {}
+    }
+
+    pub(crate) fn failure_of(&self, _: &hyper::Error) -> Failure {
         match self.none {}
     }
 

@@ -1,5 +1,7 @@
 //! Text -> URL and host key, or the reason why not.
 
+use std::borrow::Cow;
+
 use gather_core::ErrorKind;
 use gather_core::config::Caps;
 use gather_core::target::{HostKey, SchemeFrom, Target, TargetNo};
@@ -103,10 +105,17 @@ impl Rules {
     }
 
     fn url_of(&self, text: &str) -> Result<(Url, SchemeFrom), Reject> {
-        let (url, scheme_from) = match form_of(text)? {
-            Form::Absolute => (Url::parse(text), SchemeFrom::Input),
-            Form::Bare => self.with_scheme(text),
+        // Browsers see none of these wherever they stand, in the scheme either (WHATWG URL section 4.4).
+        let unseen = ['\t', '\n', '\r'];
+        let text = match text.contains(unseen) {
+            true => Cow::Owned(text.replace(unseen, "")),
+            false => Cow::Borrowed(text),
         };
+        let (url, scheme_from) = match form_of(&text)? {
+            Form::Absolute => (Url::parse(&text), SchemeFrom::Input),
+            Form::Bare => self.with_scheme(&text),
+        };
+        let text = &*text;
         Ok((url.map_err(|error| reject(text, error))?, scheme_from))
     }
 

@@ -11,6 +11,7 @@ use gather_core::time::Duration;
 use gather_fetch::{ClientOptions, KeepBody};
 use xxhash_rust::xxh3::Xxh3Default;
 
+use super::spec::Liveness;
 use crate::engine::{Engine, EngineOptions};
 use crate::source::{self, Broken, Format, InputFile, InputPath, Item, Progress, SourceSpec};
 
@@ -81,6 +82,14 @@ impl ListError {
     fn new(message: String, hint: &'static str) -> Self {
         Self { message, hint }
     }
+
+    /// The targets could not be written into the history.
+    pub(crate) fn of_history(job: &str, why: &dyn fmt::Display) -> Self {
+        Self::new(
+            format!("job {job}: the history does not take its targets: {why}"),
+            "the list of before stays in force, and is read again",
+        )
+    }
 }
 
 impl fmt::Display for ListError {
@@ -148,28 +157,48 @@ impl Roster {
     }
 }
 
+/// How many targets a list has now, and what the operator should know of it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn count(job: &str, liveness: &Liveness) -> Result<(u64, Vec<String>), ListError> {
+    let roster = Roster::read(job, &liveness.list, &liveness.engine.client)?;
+    Ok((roster.listed.len() as u64, roster.notes))
+}
+
 fn no_target(job: &str, line: &Broken) -> String {
     let source = line.place.source.as_deref().unwrap_or("its URLs");
     format!("job {job}: {source}:{}: {} ({})", line.place.line, line.message, line.input)
 }
 
-/// Job, and name or URL with what is sent: what makes a target the same one tomorrow.
 fn key(job: &str, target: &Target) -> u64 {
+    let name = target.tags.as_deref().and_then(|tags| tags.iter().find(|(n, _)| &**n == "name"));
+    let request = target.request.as_ref();
+    let sent = request.map(|request| (target.method().as_str(), request.body.as_deref()));
+    key_of(job, name.map(|(_, name)| &**name), target.url.as_str(), sent)
+}
+
+/// Job, and name or URL with what is sent: what makes a target the same one tomorrow.
+pub(crate) fn key_of(
+    job: &str,
+    name: Option<&str>,
+    url: &str,
+    sent: Option<(&str, Option<&[u8]>)>,
+) -> u64 {
     let mut hash = Xxh3Default::new();
     hash.update(job.as_bytes());
     hash.update(&[0]);
-    let name = target.tags.as_deref().and_then(|tags| tags.iter().find(|(n, _)| &**n == "name"));
-    if let Some((_, name)) = name {
+    if let Some(name) = name {
         hash.update(b"name\0");
         hash.update(name.as_bytes());
         return hash.digest();
     }
-    hash.update(target.url.as_str().as_bytes());
-    if let Some(request) = &target.request {
+    hash.update(url.as_bytes());
+    if let Some((method, body)) = sent {
         hash.update(&[0]);
-        hash.update(target.method().as_str().as_bytes());
+        hash.update(method.as_bytes());
         hash.update(&[0]);
-        hash.update(request.body.as_deref().unwrap_or_default());
+        hash.update(body.unwrap_or_default());
     }
     hash.digest()
 }

@@ -16,7 +16,7 @@ use super::words::ms;
 use super::writer::{Age, Known, Listed, marks, rank, write_machine};
 use super::{
     EVIDENCE_BODY_BYTES_MAX, EVIDENCE_FAILURES_MAX, EVIDENCE_HEADER_BYTES_MAX, GAP_JOIN,
-    VALUE_BYTES_MAX,
+    TEXT_BYTES_MAX, VALUE_BYTES_MAX,
 };
 
 const STATES: Bulk = Bulk {
@@ -87,7 +87,7 @@ pub(super) fn states(
             i64::from(state.status_code).into(),
             state.incident.into(),
             state.kind.map(gather_core::ErrorKind::as_str).into(),
-            state.reason.clone().into(),
+            short(state.reason.as_deref()).into(),
             write_machine(&state.machine).into(),
         ]);
         if target.state == state.state {
@@ -100,7 +100,7 @@ pub(super) fn states(
         // The first state of a target is no change: where all are well that would be one row each.
         if target.age == Age::Old {
             let (at, before) = (ms(state.since), target.state.as_str());
-            let reason = state.reason.clone();
+            let reason = short(state.reason.as_deref());
             changes.push(values![*number, at, before, name, reason].to_vec());
         }
     }
@@ -122,15 +122,15 @@ pub(super) fn incidents(db: &mut Db, incidents: &[Incident]) -> Result<(), Histo
                 ms(incident.opened),
                 incident.closed.map(ms),
                 incident.worst.as_str(),
-                incident.factor.clone(),
-                incident.reason.clone(),
+                cut(&incident.factor, TEXT_BYTES_MAX),
+                cut(&incident.reason, TEXT_BYTES_MAX),
                 incident.targets,
                 incident.ongoing
             ],
         )?;
         let entries = incident.entries.iter().map(|entry| {
             let (at, kind) = (ms(entry.at), entry.kind.as_str());
-            values![incident.id, at, kind, entry.text.clone()].to_vec()
+            values![incident.id, at, kind, cut(&entry.text, TEXT_BYTES_MAX)].to_vec()
         });
         db.put(&ENTRIES, &entries.collect::<Vec<_>>())?;
         let joined: BTreeMap<u32, i64> =
@@ -240,6 +240,10 @@ pub(super) fn values(db: &mut Db, values: &[ValueRow]) -> Result<(), HistoryErro
     Ok(())
 }
 
+fn short(text: Option<&str>) -> Option<&str> {
+    text.map(|text| cut(text, TEXT_BYTES_MAX))
+}
+
 fn cut(text: &str, bytes_max: usize) -> &str {
     let mut end = text.len().min(bytes_max);
     while !text.is_char_boundary(end) {
@@ -271,7 +275,7 @@ pub(super) fn runs(db: &mut Db, runs: &[RunRow]) -> Result<(), HistoryError> {
                 count(run.failed),
                 count(run.skipped),
                 count(run.changes),
-                run.message.clone()
+                short(run.message.as_deref())
             ],
         )?;
     }

@@ -2,8 +2,10 @@
 //!
 //! # Format 1
 //!
-//! A block is a zstd frame. In it, numbers are LEB128 (signed ones zigzag), and columns stand one
-//! behind the other, each behind its length in bytes:
+//! Numbers are LEB128, signed ones zigzag. A block begins with how many frames it has, and of each
+//! the first target that may be in it (the distance to that of the frame before) and its length in
+//! bytes; then come the frames, so that one target costs the reading of one frame. Each is a zstd
+//! frame, and in it columns stand one behind the other, each behind its length in bytes:
 //!
 //! 1. the byte 1 (the format), the number of slots, the origin (signed, milliseconds since 1970);
 //! 2. the outcomes that occur: how many, and of each a byte (0 up, 1 degraded, 2 limited,
@@ -149,11 +151,26 @@ pub(super) enum Effort {
     Thorough,
 }
 
-/// Encodes slots that are sorted.
-pub(super) fn encode(slots: &[Slot], effort: Effort) -> Vec<u8> {
+/// Encodes slots that are sorted, so many targets in a frame.
+pub(super) fn encode(slots: &[Slot], effort: Effort, frame_targets: u32) -> Vec<u8> {
     SCRATCH.with_borrow_mut(|columns| {
-        columns.fill(slots);
-        compress(&columns.all, effort)
+        let (mut head, mut frames, mut before) = (Vec::new(), Vec::new(), 0);
+        let by_frame = slots.chunk_by(|a, b| a.target / frame_targets == b.target / frame_targets);
+        let mut count = 0;
+        for slots in by_frame {
+            columns.fill(slots);
+            let frame = compress(&columns.all, effort);
+            let first = slots[0].target / frame_targets * frame_targets;
+            put(&mut head, u64::from(first - before));
+            put(&mut head, frame.len() as u64);
+            frames.extend_from_slice(&frame);
+            (before, count) = (first, count + 1);
+        }
+        let mut block = Vec::with_capacity(head.len() + frames.len() + 2);
+        put(&mut block, count);
+        block.extend_from_slice(&head);
+        block.extend_from_slice(&frames);
+        block
     })
 }
 
@@ -281,14 +298,42 @@ fn read_outcome(from: &mut Unpack<'_>) -> Option<What> {
 
 /// Which targets of a block are wanted.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Wanted {
+pub(super) enum Wanted<'a> {
     All,
-    Target(u32),
+    /// These, in order.
+    Of(&'a [u32]),
 }
 
 /// Decodes a block; `None` if it is damaged.
-pub(super) fn decode(block: &[u8], wanted: Wanted, into: &mut Vec<Slot>) -> Option<()> {
-    let bytes = decompress(block)?;
+pub(super) fn decode(block: &[u8], wanted: Wanted<'_>, into: &mut Vec<Slot>) -> Option<()> {
+    let mut from = Unpack(block);
+    let count = from.length()?.min(block.len());
+    let (mut frames, mut first) = (Vec::with_capacity(count), 0_u32);
+    for _ in 0..count {
+        first = first.checked_add(from.small()?)?;
+        frames.push((first, from.length()?));
+    }
+    let mut rest = from.0;
+    for (at, (first, length)) in frames.iter().enumerate() {
+        let (frame, others) = rest.split_at_checked(*length)?;
+        rest = others;
+        let next = frames.get(at + 1).map_or(u32::MAX, |(first, _)| *first);
+        let is_wanted = match wanted {
+            Wanted::All => true,
+            Wanted::Of(wanted) => {
+                let from = wanted.partition_point(|target| target < first);
+                wanted.get(from).is_some_and(|target| *target < next || at + 1 == frames.len())
+            }
+        };
+        if is_wanted {
+            decode_frame(frame, wanted, into)?;
+        }
+    }
+    Some(())
+}
+
+fn decode_frame(frame: &[u8], wanted: Wanted<'_>, into: &mut Vec<Slot>) -> Option<()> {
+    let bytes = decompress(frame)?;
     let mut from = Unpack(&bytes);
     if from.byte()? != FORMAT {
         return None;
@@ -314,12 +359,18 @@ pub(super) fn decode(block: &[u8], wanted: Wanted, into: &mut Vec<Slot>) -> Opti
         if let What::Missed(_) = what {
             (slots, length) = (span.small()?, span.number()?);
         }
-        match wanted {
-            Wanted::Target(wanted) if number < wanted => continue,
-            Wanted::Target(wanted) if number > wanted => break,
-            _ => {}
+        if let Wanted::Of(wanted) = wanted {
+            if wanted.last().is_none_or(|last| number > *last) {
+                break;
+            }
+            if wanted.binary_search(&number).is_err() {
+                continue;
+            }
         }
         into.push(Slot { target: number, due: before, what, lag, took, slots, span: length });
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ impl Sketch {
             seen >= wanted
         })?;
         let middle = (step << STEP_BITS) | (1 << (STEP_BITS - 1));
-        Some(Took(middle).duration())
+        Some(Took(middle).least())
     }
 }
 

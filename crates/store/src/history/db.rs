@@ -305,13 +305,6 @@ impl<T: Into<Self>> From<Option<T>> for Value {
     }
 }
 
-impl Row {
-    /// Whether a condition holds: a number in SQLite, a truth value in PostgreSQL.
-    pub(super) fn is_true(&self, at: usize) -> bool {
-        self.int(at) != 0
-    }
-}
-
 /// Values of a statement.
 macro_rules! values {
     ($($value:expr),* $(,)?) => { &[$($crate::history::db::Value::from($value)),*] };

@@ -66,6 +66,19 @@ pub enum HistoryErrorKind {
     },
 }
 
+impl HistoryErrorKind {
+    /// What an error of the system about a file of the history means.
+    pub(super) fn of_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::NotFound => Self::MissingDirectory,
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::Denied,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::DiskFull,
+            _ => Self::Other { what: error.to_string().into() },
+        }
+    }
+}
+
 impl HistoryError {
     pub(super) fn new(place: impl fmt::Display, kind: HistoryErrorKind) -> Self {
         Self { kind, place: place.to_string().into() }
@@ -77,14 +90,7 @@ impl HistoryError {
 
     /// An error that the system reported about a file of the history.
     pub(super) fn io(place: &HistoryPlace, error: &std::io::Error) -> Self {
-        use std::io::ErrorKind;
-        let kind = match error.kind() {
-            ErrorKind::NotFound => HistoryErrorKind::MissingDirectory,
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => HistoryErrorKind::Denied,
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => HistoryErrorKind::DiskFull,
-            _ => HistoryErrorKind::Other { what: error.to_string().into() },
-        };
-        Self::new(place, kind)
+        Self::new(place, HistoryErrorKind::of_io(error))
     }
 
     /// Whether the same call may succeed later.

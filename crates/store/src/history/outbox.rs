@@ -1,6 +1,10 @@
 //! The outbox: notices that are not delivered yet, over a connection of its own; and silences.
 
+mod deliver;
+
 use gather_core::time::Time;
+
+pub use self::deliver::Known;
 
 use super::db::{Db, Purpose, Row, values};
 use super::error::HistoryError;
@@ -71,20 +75,7 @@ impl Outbox {
     /// # Errors
     /// When it cannot be written: the notice is then tried again.
     pub fn settle(&mut self, id: i64, delivery: &Delivery, now: Time) -> Result<(), HistoryError> {
-        let now = ms(now);
-        let (due, settled, delivered, error) = match delivery {
-            Delivery::Delivered => (None, Some(now), 1_i64, None),
-            Delivery::Again { at, error } => (Some(ms(*at)), None, 0, Some(error.clone())),
-            Delivery::GivenUp { error } => (None, Some(now), 0, Some(error.clone())),
-        };
-        self.db.exec(
-            "UPDATE watch_notice SET tries = tries + 1, settled_ms = CAST(?2 AS bigint),
-                due_ms = coalesce(CAST(?3 AS bigint), due_ms), delivered = ?4,
-                error = CAST(?5 AS text)
-             WHERE id = ?1 AND settled_ms IS NULL",
-            values![id, settled, due, delivered, error],
-        )?;
-        Ok(())
+        settle(&mut self.db, id, delivery, now)
     }
 
     /// Puts a silence in; its number.
@@ -130,6 +121,23 @@ pub enum Ended {
     Yes,
     /// There is none of this number that is still in force.
     Missing,
+}
+
+fn settle(db: &mut Db, id: i64, delivery: &Delivery, now: Time) -> Result<(), HistoryError> {
+    let now = ms(now);
+    let (due, settled, delivered, error) = match delivery {
+        Delivery::Delivered => (None, Some(now), 1_i64, None),
+        Delivery::Again { at, error } => (Some(ms(*at)), None, 0, Some(error.clone())),
+        Delivery::GivenUp { error } => (None, Some(now), 0, Some(error.clone())),
+    };
+    db.exec(
+        "UPDATE watch_notice SET tries = tries + 1, settled_ms = CAST(?2 AS bigint),
+            due_ms = coalesce(CAST(?3 AS bigint), due_ms), delivered = ?4,
+            error = CAST(?5 AS text)
+         WHERE id = ?1 AND settled_ms IS NULL",
+        values![id, settled, due, delivered, error],
+    )?;
+    Ok(())
 }
 
 /// Reads id, key, channel, due, tries and event.

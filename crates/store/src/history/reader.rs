@@ -2,8 +2,10 @@
 
 mod incidents;
 mod list;
+mod maintenance;
 mod overview;
 mod past;
+mod sums;
 mod target;
 mod values;
 
@@ -16,6 +18,7 @@ pub use self::incidents::{IncidentBrief, IncidentDetail, IncidentPage, Incidents
 pub use self::list::{Cursor, TargetBrief, TargetPage, TargetQuery};
 pub use self::overview::{Gap, GroupOverview, JobOverview, Overview, StateCounts};
 pub use self::past::{Bucket, CheckSeen, Past, Span};
+pub use self::sums::{Sum, SumsOf};
 pub use self::target::{Change, TargetDetail};
 pub use self::values::{ValueChange, ValueSeen};
 

@@ -10,7 +10,7 @@ use super::db::{Bulk, Db, Type, Value, values};
 use super::error::HistoryError;
 use super::rows::{JobRow, Registered, TargetRow};
 use super::words::ms;
-use super::writer::{Age, History, Known, KnownTarget, Listed, rank};
+use super::writer::{Age, History, Known, KnownTarget, Listed, MARK_NEW, rank};
 
 const TARGETS: Bulk = Bulk {
     table: "watch_target",
@@ -42,6 +42,7 @@ const STATES: Bulk = Bulk {
         ("since_ms", Type::Int),
         ("marks", Type::Int),
         ("status_code", Type::Int),
+        ("machine", Type::Blob),
     ],
     conflict: "ON CONFLICT (target) DO UPDATE SET job = excluded.job, grp = excluded.grp,
         listed = excluded.listed",
@@ -52,6 +53,10 @@ const TARGET_TAGS: Bulk = Bulk {
     columns: &[("tag", Type::Int), ("target", Type::Int)],
     conflict: "ON CONFLICT DO NOTHING",
 };
+
+/// Bytes that a state machine will need: a row that does not grow with its first state stays on its
+/// page, which spares half of the file.
+const MACHINE_ROOM: usize = 48;
 
 /// What a job's list means for what is known.
 #[derive(Default)]
@@ -216,7 +221,8 @@ impl<'a> Difference<'a> {
         let state_row = |(number, _, target): &(u32, &TargetRow, KnownTarget)| -> Vec<Value> {
             let (job, grp, rank) = (target.job, target.grp, u32::from(target.rank));
             let state = target.state.as_str();
-            values![*number, job, grp, rank, 1_i64, state, now, 0_i64, 0_i64].to_vec()
+            let room = vec![0; MACHINE_ROOM];
+            values![*number, job, grp, rank, 1_i64, state, now, MARK_NEW, 0_i64, room].to_vec()
         };
         db.put(&STATES, &self.put.iter().map(state_row).collect::<Vec<_>>())?;
         write_tags(db, &self.put)?;

@@ -28,9 +28,7 @@ CREATE TABLE watch_state (target INTEGER PRIMARY KEY, job INTEGER NOT NULL, grp 
     rank INTEGER NOT NULL, listed INTEGER NOT NULL, state TEXT NOT NULL, since_ms INTEGER NOT NULL,
     marks INTEGER NOT NULL, status_code INTEGER NOT NULL, incident INTEGER, kind TEXT, reason TEXT,
     machine BLOB) STRICT;
-CREATE INDEX watch_state_rank ON watch_state (rank, target) WHERE listed = 1;
-CREATE INDEX watch_state_job ON watch_state (job, rank, target) WHERE listed = 1;
-CREATE INDEX watch_state_grp ON watch_state (grp, rank, target) WHERE listed = 1;
+CREATE INDEX watch_state_rank ON watch_state (rank, target, job, grp) WHERE listed = 1;
 CREATE TABLE watch_count (job INTEGER NOT NULL, grp INTEGER NOT NULL, rank INTEGER NOT NULL,
     n INTEGER NOT NULL, PRIMARY KEY (job, grp, rank)) STRICT, WITHOUT ROWID;
 CREATE TABLE watch_change (id SERIAL, target INTEGER NOT NULL, at_ms INTEGER NOT NULL,

@@ -45,7 +45,7 @@ pub(super) fn block_of(db: &mut Db, table: &str, id: i64) -> Result<Option<Vec<u
 pub(super) fn read(
     db: &Db,
     block: &[u8],
-    wanted: Wanted,
+    wanted: Wanted<'_>,
     into: &mut Vec<Slot>,
 ) -> Result<(), HistoryError> {
     block::decode(block, wanted, into).ok_or_else(|| db.damaged("a block of checks"))
@@ -57,33 +57,37 @@ pub(super) fn runs(db: &mut Db) -> Result<Option<(i64, i64)>, HistoryError> {
     Ok(row.and_then(|row| Some((period_of(row.int_opt(0)?), period_of(row.int_opt(1)?)))))
 }
 
-/// The slots of one target in this time, in order; both ends in milliseconds since 1970, the
-/// second is not part of it.
-pub(super) fn of_target(
+/// The slots of these targets in this time, sorted. The targets are given in order; both ends of
+/// the time in milliseconds since 1970, the second is not part of it.
+pub(super) fn of_targets(
     db: &mut Db,
-    target: u32,
+    targets: &[u32],
     from: i64,
     until: i64,
 ) -> Result<Vec<Slot>, HistoryError> {
-    let (mut slots, wanted) = (Vec::new(), Wanted::Target(target));
+    let mut slots = Vec::new();
     for hour in from.div_euclid(HOUR_MS)..=(until - 1).div_euclid(HOUR_MS) {
-        if let Some(block) = block_of(db, "watch_check_hour", id(hour, target / RANGE))? {
-            read(db, &block, wanted, &mut slots)?;
+        for targets in targets.chunk_by(|a, b| a / RANGE == b / RANGE) {
+            if let Some(block) = block_of(db, "watch_check_hour", id(hour, targets[0] / RANGE))? {
+                read(db, &block, Wanted::Of(targets), &mut slots)?;
+            }
         }
     }
     if let Some((first, last)) = runs(db)? {
         let find = "SELECT block FROM watch_check_part
                     WHERE id = ?1 AND first_ms < ?3 AND last_ms >= ?2";
         for run in first..=last {
-            let part = id(run, target / PART_RANGE);
-            if let Some(row) = db.query_one(find, values![part, from, until])? {
-                read(db, row.blob(0), wanted, &mut slots)?;
+            for targets in targets.chunk_by(|a, b| a / PART_RANGE == b / PART_RANGE) {
+                let part = id(run, targets[0] / PART_RANGE);
+                if let Some(row) = db.query_one(find, values![part, from, until])? {
+                    read(db, row.blob(0), Wanted::Of(targets), &mut slots)?;
+                }
             }
         }
     }
     let find = "SELECT block FROM watch_check_batch WHERE first_ms < ?2 AND last_ms >= ?1";
     for row in db.query(find, values![from, until])? {
-        read(db, row.blob(0), wanted, &mut slots)?;
+        read(db, row.blob(0), Wanted::Of(targets), &mut slots)?;
     }
     slots.retain(|slot| (from..until).contains(&slot.due));
     block::sort(&mut slots);

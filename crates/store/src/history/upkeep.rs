@@ -46,6 +46,9 @@ enum Step {
     Idle,
 }
 
+/// Slots that come so many hours late are still added up: only then a day becomes one block.
+const LATE_HOURS_MAX: i64 = 12;
+
 /// How long an hour waits for slots that are not accounted for.
 const HOUR_WAIT_MS: i64 = 2 * HOUR_MS;
 
@@ -135,9 +138,8 @@ impl Progress {
         if end.is_some() {
             return hour::step(self, db, known);
         }
-        // An hour needs what the one before said last, so a day is folded one hour later.
         if let (Some(hour), Some(day)) = (self.hour, self.day) {
-            if hour > (day + 1) * DAY_HOURS {
+            if hour > (day + 1) * DAY_HOURS + LATE_HOURS_MAX {
                 return fold::day_step(self, db, known);
             }
             if self.month.is_some_and(|month| day >= (month + 1) * BLOCK_DAYS) {

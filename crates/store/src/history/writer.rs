@@ -101,8 +101,8 @@ impl History {
     pub fn states(&mut self) -> Result<Vec<(WatchedNo, StoredState)>, HistoryError> {
         let rows = self.db.query(
             "SELECT target, state, since_ms, marks, status_code, incident, kind, reason, machine
-             FROM watch_state WHERE listed = 1 AND machine IS NOT NULL ORDER BY target",
-            &[],
+             FROM watch_state WHERE listed = 1 AND marks < ?1 ORDER BY target",
+            values![MARK_NEW],
         )?;
         let read = |row: &super::db::Row| {
             let state = stored_state(row);
@@ -192,7 +192,7 @@ impl Known {
         }
         let rows = db.query(
             "SELECT target.id, target.key, target.job, target.grp, target.content,
-                state.rank, state.state, state.listed, state.machine IS NOT NULL
+                state.rank, state.state, state.listed, state.marks
              FROM watch_target AS target JOIN watch_state AS state ON state.target = target.id
              ORDER BY target.id",
             &[],
@@ -209,7 +209,7 @@ impl Known {
                 rank: row.count(5) as u8,
                 state: state_of(row.text(6)),
                 listed: if row.int(7) == 1 { Listed::Yes } else { Listed::No },
-                age: if row.is_true(8) { Age::Old } else { Age::New },
+                age: if row.int(8) < MARK_NEW { Age::Old } else { Age::New },
             });
         }
         Ok(known)
@@ -266,7 +266,7 @@ const BATCHES: Bulk = Bulk {
 fn put_batch(db: &mut Db, number: i64, slots: &[Slot]) -> Result<(), HistoryError> {
     let first = slots.iter().map(|slot| slot.due).min().unwrap_or(0);
     let last = slots.iter().map(Slot::until).max().unwrap_or(0);
-    let block = block::encode(slots, Effort::Quick);
+    let block = block::encode(slots, Effort::Quick, u32::MAX);
     let row: [Value; 5] =
         [number.into(), first.into(), last.into(), (slots.len() as i64).into(), block.into()];
     db.put(&BATCHES, &[row.into()])
@@ -287,6 +287,9 @@ pub(super) fn stored_state(row: &super::db::Row) -> Option<StoredState> {
         maintenance: if marks & 2 == 0 { Upkeep::None } else { Upkeep::Open },
     })
 }
+
+/// In `marks`: the state was never written.
+pub(super) const MARK_NEW: i64 = 4;
 
 pub(super) fn marks(state: &StoredState) -> i64 {
     i64::from(state.flapping == Flapping::Yes) | i64::from(state.maintenance == Upkeep::Open) << 1

@@ -6,6 +6,7 @@ use gather_store::history::{Delivery, History, TargetQuery};
 
 use crate::made::{at, batch, check, job, missed, notice, state, target};
 use crate::places::{Place, server};
+use crate::rest;
 
 #[test]
 fn sqlite_keeps_what_both_promise() {
@@ -22,6 +23,7 @@ fn all(place: impl Fn(&str) -> Place) {
     targets_keep_their_numbers(&place("numbers"));
     a_batch_is_there_after_it(&place("batch"));
     notices_are_delivered_once(&place("notices"));
+    rest::all(place);
 }
 
 fn numbers(of: &[WatchedNo]) -> Vec<u32> {

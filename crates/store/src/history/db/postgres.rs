@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type as SqlType, to_sql_checked};
@@ -20,6 +22,11 @@ use crate::sink::DatabaseUrl;
 
 /// The first half of the advisory lock's key; the second is the schema's: "gthw".
 const LOCK: i32 = 0x6774_6877;
+const TAKE: &str = "SELECT pg_try_advisory_lock(CAST(CAST(?1 AS bigint) AS int),
+    hashtext(current_schema()))";
+/// How long the server may take to see that a killed watch has gone.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+const LOCK_RETRY: Duration = Duration::from_millis(50);
 /// Rows that are put in one message.
 const ROWS_A_MESSAGE: usize = 5_000;
 /// Statements that are kept prepared.
@@ -195,12 +202,21 @@ impl Postgres {
     pub(super) fn lock(&mut self) -> Result<(), HistoryErrorKind> {
         self.keeps = Keeps::Nothing;
         let key = i64::from(LOCK);
-        let take = "SELECT pg_try_advisory_lock(CAST(CAST(?1 AS bigint) AS int),
-                    hashtext(current_schema()))";
-        if self.query(take, &[key.into()])?.first().is_some_and(|row| row.is_true(0)) {
-            self.keeps = Keeps::Lock;
-            return Ok(());
+        let start = Instant::now();
+        loop {
+            if self.query(TAKE, &[key.into()])?.first().is_some_and(|row| row.int(0) == 1) {
+                self.keeps = Keeps::Lock;
+                return Ok(());
+            }
+            if start.elapsed() > LOCK_WAIT {
+                return Err(self.holder(key)?);
+            }
+            thread::sleep(LOCK_RETRY);
         }
+    }
+
+    /// Who has the lock.
+    fn holder(&mut self, key: i64) -> Result<HistoryErrorKind, HistoryErrorKind> {
         let find = "SELECT lock.pid, coalesce(host(activity.client_addr), 'the same machine')
              FROM pg_locks AS lock LEFT JOIN pg_stat_activity AS activity ON activity.pid = lock.pid
              WHERE lock.locktype = 'advisory' AND lock.granted
@@ -211,7 +227,16 @@ impl Postgres {
         let holder = holder.first().map(|row| {
             format!("process {} of the server, from {}", row.int(0), row.text(1)).into()
         });
-        Err(HistoryErrorKind::Busy { holder })
+        Ok(HistoryErrorKind::Busy { holder })
+    }
+}
+
+impl Drop for Postgres {
+    /// The server would see it only a moment later, and refuse who comes at once.
+    fn drop(&mut self) {
+        if self.keeps == Keeps::Lock && self.session.is_some() {
+            let _freed = self.query("SELECT CAST(pg_advisory_unlock_all() AS text)", &[]);
+        }
     }
 }
 

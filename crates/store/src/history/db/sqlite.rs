@@ -1,5 +1,7 @@
 //! A connection to a SQLite file.
 
+use std::fs::OpenOptions;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ impl Sqlite {
             if path.parent().is_some_and(|parent| parent != Path::new("") && !parent.is_dir()) {
                 return Err(HistoryErrorKind::MissingDirectory);
             }
+            make(path)?;
         } else if !path.exists() {
             return Err(HistoryErrorKind::Missing);
         }
@@ -42,8 +45,7 @@ impl Sqlite {
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "trusted_schema", "OFF")?;
         if purpose == Purpose::Read {
-            connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
-            return connection.pragma_update(None, "cache_size", -4_096);
+            return connection.pragma_update(None, "cache_size", -8_192);
         }
         if purpose == Purpose::Watch {
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
@@ -105,6 +107,20 @@ impl Sqlite {
             Ok(())
         };
         run().map_err(said)
+    }
+}
+
+/// Makes the file, for its user alone: it holds what pages said. One that is there stays as it is.
+fn make(path: &Path) -> Result<(), HistoryErrorKind> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(HistoryErrorKind::of_io(&error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::cells::{self, Cell, Entry};
 use super::super::db::{Db, values};
 use super::super::error::HistoryError;
 use super::super::slots::{
-    self, BLOCK_DAYS, DAY_HOURS, DAY_MS, HOUR_MS, RANGE, block_of, id, of_target,
+    self, BLOCK_DAYS, DAY_HOURS, DAY_MS, HOUR_MS, RANGE, block_of, id, of_targets,
 };
 use super::super::upkeep;
 use super::super::walk::{Condition, Times, Walk};
@@ -18,7 +18,7 @@ use super::{HistoryReader, PAGE_ROWS_MAX};
 /// How far back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Span {
-    /// 24 hours, from single checks.
+    /// 24 hours: up to 24 buckets from hours, more of them from single checks.
     Day,
     /// 7 days, from hours.
     Week,
@@ -61,10 +61,10 @@ impl Span {
     }
 
     /// What a bucket's length is a multiple of, in milliseconds: single checks fall anywhere.
-    const fn grain(self) -> i64 {
+    const fn grain(self, buckets: i64) -> i64 {
         match self {
-            Self::Day => 60_000,
-            Self::Week | Self::Month | Self::Quarter => HOUR_MS,
+            Self::Day if buckets > 24 => 60_000,
+            Self::Day | Self::Week | Self::Month | Self::Quarter => HOUR_MS,
             Self::Year => DAY_MS,
         }
     }
@@ -123,7 +123,8 @@ impl HistoryReader {
         buckets: u32,
         now: Time,
     ) -> Result<Past, HistoryError> {
-        self.db.snapshot(|db| past(db, target.0, span, buckets, ms(now)))
+        let frame = Frame::new(span, buckets, ms(now));
+        self.db.snapshot(|db| frame.pasts(db, &[target]).map(|mut pasts| pasts.remove(0)))
     }
 
     /// The same for several targets, in their order; at most [`PAGE_ROWS_MAX`].
@@ -137,10 +138,9 @@ impl HistoryReader {
         buckets: u32,
         now: Time,
     ) -> Result<Vec<Past>, HistoryError> {
-        self.db.snapshot(|db| {
-            let targets = targets.iter().take(PAGE_ROWS_MAX as usize);
-            targets.map(|target| past(db, target.0, span, buckets, ms(now))).collect()
-        })
+        let frame = Frame::new(span, buckets, ms(now));
+        let targets = &targets[..targets.len().min(PAGE_ROWS_MAX as usize)];
+        self.db.snapshot(|db| frame.pasts(db, targets))
     }
 
     /// The last slots of a target in the 24 hours before `before`, the newest first, at most
@@ -155,7 +155,7 @@ impl HistoryReader {
         limit: u32,
     ) -> Result<Vec<CheckSeen>, HistoryError> {
         let before = ms(before);
-        let slots = self.db.snapshot(|db| of_target(db, target.0, before - DAY_MS, before))?;
+        let slots = self.db.snapshot(|db| of_targets(db, &[target.0], before - DAY_MS, before))?;
         let seen = |slot: &Slot| match slot.as_check() {
             Some(check) => Some(CheckSeen::Check(check)),
             None => slot.as_missed().map(CheckSeen::Missed),
@@ -176,6 +176,13 @@ impl Filling {
     fn at(&mut self, ms: i64) -> Option<&mut Cell> {
         let at = usize::try_from((ms - self.from).div_euclid(self.step)).ok()?;
         self.cells.get_mut(at)
+    }
+
+    /// Adds what a time from this moment on came to, if it begins in a bucket.
+    fn sum(&mut self, from: i64, sum: &Cell) {
+        if let Some(cell) = self.at(from) {
+            cell.sum(sum);
+        }
     }
 
     /// Adds a time, to all buckets that it touches.
@@ -219,7 +226,7 @@ impl Filling {
     }
 }
 
-fn bucket(cell: &Cell) -> Bucket {
+pub(super) fn bucket(cell: &Cell) -> Bucket {
     Bucket {
         times: cell.times,
         checks: cell.checks,
@@ -229,68 +236,96 @@ fn bucket(cell: &Cell) -> Bucket {
     }
 }
 
-fn past(
-    db: &mut Db,
-    target: u32,
+/// The times that are asked for.
+struct Frame {
     span: Span,
-    buckets: u32,
+    from: i64,
+    step: i64,
+    count: usize,
     now: i64,
-) -> Result<Past, HistoryError> {
-    let (grain, length) = (span.grain(), span.days() * DAY_MS);
-    let wanted = i64::from(buckets.clamp(1, BUCKETS_MAX));
-    let step = (length + wanted * grain - 1).div_euclid(wanted * grain) * grain;
-    let count = (length + step - 1).div_euclid(step);
-    let until = (now + grain - 1).div_euclid(grain) * grain;
-    let from = until - count * step;
-    let cells = vec![Cell::default(); usize::try_from(count).unwrap_or(0)];
-    let mut filling = Filling { from, step, cells };
-    let about = db.query_one(
-        "SELECT target.job, job.speaks_ms FROM watch_target AS target
-         JOIN watch_job AS job ON job.id = target.job WHERE target.id = ?1",
-        values![target],
-    )?;
-    let Some(about) = about else { return Ok(filling.finish(now)) };
-    // Everything before this hour has cells, and everything before this day has those of days.
-    let (hours, days) = upkeep::done(db)?;
-    let hours = hours.map_or(from, |hour| hour * HOUR_MS);
-    let from_single = match span {
-        Span::Day => from,
-        _ => hours.clamp(from, now),
-    };
-    if span != Span::Day {
-        let days = days.map_or(from, |day| day * DAY_MS).clamp(from, from_single);
-        let from_hours = if span == Span::Year { days } else { from };
-        if span == Span::Year {
-            for entry in days_of(db, target, from, days)? {
-                if let Some(cell) = filling.at(entry.period * DAY_MS) {
-                    cell.sum(&entry.cell);
-                }
-            }
-        }
-        for entry in hours_of(db, target, from_hours, from_single)? {
-            if let Some(cell) = filling.at(entry.period * HOUR_MS) {
-                cell.sum(&entry.cell);
-            }
-        }
-    }
-    let windows = slots::windows(db, about.int(0), target, from_single, now)?;
-    let (begin, carry) = carry_before(db, target, from_single)?;
-    let slots = of_target(db, target, begin, now)?;
-    // From where the cells end, to have what was said last; what is before the buckets falls out.
-    let walk = Walk { from: begin, until: now, speaks: about.int(1), carry, windows: &windows };
-    filling.walk(&walk, &slots);
-    Ok(filling.finish(now))
 }
 
-/// What was said last before this moment, and since when single slots have to be read for it.
-fn carry_before(
-    db: &mut Db,
-    target: u32,
-    at: i64,
-) -> Result<(i64, Option<super::super::walk::Carry>), HistoryError> {
-    let hour = at.div_euclid(HOUR_MS);
-    let cells = hours_of(db, target, (hour - 1) * HOUR_MS, hour * HOUR_MS)?;
-    Ok((hour * HOUR_MS, cells.last().and_then(|entry| entry.cell.carry)))
+/// Where a past comes from: days before the first moment, hours before the second, single checks
+/// after it.
+struct Sources {
+    hours: i64,
+    single: i64,
+}
+
+impl Frame {
+    fn new(span: Span, buckets: u32, now: i64) -> Self {
+        let length = span.days() * DAY_MS;
+        let wanted = i64::from(buckets.clamp(1, BUCKETS_MAX));
+        let grain = span.grain(wanted);
+        let step = (length + wanted * grain - 1).div_euclid(wanted * grain) * grain;
+        let count = (length + step - 1).div_euclid(step);
+        let until = (now + grain - 1).div_euclid(grain) * grain;
+        Self { span, from: until - count * step, step, count: count as usize, now }
+    }
+
+    fn sources(&self, db: &mut Db) -> Result<Sources, HistoryError> {
+        let (from, now) = (self.from, self.now);
+        let (hours, days) = upkeep::done(db)?;
+        // Everything before this hour has cells, and everything before this day has those of days.
+        let hours = hours.map_or(from, |hour| hour * HOUR_MS);
+        let days = days.map_or(from, |day| day * DAY_MS);
+        let single = if self.step % HOUR_MS == 0 { hours.clamp(from, now) } else { from };
+        let hours = if self.span == Span::Year { days.clamp(from, single) } else { from };
+        Ok(Sources { hours, single })
+    }
+
+    fn pasts(&self, db: &mut Db, targets: &[WatchedNo]) -> Result<Vec<Past>, HistoryError> {
+        let sources = self.sources(db)?;
+        let mut sorted: Vec<u32> = targets.iter().map(|target| target.0).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        // From a whole hour on, to have what was said last; what is before the buckets falls out.
+        let begin = sources.single.div_euclid(HOUR_MS) * HOUR_MS;
+        let slots = of_targets(db, &sorted, begin, self.now)?;
+        let of = |target: u32| {
+            let first = slots.partition_point(|slot| slot.target < target);
+            let end = slots.partition_point(|slot| slot.target <= target);
+            &slots[first..end]
+        };
+        targets.iter().map(|target| self.past(db, target.0, &sources, of(target.0))).collect()
+    }
+
+    fn past(
+        &self,
+        db: &mut Db,
+        target: u32,
+        sources: &Sources,
+        slots: &[Slot],
+    ) -> Result<Past, HistoryError> {
+        let cells = vec![Cell::default(); self.count];
+        let mut filling = Filling { from: self.from, step: self.step, cells };
+        let about = db.query_one(
+            "SELECT target.job, job.speaks_ms FROM watch_target AS target
+             JOIN watch_job AS job ON job.id = target.job WHERE target.id = ?1",
+            values![target],
+        )?;
+        let Some(about) = about else { return Ok(filling.finish(self.now)) };
+        for entry in days_of(db, target, self.from, sources.hours)? {
+            filling.sum(entry.period * DAY_MS, &entry.cell);
+        }
+        let hour = sources.single.div_euclid(HOUR_MS);
+        let mut carry = None;
+        // One more, for what was said last before the first single check.
+        let from = sources.hours.min((hour - 1) * HOUR_MS);
+        for entry in hours_of(db, target, from, sources.single)? {
+            if entry.period == hour - 1 {
+                carry = entry.cell.carry;
+            }
+            if entry.period * HOUR_MS >= sources.hours {
+                filling.sum(entry.period * HOUR_MS, &entry.cell);
+            }
+        }
+        let (from, until) = (hour * HOUR_MS, self.now);
+        let windows = slots::windows(db, about.int(0), target, from, until)?;
+        let walk = Walk { from, until, speaks: about.int(1), carry, windows: &windows };
+        filling.walk(&walk, slots);
+        Ok(filling.finish(self.now))
+    }
 }
 
 /// The hours of a target in a time of whole hours.

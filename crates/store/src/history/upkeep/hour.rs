@@ -9,8 +9,10 @@ use super::super::error::HistoryError;
 use super::super::slots::{self, DAY_HOURS, HOUR_MS, PART_RANGE, RANGE, block_of, id};
 use super::super::walk::{Carry, Walk};
 use super::super::writer::Known;
-use super::{Progress, Step, pack};
+use super::{LATE_HOURS_MAX, Progress, Step, pack};
 
+/// Targets in one frame of an hour.
+const FRAME_TARGETS: u32 = 16;
 /// Parts of targets that are added up in one step.
 const PARTS_A_STEP: u32 = 1;
 
@@ -62,6 +64,10 @@ fn is_silent(db: &mut Db, hour: i64) -> Result<bool, HistoryError> {
     if db.query_one(part, values![(hour + 1) * HOUR_MS])?.is_some() {
         return Ok(false);
     }
+    let window = "SELECT 1 FROM watch_maintenance WHERE from_ms < ?2 AND until_ms > ?1 LIMIT 1";
+    if db.query_one(window, values![hour * HOUR_MS, (hour + 1) * HOUR_MS])?.is_some() {
+        return Ok(false);
+    }
     let (first, next) = (slots::first_id(hour - 1), slots::first_id(hour));
     let before = "SELECT 1 FROM watch_hour_new WHERE id >= ?1 AND id < ?2 LIMIT 1";
     Ok(db.query_one(before, values![first, next])?.is_none())
@@ -88,10 +94,13 @@ fn part(db: &mut Db, known: &Known, hour: i64, part: u32) -> Result<(), HistoryE
             }
         }
     }
-    // In the order of the hours, since each needs what was said before it.
+    // From the hour of what came latest on, since each needs what was said before it.
+    let first = slots.iter().map(|slot| slot.due.div_euclid(HOUR_MS)).min().unwrap_or(hour);
     let mut by_hour: BTreeMap<i64, BTreeMap<u32, Vec<Slot>>> = BTreeMap::new();
-    let ranges = part * PART_RANGE / RANGE..(part + 1) * PART_RANGE / RANGE;
-    by_hour.insert(hour, ranges.map(|range| (range, Vec::new())).collect());
+    for hour in first.min(hour).max(hour - LATE_HOURS_MAX)..=hour {
+        let ranges = part * PART_RANGE / RANGE..(part + 1) * PART_RANGE / RANGE;
+        by_hour.insert(hour, ranges.map(|range| (range, Vec::new())).collect());
+    }
     for slot in slots {
         let ranges = by_hour.entry(slot.due.div_euclid(HOUR_MS)).or_default();
         ranges.entry(slot.target / RANGE).or_default().push(slot);
@@ -118,7 +127,7 @@ fn add_up(
         }
         block::sort(&mut slots);
         if !slots.is_empty() {
-            let block = block::encode(&slots, Effort::Thorough);
+            let block = block::encode(&slots, Effort::Thorough, FRAME_TARGETS);
             blocks.push(values![number, slots.len() as i64, block].to_vec());
         }
         let cells = cells(db, known, (hour, range), &slots, &windows)?;

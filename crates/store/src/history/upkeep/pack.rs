@@ -11,6 +11,9 @@ const BATCHES_MIN: i64 = 120;
 /// Or so many slots.
 const SLOTS_MIN: i64 = 200_000;
 
+/// Targets in one frame of a part.
+const FRAME_TARGETS: u32 = 256;
+
 /// Puts a block of slots; one of the same number is replaced.
 const PARTS: Bulk = Bulk {
     table: "watch_check_part",
@@ -80,7 +83,7 @@ pub(super) fn put(db: &mut Db, run: i64, slots: &[Slot]) -> Result<(), HistoryEr
         let first = part.iter().map(|slot| slot.due).min().unwrap_or(0);
         let last = part.iter().map(Slot::until).max().unwrap_or(0);
         let id = slots::id(run, part[0].target / PART_RANGE);
-        let block = block::encode(part, Effort::Quick);
+        let block = block::encode(part, Effort::Quick, FRAME_TARGETS);
         values![id, first, last, part.len() as i64, block].to_vec()
     });
     db.put(&PARTS, &rows.collect::<Vec<_>>())

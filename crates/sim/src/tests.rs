@@ -1,10 +1,6 @@
-//! The frontier among simulated servers, on virtual time, under thousands of seeds.
+//! The frontier among simulated servers under thousands of seeds: how soon, and with how many requests.
 //!
 //! A failure prints its seed; `GATHER_SIM_SEED=<seed>` repeats it alone.
-
-mod chaos;
-mod server;
-mod world;
 
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,6 +9,7 @@ use fastrand::Rng;
 use gather_core::config::HostConcurrency;
 use gather_core::{Config, Duration};
 
+use crate::scenario::{self, On};
 use crate::server::Server;
 use crate::world::{Report, Site, World};
 
@@ -289,4 +286,23 @@ fn a_503_storm_is_waited_out() {
         assert!(report.count("ok") == 200 && report.last(100..200) < 0.5, "{told}");
         assert!(report.seconds() < 20.0, "{told}");
     });
+}
+
+#[test]
+fn whatever_happens_every_target_ends_once() {
+    seeds(3000, |seed, _| drop(scenario::run(seed, On::Nothing)));
+}
+
+#[test]
+fn whatever_crashes_every_target_is_recorded_once() {
+    seeds(250, |seed, _| drop(scenario::run(seed, On::Disk)));
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in 0..40 {
+        let [one, other] = [(); 2].map(|()| scenario::run(seed, On::Disk));
+        assert_eq!(one.outcomes, other.outcomes, "seed {seed}");
+        assert_eq!((one.requests, one.crashes), (other.requests, other.crashes), "seed {seed}");
+    }
 }

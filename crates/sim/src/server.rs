@@ -10,6 +10,8 @@ pub(crate) enum Reply {
     Silence,
     Refused,
     Reset,
+    /// A redirect to this site.
+    Elsewhere(usize),
 }
 
 /// How a server behaves.
@@ -41,6 +43,8 @@ pub(crate) enum Server {
     Late {
         from: Time,
     },
+    /// Redirects to this site, which redirects nowhere.
+    Elsewhere(usize),
 }
 
 /// So many requests at once, refilled at a rate.
@@ -119,6 +123,7 @@ impl Server {
                     ok
                 }
             }
+            Self::Elsewhere(site) => Reply::Elsewhere(*site),
             Self::Late { from } => {
                 if now < *from {
                     Reply::Silence

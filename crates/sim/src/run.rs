@@ -1,144 +1,34 @@
-//! A discrete-event world: servers on one side, the real frontier and `classify` on the other.
+//! A run on virtual time: servers on one side, the real frontier, politeness, retries and journal on the
+//! other. After every step the invariants are asserted.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::ops::ControlFlow;
 
 use fastrand::Rng;
 use gather_core::attempt::{BodySummary, Head, RetryAfter};
 use gather_core::classify::{Budget, Context, Step, classify, conclude, signal};
 use gather_core::frontier::{
-    Finishing, HostEvent, HostTrust, Lease, LeaseId, NameNeeded, Next, Reading as Input, Role,
-    Spends, Withdraw,
+    Finishing, Lease, LeaseId, NameNeeded, Next, Reading as Input, Role, Spends, Withdraw,
 };
 use gather_core::robots::{self, Reading};
 use gather_core::{
-    Attempt, Config, Duration, End, ErrorKind, Failure, Frontier, HostKey, Method, Outcome, Scheme,
-    Sent, Time, Timings,
+    Attempt, Duration, End, ErrorKind, Failure, Frontier, HostKey, Method, Outcome, Scheme, Sent,
+    Time, Timings,
 };
+use gather_store::journal::BLOCK_ITEMS;
 use url::Url;
 
-use crate::server::{Reply, Server};
+use crate::server::Reply;
+use crate::watch::Watch;
+use crate::world::{Ended, Event, Report, World, is_post};
 
-/// One host of the world.
-#[derive(Clone, Debug)]
-pub(crate) struct Site {
-    pub(crate) server: Server,
-    /// To the server and back, in milliseconds: from and to.
-    pub(crate) latency: (f64, f64),
-    /// The part of the latency before the server decides; the rest comes after it.
-    pub(crate) way: f64,
-    /// Its name is looked up, which takes so long and fails so.
-    pub(crate) name: Option<(Duration, Option<ErrorKind>)>,
-    /// The site that its robots.txt is redirected to.
-    pub(crate) robots_at: Option<usize>,
-}
+mod writing;
 
-impl Site {
-    pub(crate) fn new(server: Server, latency_ms: f64) -> Self {
-        let latency = (latency_ms, latency_ms);
-        Self { server, latency, way: 0.5, name: None, robots_at: None }
-    }
-}
+use writing::{Crash, UNCOMMITTED_MAX, Written};
 
-/// What happens in the world.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Arrival(LeaseId, usize),
-    Response(LeaseId),
-    Named(usize),
-    Recorded(usize),
-}
-
-/// What a run came to.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    pub(crate) outcomes: Vec<Option<(String, Time)>>,
-    pub(crate) requests: u64,
-    pub(crate) host_requests: Vec<u64>,
-    pub(crate) given_up: u64,
-    pub(crate) events: Vec<HostEvent>,
-    pub(crate) ended_at: Time,
-    pub(crate) host_in_flight_max: Vec<u32>,
-    pub(crate) host_gap_min: Vec<Duration>,
-}
-
-impl Report {
-    pub(crate) fn seconds(&self) -> f64 {
-        self.ended_at.as_nanos() as f64 / 1e9
-    }
-
-    /// When the last (or first) of these targets ended, in seconds.
-    pub(crate) fn last(&self, range: impl Iterator<Item = usize>) -> f64 {
-        range.map(|n| self.at(n)).fold(0.0, f64::max)
-    }
-
-    pub(crate) fn first(&self, range: impl Iterator<Item = usize>) -> f64 {
-        range.map(|n| self.at(n)).fold(f64::INFINITY, f64::min)
-    }
-
-    pub(crate) fn count(&self, outcome: &str) -> usize {
-        self.outcomes.iter().flatten().filter(|(told, _)| told == outcome).count()
-    }
-
-    pub(crate) fn told(&self) -> String {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for (outcome, _) in self.outcomes.iter().flatten() {
-            *counts.entry(outcome).or_default() += 1;
-        }
-        counts.iter().map(|(k, v)| format!("{k} {v}")).collect::<Vec<_>>().join(", ")
-    }
-
-    fn at(&self, n: usize) -> f64 {
-        self.outcomes[n].as_ref().expect("every target ended").1.as_nanos() as f64 / 1e9
-    }
-}
-
-/// A run to be simulated.
-pub(crate) struct World {
-    pub(crate) config: Config,
-    pub(crate) sites: Vec<Site>,
-    /// Targets, by their site.
-    pub(crate) targets: Vec<usize>,
-    /// At most so many wait in the frontier before more are read.
-    pub(crate) window: usize,
-    /// Records take up to this long to be written.
-    pub(crate) record_ms_max: u64,
-    /// Permits change at random.
-    pub(crate) shaky_permits: bool,
-    pub(crate) trust: HostTrust,
-    pub(crate) seed: u64,
-}
-
-impl World {
-    pub(crate) fn new(config: Config, seed: u64) -> Self {
-        let config = Config { seed, ..config };
-        Self {
-            config,
-            sites: Vec::new(),
-            targets: Vec::new(),
-            window: usize::MAX,
-            record_ms_max: 0,
-            shaky_permits: false,
-            trust: HostTrust::Earned,
-            seed,
-        }
-    }
-
-    /// Adds `hosts` alike and returns their numbers.
-    pub(crate) fn add(&mut self, hosts: usize, site: &Site) -> std::ops::Range<usize> {
-        let first = self.sites.len();
-        self.sites.resize(first + hosts, site.clone());
-        first..first + hosts
-    }
-
-    pub(crate) fn run(self) -> Report {
-        let mut run = Run::new(self);
-        run.go_on_to_the_end();
-        run.report
-    }
-}
-
-struct Run {
+/// One life of a run.
+pub(crate) struct Run {
     world: World,
     keys: Vec<HostKey>,
     numbers: HashMap<HostKey, usize>,
@@ -154,82 +44,181 @@ struct Run {
     sent_at: Vec<Option<Time>>,
     /// Whether the robots.txt of a site was read, and how often it failed.
     rules: Vec<(bool, u32)>,
+    /// Whether the name of a site was found.
+    named: Vec<bool>,
     rules_settled: usize,
     permits: u32,
     report: Report,
+    /// Records on their way to the disk; those it has not taken yet; and where it is with them.
+    outbox: Vec<Written>,
+    committing: Vec<Written>,
+    is_commit_due: bool,
+    /// A crash came while requests were handed out.
+    ended: Option<Ended>,
+    /// The event at which this life ends, and how.
+    crash: Option<(u64, Crash)>,
+    steps: u64,
+    /// Inputs that earlier lives had read.
+    read_before: u64,
+    /// Targets that may have been sent by an earlier life and must not be again.
+    interrupted: BTreeSet<u64>,
+    watch: Watch,
 }
 
 impl Run {
-    fn new(world: World) -> Self {
+    /// Its first life.
+    pub(crate) fn new(world: World) -> Self {
+        let report = Report {
+            outcomes: vec![None; world.targets.len()],
+            host_requests: vec![0; world.sites.len()],
+            host_in_flight_max: vec![0; world.sites.len()],
+            host_gap_min: vec![Duration::MAX; world.sites.len()],
+            ..Report::default()
+        };
+        let rng = Rng::with_seed(world.seed ^ 0x5eed);
+        let watch = Watch::new(&world);
+        Self::begin(world, report, rng, Time::ZERO, watch)
+    }
+
+    /// Its next life, after a crash.
+    pub(crate) fn again(self) -> Self {
+        let again = self.leases.len() + self.outbox.len() + self.committing.len();
+        let Self { world, mut report, mut rng, now, mut watch, .. } = self;
+        report.crashes += 1;
+        report.repeated += again as u64;
+        watch.crashed();
+        // A while later.
+        let now = now + Duration::from_millis(rng.u64(0..5_000));
+        Self::begin(world, report, rng, now, watch)
+    }
+
+    fn begin(
+        mut world: World,
+        mut report: Report,
+        mut rng: Rng,
+        now: Time,
+        mut watch: Watch,
+    ) -> Self {
         let keys: Vec<HostKey> = (0..world.sites.len())
             .map(|i| HostKey::new(Scheme::Http, &format!("h{i}.example"), 80))
             .collect();
         let numbers = keys.iter().cloned().enumerate().map(|(i, key)| (key, i)).collect();
         let mut frontier = Frontier::new(&world.config);
-        frontier.set_withdraw(|_| Withdraw::Allowed);
+        frontier.set_withdraw(match world.has_posts {
+            true => |n| if is_post(*n) { Withdraw::Never } else { Withdraw::Allowed },
+            false => |_| Withdraw::Allowed,
+        });
         frontier.set_trust(world.trust);
+        let mut unread: VecDeque<usize> = (0..world.targets.len()).collect();
+        let (mut interrupted, mut read_before) = (BTreeSet::new(), 0);
+        if let Some(disk) = &mut world.disk {
+            let memory = disk.open();
+            frontier.keep_clocks();
+            frontier.restore_clocks(disk.clocks(&memory.hosts));
+            unread.retain(|&n| !disk.is_done(n as u64));
+            watch.reopened(unread.iter().copied(), &mut report);
+            interrupted = memory.begun;
+            let last = memory.blocks.last();
+            read_before = last.map_or(0, |last| last.block * BLOCK_ITEMS + last.items);
+        }
+        // A crash comes within the first few hundred events, if it does, and not for ever.
+        let is_mortal = world.disk.is_some() && report.crashes < 6 && rng.u8(..) < 200;
+        let crash = is_mortal.then(|| (rng.u64(0..600), Crash::random(&mut rng)));
         Self {
             keys,
             numbers,
             frontier,
-            rng: Rng::with_seed(world.seed ^ 0x5eed),
-            now: Time::ZERO,
+            rng,
+            now,
             order: 0,
             events: BinaryHeap::new(),
             leases: HashMap::new(),
             finishing: HashMap::new(),
-            unread: (0..world.targets.len()).collect(),
+            unread,
             in_flight: vec![0; world.sites.len()],
             sent_at: vec![None; world.sites.len()],
             rules: vec![(world.config.robots.is_none(), 0); world.sites.len()],
+            named: vec![false; world.sites.len()],
             rules_settled: 0,
             permits: world.config.concurrency.get(),
-            report: Report {
-                outcomes: vec![None; world.targets.len()],
-                host_requests: vec![0; world.sites.len()],
-                host_in_flight_max: vec![0; world.sites.len()],
-                host_gap_min: vec![Duration::MAX; world.sites.len()],
-                ..Report::default()
-            },
+            report,
+            outbox: Vec::new(),
+            committing: Vec::new(),
+            is_commit_due: false,
+            crash,
+            steps: 0,
+            ended: None,
+            interrupted,
+            read_before,
+            watch,
             world,
         }
     }
 
-    fn go_on_to_the_end(&mut self) {
-        let mut steps = 0_u64;
+    pub(crate) fn go_on_to_the_end(&mut self) -> Ended {
         loop {
             let wake = self.work();
-            steps += 1;
-            assert!(steps < 20_000_000, "no end in sight at {:?}", self.now);
+            if let Some(ended) = self.ended {
+                return ended;
+            }
+            assert!(self.steps < 20_000_000, "no end in sight at {:?}", self.now);
             let event = self.events.peek().map_or(Time::NEVER, |Reverse((at, ..))| *at);
             let next = event.min(wake);
             if next == Time::NEVER {
-                break;
+                return Ended::Whole;
             }
             assert!(next > self.now || event <= self.now, "time stands still at {:?}", self.now);
             self.now = next;
-            assert!(self.now < Time::from_millis(86_400_000), "more than a day");
+            assert!(self.now < Time::from_millis(7 * 86_400_000), "more than a week");
             while let Some(Reverse((at, ..))) = self.events.peek() {
                 if *at > self.now {
                     break;
                 }
                 let Reverse((_, _, event)) = self.events.pop().expect("peeked");
-                self.happen(event);
+                self.steps += 1;
+                if let Some((_, crash)) = self.crash.filter(|(at, _)| *at <= self.steps) {
+                    // Anywhere, or within the next commit.
+                    if crash.point.is_none() {
+                        return self.crash_now(crash);
+                    }
+                }
+                if let ControlFlow::Break(ended) = self.happen(event) {
+                    return ended;
+                }
                 self.check();
             }
         }
+    }
+
+    /// All is done; checks that it is.
+    pub(crate) fn finish(mut self) -> Report {
         let counts = self.frontier.counts();
-        let ended = self.world.targets.len() + self.rules_settled;
-        assert_eq!(counts.settled as usize, ended, "{counts:?}");
+        let left = self.world.targets.len() - self.watch.done_before - self.interrupted.len();
+        assert_eq!(counts.settled as usize, left + self.rules_settled, "{counts:?}");
         assert!(self.report.outcomes.iter().all(Option::is_some));
         self.report.ended_at = self.now;
+        if let Some(mut disk) = self.world.disk.take() {
+            disk.finish(self.world.targets.len() as u64);
+            let mut records = disk.records();
+            records.sort_unstable();
+            let expected: Vec<u64> = (0..self.world.targets.len() as u64).collect();
+            assert_eq!(records, expected, "lost, doubled or unexpected records");
+            disk.open();
+            assert!(disk.is_finished());
+        }
+        self.report
     }
 
     fn check(&self) {
         let counts = self.frontier.counts();
         assert!(counts.balanced(), "{counts:?}");
         assert_eq!(counts.leased as usize, self.leases.len());
-        assert_eq!(counts.finishing as usize, self.finishing.len());
+        let written = || self.outbox.iter().chain(&self.committing);
+        let finishing = written().filter(|one| one.finishing.is_some()).count();
+        assert_eq!(counts.finishing as usize, self.finishing.len() + finishing);
+        let on_their_way = written().count();
+        let most = UNCOMMITTED_MAX + self.world.config.concurrency.get() as usize;
+        assert!(on_their_way <= most, "{on_their_way} records are not committed");
     }
 
     fn schedule(&mut self, after: Duration, event: Event) {
@@ -239,14 +228,15 @@ impl Run {
 
     /// What an engine does between two events; returns when it wants to be woken.
     fn work(&mut self) -> Time {
-        self.read();
+        self.take_in();
         while let Some(host) = self.frontier.next_name(self.now) {
             let site = self.numbers[&host];
             let took = self.world.sites[site].name.expect("was said to need it").0;
             self.schedule(took, Event::Named(site));
         }
         loop {
-            while let Some((finishing, failure)) = self.frontier.next_ended() {
+            while !self.awaits_commit() {
+                let Some((finishing, failure)) = self.frontier.next_ended() else { break };
                 match self.site_of_rules(*finishing.payload()) {
                     None => self.record(finishing, conclude(failure)),
                     Some(site) => {
@@ -260,7 +250,7 @@ impl Run {
                 let n = self.world.targets.len() + site;
                 self.frontier.admit_rules(&host, n, self.name_needed(site), self.now);
             }
-            self.read();
+            self.take_in();
             if let Some(id) = self.frontier.give_up(self.now) {
                 let (lease, _) = self.leases.remove(&id).expect("only a lease is given up");
                 self.in_flight[self.numbers[lease.host()]] -= 1;
@@ -268,8 +258,17 @@ impl Run {
                 self.report.given_up += 1;
                 continue;
             }
+            if self.awaits_commit() {
+                return Time::NEVER;
+            }
             match self.frontier.next(self.now) {
-                Next::Lease(lease) => self.send(lease),
+                Next::Lease(lease) => {
+                    if let ControlFlow::Break(ended) = self.announce(*lease.payload()) {
+                        self.ended = Some(ended);
+                        return Time::NEVER;
+                    }
+                    self.send(lease);
+                }
                 Next::At(at) => {
                     self.check();
                     assert!(at >= self.now);
@@ -281,12 +280,17 @@ impl Run {
         }
     }
 
-    fn read(&mut self) {
+    fn take_in(&mut self) {
         while (self.frontier.counts().waiting as usize) < self.world.window {
             let Some(n) = self.unread.pop_front() else {
                 self.frontier.set_reading(Input::Done);
                 return;
             };
+            if self.interrupted.contains(&(n as u64)) {
+                let failure = Failure::new(ErrorKind::Interrupted, "sent before a crash");
+                self.write_later(n, None, conclude(failure));
+                continue;
+            }
             let site = self.world.targets[n];
             self.frontier.admit(&self.keys[site], n, self.name_needed(site), self.now);
         }
@@ -313,6 +317,9 @@ impl Run {
         let site = self.numbers[lease.host()];
         let is_rules = lease.role() == Role::Rules;
         assert!(is_rules || self.rules[site].0, "site {site} was asked before its robots.txt");
+        let is_named = self.world.sites[site].name.is_none() || self.named[site];
+        assert!(is_named, "site {site} took a permit before it had an address");
+        self.watch.sent(site, *lease.payload(), self.now);
         self.in_flight[site] += 1;
         let most = &mut self.report.host_in_flight_max[site];
         *most = (*most).max(self.in_flight[site]);
@@ -329,11 +336,13 @@ impl Run {
         assert!(self.leases.insert(lease.id(), (lease, None)).is_none());
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, event: Event) -> ControlFlow<Ended> {
         match event {
             Event::Arrival(id, site) => {
                 let reply = self.world.sites[site].server.reply(self.now, &mut self.rng);
-                let Some((lease, slot)) = self.leases.get_mut(&id) else { return };
+                let Some((lease, slot)) = self.leases.get_mut(&id) else {
+                    return ControlFlow::Continue(());
+                };
                 *slot = Some(reply);
                 let sent = lease.leased_at();
                 let way = self.now.since(sent);
@@ -350,13 +359,18 @@ impl Run {
             }
             Event::Response(id) => {
                 if let Some((lease, reply)) = self.leases.remove(&id) {
+                    let held = self.now.since(lease.leased_at());
+                    assert!(held <= self.world.config.timeout, "a slot was held for {held:?}");
                     self.judge(lease, reply.expect("it arrived"));
                 }
             }
             Event::Named(site) => {
                 let failed = self.world.sites[site].name.expect("was looked up").1;
                 match failed {
-                    None => self.frontier.name_resolved(&self.keys[site], self.now),
+                    None => {
+                        self.named[site] = true;
+                        self.frontier.name_resolved(&self.keys[site], self.now);
+                    }
                     Some(kind) => {
                         let failure = Failure::new(kind, "no such name");
                         self.frontier.name_failed(&self.keys[site], failure, self.now);
@@ -370,6 +384,23 @@ impl Run {
                 assert!(entry.is_none(), "target {n} ended twice");
                 *entry = Some((told, self.now));
             }
+            // What the disk is still busy with comes first; then it is asked again.
+            Event::Commit if !self.committing.is_empty() => self.is_commit_due = false,
+            Event::Commit => self.commit()?,
+            Event::Committed => {
+                for Written { n, finishing, outcome } in std::mem::take(&mut self.committing) {
+                    if let Some(finishing) = finishing {
+                        assert_eq!(self.frontier.settle(finishing), n);
+                    }
+                    let entry = &mut self.report.outcomes[n];
+                    assert!(entry.is_none(), "target {n} ended twice");
+                    *entry = Some((told(&outcome), self.now));
+                }
+                if !self.outbox.is_empty() {
+                    self.is_commit_due = true;
+                    self.schedule(Duration::ZERO, Event::Commit);
+                }
+            }
         }
         if self.world.shaky_permits && self.rng.u8(..) < 8 {
             let most = self.world.config.concurrency.get();
@@ -380,18 +411,23 @@ impl Run {
         while let Some(event) = self.frontier.next_event() {
             self.report.events.push(event);
         }
+        ControlFlow::Continue(())
     }
 
     fn judge(&mut self, mut lease: Lease<usize>, reply: Reply) {
-        let attempt = attempt(reply);
-        self.in_flight[self.numbers[lease.host()]] -= 1;
+        let attempt = self.attempt(reply);
+        let at = self.numbers[lease.host()];
+        self.in_flight[at] -= 1;
+        let retry = &self.world.config.retry;
+        self.watch.answered(at, *lease.payload(), &attempt, retry.retry_after_max, self.now);
+        self.commit_soon();
         if let Some(site) = self.site_of_rules(*lease.payload()) {
             return self.judge_rules(lease, site, attempt);
         }
         let budget = if self.frontier.may_retry(&lease) { Budget::Left } else { Budget::Spent };
         let context = Context {
             config: &self.world.config,
-            method: &Method::GET,
+            method: if self.world.is_post(*lease.payload()) { &Method::POST } else { &Method::GET },
             retries_spent: lease.retries_spent(),
             budget,
             now: self.now,
@@ -404,7 +440,12 @@ impl Run {
                 }
                 self.frontier.retry(lease, verdict.signal, at, spends, self.now);
             }
-            Step::Hop => unreachable!("no server here redirects"),
+            Step::Hop => {
+                let End::Hop(url) = &attempt.end else { unreachable!("only a hop hops") };
+                let to = HostKey::of(url).expect("it is http");
+                let name = self.name_needed(self.numbers[&to]);
+                self.frontier.hop(lease, verdict.signal, &to, name, self.now);
+            }
             Step::Final(outcome) => {
                 let finishing = self.frontier.release(lease, verdict.signal, self.now);
                 self.record(finishing, outcome);
@@ -431,7 +472,12 @@ impl Run {
                 self.rules[site].1 += u32::from(spends == Spends::Retry);
                 self.frontier.retry(lease, signal, at, spends, self.now);
             }
-            Reading::Hop => unreachable!("a hop was taken above"),
+            Reading::Hop => {
+                let End::Hop(url) = &attempt.end else { unreachable!("only a hop hops") };
+                let to = HostKey::of(url).expect("it is http");
+                let name = self.name_needed(self.numbers[&to]);
+                self.frontier.hop(lease, signal, &to, name, self.now);
+            }
             Reading::Known(_) => {
                 let finishing = self.frontier.release(lease, signal, self.now);
                 self.settle_rules(finishing);
@@ -449,40 +495,50 @@ impl Run {
 
     fn record(&mut self, finishing: Finishing<usize>, outcome: Outcome) {
         let n = *finishing.payload();
-        let told = match outcome.error() {
-            None => "ok".to_owned(),
-            Some(error) => error.kind.as_str().to_owned(),
-        };
+        if self.world.disk.is_some() {
+            return self.write_later(n, Some(finishing), outcome);
+        }
         let takes = self.rng.u64(0..=self.world.record_ms_max);
-        self.finishing.insert(n, (finishing, told));
+        self.finishing.insert(n, (finishing, told(&outcome)));
         self.schedule(Duration::from_millis(takes), Event::Recorded(n));
     }
+
+    fn attempt(&self, reply: Reply) -> Attempt {
+        let failed = |kind| End::Failed(Failure::new(kind, "simulated"));
+        let (end, head) = match reply {
+            Reply::Status(status, retry_after) => {
+                let retry_after = retry_after.map(|delay| RetryAfter { delay });
+                (End::Complete, Some(Head { status, retry_after, ..Head::default() }))
+            }
+            Reply::Elsewhere(site) => {
+                let url = Url::parse(self.keys[site].as_str()).expect("a host key begins a URL");
+                (End::Hop(Box::new(url)), Some(Head { status: 302, ..Head::default() }))
+            }
+            Reply::Silence => (failed(ErrorKind::TimeoutFirstByte), None),
+            Reply::Refused => (failed(ErrorKind::ConnectRefused), None),
+            Reply::Reset => (failed(ErrorKind::ConnectReset), None),
+        };
+        // Where nothing listens nothing was sent.
+        let sent = if matches!(reply, Reply::Refused) { Sent::No } else { Sent::Maybe };
+        Attempt {
+            url: None,
+            end,
+            head,
+            body: BodySummary::default(),
+            timings: Timings::default(),
+            chain: Vec::new(),
+            connection: None,
+            sent,
+            exchanges: Vec::new(),
+        }
+    }
+}
+
+/// An outcome in a word.
+fn told(outcome: &Outcome) -> String {
+    outcome.error().map_or("ok", |error| error.kind.as_str()).to_owned()
 }
 
 fn ms(ms: f64) -> Duration {
     Duration::from_secs_f64(ms / 1e3)
-}
-
-fn attempt(reply: Reply) -> Attempt {
-    let failed = |kind| End::Failed(Failure::new(kind, "simulated"));
-    let (end, head) = match reply {
-        Reply::Status(status, retry_after) => {
-            let retry_after = retry_after.map(|delay| RetryAfter { delay });
-            (End::Complete, Some(Head { status, retry_after, ..Head::default() }))
-        }
-        Reply::Silence => (failed(ErrorKind::TimeoutFirstByte), None),
-        Reply::Refused => (failed(ErrorKind::ConnectRefused), None),
-        Reply::Reset => (failed(ErrorKind::ConnectReset), None),
-    };
-    Attempt {
-        url: None,
-        end,
-        head,
-        body: BodySummary::default(),
-        timings: Timings::default(),
-        chain: Vec::new(),
-        connection: None,
-        sent: Sent::Maybe,
-        exchanges: Vec::new(),
-    }
 }

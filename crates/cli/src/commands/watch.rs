@@ -1,0 +1,186 @@
+//! `gather watch`: all jobs of gather.toml on their schedules, with the status page.
+
+mod page;
+mod service;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use gather::Stop;
+use gather::watch::{Metrics, Watch, WatchError, WatchOptions, Work};
+
+use crate::args::WatchArgs;
+use crate::config_file::ConfigFile;
+use crate::error::CliError;
+use crate::human;
+use crate::resolve::jobs::{self, WebSettings};
+use crate::resolve::talk_of;
+use crate::signals::Signals;
+use crate::talk::Talk;
+
+/// Between two looks at signals and at the file.
+const LOOK: Duration = Duration::from_millis(200);
+/// Between two looks at the file alone.
+const LOOK_AT_FILE: Duration = Duration::from_secs(2);
+
+/// Watches until a signal comes.
+///
+/// # Errors
+/// What keeps it from starting.
+pub(crate) fn watch(args: &WatchArgs) -> Result<ExitCode, CliError> {
+    let file = jobs::read_file(args.config.as_deref())?;
+    let (options, mut web) = jobs::watch_options(&file, &args.job)?;
+    if let Some(listen) = &args.listen {
+        web.listen = Some(listen.clone());
+    }
+    let talk = Talk::new(&talk_of(&args.talk));
+    if args.dry_run {
+        return super::print(&planned(&file, &options, &web)?);
+    }
+    let page = page::Page::prepare(&web)?;
+    let signals = Signals::watch_for_end(talk.clone())?;
+    let hangup = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&hangup);
+    Signals::on_hangup(move || heard.store(true, Ordering::Release))?;
+    talk.note(&headline(&file, &options, page.as_ref()));
+    let place = options.place.clone();
+    let noting = talk.clone();
+    let watch = Watch::start(options, move |note| noting.warn(&format!("note: {note}")))
+        .map_err(|error| not_started(&error))?;
+    let metrics = watch.metrics();
+    metrics.reloaded(true, unix_s());
+    let page = page.map(|page| page.serve(place, &metrics, watch.health())).transpose()?;
+    let service = service::Service::ready();
+    let stop = Stop::default();
+    signals.attach(stop.clone());
+    let mut changed = Changed::new(&file.path);
+    let health = watch.health();
+    while signals.exit_code().is_none() {
+        std::thread::sleep(LOOK);
+        service.beat(&health);
+        if hangup.swap(false, Ordering::AcqRel) || changed.is_new() {
+            service.reloading();
+            reload(&watch, &file.path, args, &talk, &metrics);
+            service.reloaded();
+        }
+    }
+    service.stopping();
+    drop(page);
+    watch.stop();
+    talk.note("the watch has ended; what was under way is in the history");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the file again. An invalid one is refused with its place, and what is in force stays so.
+fn reload(watch: &Watch, path: &Path, args: &WatchArgs, talk: &Talk, metrics: &Metrics) {
+    let began = Instant::now();
+    let read = ConfigFile::read(path).and_then(|file| jobs::watch_options(&file, &args.job));
+    let taken = read.and_then(|(options, _)| {
+        watch.reload(options).map_err(|refused| CliError::usage(refused.to_string(), ""))
+    });
+    match taken {
+        Ok(reloaded) => {
+            metrics.reloaded(true, unix_s());
+            talk.note(&format!(
+                "{} read again in {}: {} added, {} removed, {} kept",
+                path.display(),
+                human::seconds(began.elapsed().as_secs_f64()),
+                human::counted(reloaded.added.into(), "job"),
+                reloaded.removed,
+                reloaded.kept,
+            ));
+        }
+        Err(error) => {
+            metrics.reloaded(false, unix_s());
+            talk.warn(&format!("the configuration of before stays in force\n{error}"));
+        }
+    }
+}
+
+fn not_started(error: &WatchError) -> CliError {
+    match error {
+        WatchError::Refused(refused) => CliError::usage(refused.to_string(), ""),
+        error => CliError::of_library(crate::error::EXIT_FAULT, error),
+    }
+}
+
+fn headline(file: &ConfigFile, options: &WatchOptions, page: Option<&page::Page>) -> String {
+    let page = match page {
+        Some(page) => format!("http://{}/", page.address()),
+        None => "no status page".to_owned(),
+    };
+    format!(
+        "gather {}: watching {}; history in {}; {page}; {}",
+        env!("CARGO_PKG_VERSION"),
+        human::counted(options.jobs.len() as u64, "job"),
+        options.place,
+        file.path.display(),
+    )
+}
+
+/// What would be watched, a line a job.
+fn planned(
+    file: &ConfigFile,
+    options: &WatchOptions,
+    web: &WebSettings,
+) -> Result<String, CliError> {
+    let mut lines = vec![headline(file, options, page::Page::prepare(web)?.as_ref())];
+    for job in &options.jobs {
+        let what = match &job.work {
+            Work::Liveness(liveness) => {
+                let listed = gather::watch::count(&job.name, liveness);
+                let (targets, notes) = listed
+                    .map_err(|error| CliError::of_library(crate::error::EXIT_USAGE, &error))?;
+                lines.extend(notes.iter().map(|note| format!("note: {note}")));
+                format!("liveness of {}", human::counted(targets, "target"))
+            }
+            Work::Run(work) => format!("{} as a whole", work.kind.as_str()),
+        };
+        lines.push(format!("{}: {what}, {}", job.name, job.schedule));
+    }
+    let unscheduled = file.jobs.len() - options.jobs.len();
+    if unscheduled > 0 {
+        let jobs = human::counted(unscheduled as u64, "job");
+        lines.push(format!("{jobs} without a schedule: gather run NAME"));
+    }
+    Ok(lines.join("\n"))
+}
+
+/// Tells when a file was written.
+struct Changed {
+    path: std::path::PathBuf,
+    seen: Option<(SystemTime, u64)>,
+    looked: Instant,
+}
+
+impl Changed {
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), seen: about(path), looked: Instant::now() }
+    }
+
+    fn is_new(&mut self) -> bool {
+        if self.looked.elapsed() < LOOK_AT_FILE {
+            return false;
+        }
+        self.looked = Instant::now();
+        let now = about(&self.path);
+        // A file that is gone for a moment is being replaced.
+        let is_new = now.is_some() && now != self.seen;
+        if is_new {
+            self.seen = now;
+        }
+        is_new
+    }
+}
+
+fn about(path: &Path) -> Option<(SystemTime, u64)> {
+    let about = std::fs::metadata(path).ok()?;
+    Some((about.modified().ok()?, about.len()))
+}
+
+fn unix_s() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}

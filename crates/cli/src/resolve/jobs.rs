@@ -1,0 +1,521 @@
+//! The jobs of a configuration file -> what a watch is told: each fault at its place in the file.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::CommandFactory;
+use gather::alerts::{Channel, ConfigError, Routes};
+use gather::check::Expect;
+use gather::core::watch::{Policy, Windows, Zones, parse_cron, parse_every, parse_window};
+use gather::fetch::NetOptions;
+use gather::store::DatabaseUrl;
+use gather::store::history::HistoryPlace;
+use gather::watch::{
+    Canary, EngineSpec, Fitting, JobSchedule, JobSpec, ListFrom, ListSpec, Liveness, WatchOptions,
+    Work,
+};
+use jiff::tz::TimeZone;
+
+use crate::args::Cli;
+use crate::config_file::{ConfigFile, Item, JobTable};
+use crate::error::CliError;
+use crate::resolve::value::{plain, value};
+use crate::resolve::{RunSettings, scheduled};
+use crate::settings::{Origin, Settings, Typed};
+
+/// The history where `[store]` names none.
+const STORE: &str = "gather.db";
+/// Settings that say what is asked, and where its records go: jobs that differ in these alone share
+/// an engine.
+const OF_THE_LIST: &[&str] =
+    &["url", "input", "limit", "url-field", "only", "output", "fields", "format", "bodies", "rows"];
+
+/// What `[web]` says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WebSettings {
+    /// Address and port.
+    pub(crate) listen: Option<String>,
+    /// What a viewer must show.
+    pub(crate) token: Option<String>,
+    /// Names under which it may be asked for.
+    pub(crate) hosts: Vec<String>,
+    /// Its heading.
+    pub(crate) title: Option<String>,
+    /// Where people find it.
+    pub(crate) url: Option<String>,
+    /// Targets whose own series are among the metrics.
+    pub(crate) target_metrics: bool,
+}
+
+/// Reads the jobs that have a schedule, those named alone if any are.
+///
+/// # Errors
+/// The first fault, at its place in the file.
+pub(crate) fn watch_options(
+    file: &ConfigFile,
+    only: &[String],
+) -> Result<(WatchOptions, WebSettings), CliError> {
+    let channels = channels(file)?;
+    for name in only {
+        file.job(name)?;
+    }
+    let wanted = |name: &String| only.is_empty() || only.contains(name);
+    let mut jobs = Vec::new();
+    for (name, table) in file.jobs.iter().filter(|(name, _)| wanted(name)) {
+        if let Some(schedule) = schedule(file, table)? {
+            jobs.push(Reading { file, name, table, channels: &channels }.job(schedule)?);
+        } else if only.contains(name) {
+            let message = format!("the job '{name}' has no schedule");
+            let error = CliError::usage(message, "add every = \"5m\" or cron = \"0 6 * * *\"");
+            return Err(file.error_at(&table.span, error));
+        }
+    }
+    if jobs.is_empty() {
+        let message = format!("{} has no job with a schedule", file.path.display());
+        return Err(CliError::usage(message, "add every = \"1m\" to a [job.NAME]"));
+    }
+    let web = web(file)?;
+    let net = jobs.iter().find_map(|job| match &job.work {
+        Work::Liveness(liveness) => Some(liveness.engine.client.net.clone()),
+        Work::Run(_) => None,
+    });
+    let options = WatchOptions {
+        place: place(file)?,
+        routes: Routes::everything(&channels),
+        jobs,
+        channels,
+        net: net.unwrap_or_else(NetOptions::default),
+        page: web.url.as_deref().map(Into::into),
+    };
+    Ok((options, web))
+}
+
+/// Where `[store]` keeps the history.
+///
+/// # Errors
+/// A key that is unknown, or a value that cannot be used.
+pub(crate) fn place(file: &ConfigFile) -> Result<HistoryPlace, CliError> {
+    let mut place = HistoryPlace::Sqlite(STORE.into());
+    for item in file.tables.get("store").into_iter().flatten() {
+        match item.key.as_str() {
+            "path" => place = HistoryPlace::Sqlite(text(file, item)?.into()),
+            "url" => place = HistoryPlace::Postgres(DatabaseUrl::new(text(file, item)?)),
+            _ => return Err(unknown(file, item, "store", &["path", "url"])),
+        }
+    }
+    Ok(place)
+}
+
+/// The channel of this name.
+///
+/// # Errors
+/// When there is none, or its table is wrong.
+pub(crate) fn channel(file: &ConfigFile, name: &str) -> Result<Channel, CliError> {
+    let found = channels(file)?.into_iter().find(|channel| channel.name() == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = file.channels.keys().map(String::as_str).collect();
+        let hint = match names.is_empty() {
+            true => format!("write one as [notify.{name}]"),
+            false => format!("it has: {}", names.join(", ")),
+        };
+        CliError::usage(format!("{} has no channel '{name}'", file.path.display()), hint)
+    })
+}
+
+/// `[web]`.
+///
+/// # Errors
+/// A key that is unknown, or a value that cannot be used.
+pub(crate) fn web(file: &ConfigFile) -> Result<WebSettings, CliError> {
+    const KEYS: &[&str] = &["listen", "token", "hosts", "title", "url", "target-metrics"];
+    let mut web = WebSettings::default();
+    for item in file.tables.get("web").into_iter().flatten() {
+        match item.key.as_str() {
+            "listen" => web.listen = Some(text(file, item)?),
+            "token" => web.token = Some(text(file, item)?),
+            "title" => web.title = Some(text(file, item)?),
+            "url" => web.url = Some(text(file, item)?),
+            "hosts" => web.hosts = texts(file, item)?,
+            "target-metrics" => web.target_metrics = switch(file, item)?,
+            _ => return Err(unknown(file, item, "web", KEYS)),
+        }
+    }
+    Ok(web)
+}
+
+fn channels(file: &ConfigFile) -> Result<Vec<Channel>, CliError> {
+    let channel = |(name, items): (&String, &Vec<Item>)| {
+        let mut pairs = Vec::new();
+        for item in items {
+            let read = value(&item.value).map_err(|error| file.error_at(&item.span, error))?;
+            pairs.push((item.key.replace('-', "_"), read));
+        }
+        Channel::parse(name, &pairs).map_err(|error| {
+            let at = |item: &&Item| error.path.first().is_some_and(|step| names(step, &item.key));
+            let item = items.iter().find(at).or(items.first());
+            let span = item.map(|item| item.span.clone()).unwrap_or_default();
+            file.error_at(&span, of_table(&format!("notify.{name}"), &error))
+        })
+    };
+    file.channels.iter().map(channel).collect()
+}
+
+fn names(step: &gather::alerts::Step, key: &str) -> bool {
+    matches!(step, gather::alerts::Step::Key(name) if name.replace('_', "-") == *key)
+}
+
+fn of_table(table: &str, error: &ConfigError) -> CliError {
+    let text = error.to_string();
+    let message = text.split("; hint: ").next().unwrap_or_default();
+    CliError::usage(format!("[{table}] {message}"), error.hint.clone())
+}
+
+/// One job that is read.
+struct Reading<'f> {
+    file: &'f ConfigFile,
+    name: &'f String,
+    table: &'f JobTable,
+    channels: &'f [Channel],
+}
+
+impl Reading<'_> {
+    fn job(&self, schedule: JobSchedule) -> Result<JobSpec, CliError> {
+        let kind = self.table.item("kind").and_then(|item| item.value.as_str()).unwrap_or("fetch");
+        let work = match kind {
+            "liveness" | "check" => Work::Liveness(Box::new(self.liveness()?)),
+            kind => {
+                let expect = self.expect()?;
+                let settings = self.settings(kind)?;
+                Work::Run(scheduled::run_work(self.file, self.name, kind, settings, expect)?)
+            }
+        };
+        self.refuse_foreign(kind)?;
+        Ok(JobSpec {
+            name: self.name.as_str().into(),
+            schedule,
+            maintenance: self.maintenance()?,
+            group: self.item_text("group")?.map(Into::into),
+            routes: self.routes()?,
+            work,
+        })
+    }
+
+    /// Keys that jobs of another kind have.
+    fn refuse_foreign(&self, kind: &str) -> Result<(), CliError> {
+        let is_of_liveness = |key: &str| {
+            ["canary", "confirmations", "confirm-after", "down-after", "recoveries", "window"]
+                .contains(&key)
+        };
+        let is_liveness = matches!(kind, "liveness" | "check");
+        let known = crate::config_file::items::JOB_KEYS;
+        for item in &self.table.items {
+            let wrong = match item.key.as_str() {
+                key if is_of_liveness(key) && !is_liveness => "jobs of the kind liveness have it",
+                "refresh" if self.table.item("input").is_none() && !is_liveness => {
+                    "a fetch reads its list at each slot"
+                }
+                key if !known.contains(&key) && key != "input" && kind != "crawl" => {
+                    "jobs of the kind crawl have it"
+                }
+                _ => continue,
+            };
+            let error = CliError::usage(format!("{}: {wrong}", item.key), "take it out");
+            return Err(self.file.error_at(&item.span, error));
+        }
+        Ok(())
+    }
+
+    /// The flags of the job, as a fetch or a crawl of it would have them.
+    fn settings(&self, kind: &str) -> Result<Settings, CliError> {
+        let command = if kind == "crawl" { "crawl" } else { "fetch" };
+        let mut argv: Vec<std::ffi::OsString> = vec!["gather".into(), command.into()];
+        argv.extend(["-K".into(), self.file.path.clone().into_os_string()]);
+        if kind == "crawl" {
+            argv.extend(scheduled::crawl_tokens(self.file, self.table)?);
+        }
+        let matches = Cli::command().try_get_matches_from(&argv).map_err(|error| {
+            crate::usage::from_clap(&error, &argv)
+                .map_or_else(|| CliError::fault(error.to_string()), |error| self.here(error))
+        })?;
+        let typed = Typed { argv: &argv, command: &[command], job: Some(self.name) };
+        Settings::load(typed, &matches)
+    }
+
+    fn here(&self, error: CliError) -> CliError {
+        self.file.error_at(&self.table.span, error)
+    }
+
+    fn liveness(&self) -> Result<Liveness, CliError> {
+        let settings = self.settings("liveness")?;
+        let list_from = self.list_from()?;
+        let run = RunSettings::for_list(&settings, list_from.is_some())?;
+        let expect = self.expect()?;
+        let (mut config, client) = (run.config, run.client);
+        if !settings.is_given("timeout") {
+            config.timeout = Duration::from_secs(gather::check::TIMEOUT_S);
+            config.connect_timeout = config.connect_timeout.min(config.timeout);
+        }
+        let fitting = match settings.is_given("concurrency") {
+            true => Fitting::Given,
+            false => Fitting::ToTargets,
+        };
+        if fitting == Fitting::ToTargets {
+            config.concurrency = gather::check::CONCURRENCY.try_into().expect("not zero");
+        }
+        let needs_body = expect.iter().any(Expect::needs_body);
+        Ok(Liveness {
+            list: ListSpec { source: run.source, from: list_from, refresh: self.refresh()? },
+            engine: EngineSpec {
+                config,
+                client,
+                expect: expect.clone(),
+                fitting,
+                text: engine_text(&settings, needs_body).into(),
+            },
+            expect,
+            policy: self.policy()?,
+            canary: match self
+                .table
+                .item("canary")
+                .map(|item| switch(self.file, item))
+                .transpose()?
+            {
+                Some(true) => Canary::Yes,
+                Some(false) | None => Canary::No,
+            },
+        })
+    }
+
+    fn expect(&self) -> Result<Vec<Expect>, CliError> {
+        let Some(item) = self.table.item("expect") else { return Ok(Vec::new()) };
+        let read = |text: String| {
+            text.parse::<Expect>().map_err(|error| {
+                let wrong = CliError::usage(format!("expect: {}", error.message), error.hint);
+                self.file.error_at(&item.span, wrong)
+            })
+        };
+        texts(self.file, item)?.into_iter().map(read).collect()
+    }
+
+    /// `input = { command = ["program", "argument"] }` or `{ url = "…" }`.
+    fn list_from(&self) -> Result<Option<ListFrom>, CliError> {
+        const HINT: &str = "write input = { command = [\"program\"] } or { url = \"https://…\" }";
+        let Some(item) = self.table.item("input") else { return Ok(None) };
+        let wrong = || self.file.error_at(&item.span, CliError::usage("input is no list", HINT));
+        let members = item.value.as_object().ok_or_else(wrong)?;
+        let known = |key: &&String| !matches!(key.as_str(), "command" | "url" | "refresh");
+        if let Some(key) = members.keys().find(known) {
+            let error = CliError::usage(format!("there is no '{key}' in input"), HINT);
+            return Err(self.file.error_at(&item.span, error));
+        }
+        let from = match (members.get("command"), members.get("url")) {
+            (Some(serde_json::Value::String(line)), None) => {
+                ListFrom::Command(line.split_whitespace().map(str::to_owned).collect())
+            }
+            (Some(serde_json::Value::Array(words)), None) => {
+                let words: Option<Vec<String>> =
+                    words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
+                ListFrom::Command(words.ok_or_else(wrong)?)
+            }
+            (None, Some(serde_json::Value::String(url))) => {
+                let url = crate::reference::resolve(url);
+                ListFrom::Url(url.map_err(|error| self.file.error_at(&item.span, error))?)
+            }
+            _ => return Err(wrong()),
+        };
+        Ok(Some(from))
+    }
+
+    fn refresh(&self) -> Result<Option<Duration>, CliError> {
+        let of_input = self
+            .table
+            .item("input")
+            .and_then(|item| Some((item, item.value.get("refresh")?.as_str()?.to_owned())));
+        let (item, text) = match (self.table.item("refresh"), of_input) {
+            (Some(item), _) => (item, text(self.file, item)?),
+            (None, Some(found)) => found,
+            (None, None) => return Ok(None),
+        };
+        every(self.file, item, &text).map(Some)
+    }
+
+    fn policy(&self) -> Result<Policy, CliError> {
+        let mut policy = Policy::default();
+        if let Some(item) = self.table.item("confirmations") {
+            policy.confirmations = small(self.file, item)?;
+        }
+        if let Some(item) = self.table.item("recoveries") {
+            policy.recoveries = small(self.file, item)?;
+        }
+        for (key, into) in
+            [("confirm-after", &mut policy.confirm_after), ("down-after", &mut policy.down_after)]
+        {
+            if let Some(item) = self.table.item(key) {
+                let text = text(self.file, item)?;
+                *into = crate::values::duration(&text).map_err(|error| {
+                    let wrong = CliError::usage(format!("{key}: {error}"), error.hint);
+                    self.file.error_at(&item.span, wrong)
+                })?;
+            }
+        }
+        if let Some(item) = self.table.item("window") {
+            let text = text(self.file, item)?;
+            let pair = text.split_once(" of ").and_then(|(least, of)| {
+                Some((least.trim().parse::<u8>().ok()?, of.trim().parse::<u8>().ok()?))
+            });
+            let pair = pair.filter(|(least, of)| (1..=*of).contains(least) && *of <= 64);
+            policy.window = Some(pair.ok_or_else(|| {
+                let message = format!("window: '{text}' is no window");
+                let error = CliError::usage(message, "write window = \"3 of 5\", of at most 64");
+                self.file.error_at(&item.span, error)
+            })?);
+        }
+        Ok(policy)
+    }
+
+    fn maintenance(&self) -> Result<Windows, CliError> {
+        let Some(item) = self.table.item("maintenance") else { return Ok(Windows::default()) };
+        let zones = zones(self.file, self.table)?;
+        let read = |text: String| {
+            parse_window(&text, &zones).map_err(|error| {
+                let wrong = CliError::usage(format!("maintenance: {error}"), error.hint);
+                self.file.error_at(&item.span, wrong)
+            })
+        };
+        texts(self.file, item)?.into_iter().map(read).collect::<Result<_, _>>().map(Windows)
+    }
+
+    fn routes(&self) -> Result<Routes, CliError> {
+        let Some(item) = self.table.item("notify") else {
+            return Ok(Routes::everything(self.channels));
+        };
+        let value = value(&item.value).map_err(|error| self.file.error_at(&item.span, error))?;
+        Routes::parse(&value, self.channels).map_err(|error| {
+            let wrong = of_table(&format!("job.{}", self.name), &error.clone());
+            self.file.error_at(&item.span, wrong)
+        })
+    }
+
+    fn item_text(&self, key: &str) -> Result<Option<String>, CliError> {
+        self.table.item(key).map(|item| text(self.file, item)).transpose()
+    }
+}
+
+/// When a job is due; `None` if it has no schedule.
+fn schedule(file: &ConfigFile, table: &JobTable) -> Result<Option<JobSchedule>, CliError> {
+    match (table.item("every"), table.item("cron")) {
+        (None, None) => Ok(None),
+        (Some(_), Some(cron)) => {
+            let error = CliError::usage("a job has every or cron, not both", "keep one");
+            Err(file.error_at(&cron.span, error))
+        }
+        (Some(item), None) => {
+            every(file, item, &text(file, item)?).map(JobSchedule::Every).map(Some)
+        }
+        (None, Some(item)) => {
+            let text = text(file, item)?;
+            let zone = zones(file, table)?.local;
+            let shown = match zone.iana_name() {
+                Some(name) => format!("{text} {name}"),
+                None => text.clone(),
+            };
+            let cron = parse_cron(&text, zone).map_err(|error| {
+                file.error_at(&item.span, CliError::usage(format!("cron: {error}"), error.hint))
+            })?;
+            Ok(Some(JobSchedule::Cron(Arc::new(cron), shown.into())))
+        }
+    }
+}
+
+fn every(file: &ConfigFile, item: &Item, text: &str) -> Result<Duration, CliError> {
+    parse_every(text).map_err(|error| {
+        let wrong = CliError::usage(format!("{}: {error}", item.key), error.hint);
+        file.error_at(&item.span, wrong)
+    })
+}
+
+/// Zones by name, and the one of the job, else that of the machine.
+fn zones<'a>(file: &ConfigFile, table: &JobTable) -> Result<Zones<'a>, CliError> {
+    let find: &dyn Fn(&str) -> Option<TimeZone> = &|name| TimeZone::get(name).ok();
+    let zones = Zones { local: TimeZone::system(), find };
+    let Some(item) = table.item("timezone") else { return Ok(zones) };
+    let name = text(file, item)?;
+    let local = zones.get(Some(&name)).map_err(|error| {
+        file.error_at(&item.span, CliError::usage(format!("timezone: {error}"), error.hint))
+    })?;
+    Ok(Zones { local, find })
+}
+
+/// The settings that an engine is made of, as text without secrets.
+fn engine_text(settings: &Settings, needs_body: bool) -> String {
+    let of_engine = settings.all.iter().filter(|one| {
+        one.origin != Origin::Default && !OF_THE_LIST.contains(&one.key.name.as_str())
+    });
+    let mut text: Vec<String> =
+        of_engine.map(|one| format!("{}={}", one.key.name, one.values.join(","))).collect();
+    text.push(format!("body={needs_body}"));
+    text.join("\n")
+}
+
+/// The text of an item, its references resolved.
+pub(crate) fn text(file: &ConfigFile, item: &Item) -> Result<String, CliError> {
+    plain(&item.value).map_err(|error| {
+        let message = format!("{}: {}", item.key, error.message);
+        file.error_at(&item.span, CliError { message, ..error })
+    })
+}
+
+/// One text, or a list of them.
+pub(crate) fn texts(file: &ConfigFile, item: &Item) -> Result<Vec<String>, CliError> {
+    let at = |error: CliError| {
+        let message = format!("{}: {}", item.key, error.message);
+        file.error_at(&item.span, CliError { message, ..error })
+    };
+    match &item.value {
+        serde_json::Value::Array(items) => items.iter().map(|one| plain(one).map_err(at)).collect(),
+        one => Ok(vec![plain(one).map_err(at)?]),
+    }
+}
+
+fn switch(file: &ConfigFile, item: &Item) -> Result<bool, CliError> {
+    item.value.as_bool().ok_or_else(|| {
+        let error = CliError::usage(format!("{} is on or off", item.key), "write true or false");
+        file.error_at(&item.span, error)
+    })
+}
+
+fn small(file: &ConfigFile, item: &Item) -> Result<u8, CliError> {
+    let number = item.value.as_u64().filter(|number| *number <= 20);
+    number.and_then(|number| u8::try_from(number).ok()).ok_or_else(|| {
+        let error = CliError::usage(format!("{} is a small number", item.key), "write 0 to 20");
+        file.error_at(&item.span, error)
+    })
+}
+
+fn unknown(file: &ConfigFile, item: &Item, table: &str, known: &[&str]) -> CliError {
+    let hint = match crate::nearest::nearest(&item.key, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {}", known.join(", ")),
+    };
+    let message = format!("there is no key '{}' in [{table}]", item.key);
+    file.error_at(&item.span, CliError::usage(message, hint))
+}
+
+/// Reads the file that is named, or the one that lies here.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub(crate) fn read_file(named: Option<&Path>) -> Result<ConfigFile, CliError> {
+    let named = named.map(Path::to_owned);
+    let named = named.or_else(|| std::env::var_os("GATHER_CONFIG").map(Into::into));
+    let path = named.unwrap_or_else(|| crate::config_file::DEFAULT_NAME.into());
+    if !path.exists() {
+        let message = format!("there is no {}", path.display());
+        return Err(CliError::usage(
+            message,
+            "write one with gather init, or name it with -K FILE",
+        ));
+    }
+    ConfigFile::read(&path)
+}

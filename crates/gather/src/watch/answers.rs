@@ -1,0 +1,140 @@
+//! What comes of a check: a row for the history, a state, evidence, an incident.
+
+use gather_core::time::{Duration, Time};
+use gather_core::watch::{Check, Next, Reaction, Seen, State, WatchedNo};
+use gather_core::{Health, Record};
+use gather_store::history::{EvidenceKind, Flapping};
+
+use super::outages::{Place, Whom, Wrong};
+use super::roster::Listed;
+use super::scheduler::Scheduler;
+use super::spec::Work;
+use super::watched::Watched;
+use super::{judged, lists};
+
+/// A certificate that ends later is not looked at.
+const CERTIFICATE_LOOK: Duration = Duration::from_secs(15 * 86_400);
+
+impl Scheduler {
+    /// Takes in the answer of a check.
+    pub(super) fn answer(&mut self, target: WatchedNo, record: &Record, now: Time) {
+        let Some(start) = self.agenda.under_way(target) else { return };
+        let Some(mut watched) = self.watched[target.0 as usize].take() else { return };
+        let Some(Work::Liveness(liveness)) = self.jobs.get(watched.job).map(|job| &job.spec.work)
+        else {
+            self.watched[target.0 as usize] = Some(watched);
+            return;
+        };
+        let finding = judged::find(record, &liveness.expect, &watched.expect);
+        let (policy, redact) = (&liveness.policy, &liveness.engine.client.redact_query);
+        let kind = record.outcome.error().map(|error| error.kind);
+        let host = &watched.target.host;
+        let finding =
+            self.outages.in_sight_of_network(target, host, finding, kind, now, &mut self.batch);
+        let check = judged::check(start, record, finding.health);
+        let began = check.due + check.lag;
+        let seen = Seen {
+            health: finding.health,
+            began,
+            ended: now.max(began),
+            is_confirmation: start.is_confirmation,
+        };
+        let before = watched.state();
+        let mut reaction = watched.machine.observe(policy, seen);
+        // What it failed for before our own network was known to be gone says nothing either.
+        if self.outages.network.is_gone() && watched.state() == State::Suspect {
+            reaction.transition = watched.machine.lose(now);
+            reaction.next = Next::AtSlot;
+        }
+        self.agenda.finish(target, now, reaction.next);
+        let is_first_failure = reaction
+            .transition
+            .is_some_and(|change| !change.from.is_failing() && change.to.is_failing());
+        if is_first_failure {
+            let evidence = judged::evidence(start, record, EvidenceKind::FirstFailure, redact);
+            self.batch.evidence.push(evidence);
+        } else if finding.health == Health::Up {
+            let is_back = before == State::Down && watched.state() == State::Up;
+            if self.gate.admits(target, now) || is_back {
+                let evidence = judged::evidence(start, record, EvidenceKind::LastGood, redact);
+                self.batch.evidence.push(evidence);
+            }
+        }
+        self.checked(check);
+        if record.remote_ip.is_some() && record.remote_ip != watched.address {
+            watched.address = record.remote_ip;
+            self.place(target, &watched);
+        }
+        if finding.health == Health::Up && watched.state() == State::Up {
+            self.outages.good(target, now);
+        }
+        if reaction.transition.is_some() || reaction.flapping.is_some() {
+            let wrong = Wrong::of(&finding, record);
+            watched.says(&finding, check.kind, check.status_code);
+            self.outages.counted(Some(before), Some(watched.state()));
+            self.changed(&mut watched, target, reaction, &wrong, now);
+            self.batch.states.push((target, watched.stored()));
+        }
+        if let Some(until) = judged::certificate_until(record)
+            && until.since(now) < CERTIFICATE_LOOK
+        {
+            let whom = self.whom(&watched);
+            self.outages.certificate(&whom, until, now, &mut self.batch);
+        }
+        self.watched[target.0 as usize] = Some(watched);
+    }
+
+    /// A target has another state, or began or ceased to flap.
+    fn changed(
+        &mut self,
+        watched: &mut Watched,
+        target: WatchedNo,
+        reaction: Reaction,
+        wrong: &Wrong,
+        now: Time,
+    ) {
+        let whom = self.whom(watched);
+        if let Some(flapping) = reaction.flapping {
+            watched.flapping = if flapping { Flapping::Yes } else { Flapping::No };
+            self.outages.set_flapping(&whom, flapping);
+            if flapping {
+                self.outages.flaps(&whom, watched.state(), now, &mut self.batch);
+            }
+        }
+        if let Some(transition) = reaction.transition {
+            self.outages.changed(target, &whom, wrong, &transition, &mut self.batch);
+        }
+    }
+
+    /// Tells what a target shares with others.
+    pub(super) fn place(&mut self, target: WatchedNo, watched: &Watched) {
+        let whom = self.whom(watched);
+        let place = Place { host: &watched.target.host, address: watched.address };
+        self.outages.place(target, &whom, &place);
+    }
+
+    pub(super) fn whom(&self, watched: &Watched) -> Whom {
+        let spec = self.jobs.get(watched.job).map(|job| &job.spec);
+        let keys = spec.and_then(|spec| match &spec.work {
+            Work::Liveness(liveness) => Some(&liveness.engine.client.redact_query),
+            Work::Run(_) => None,
+        });
+        let listed = Listed { key: 0, target: watched.target.clone() };
+        let none = gather_fetch::RedactQuery::default();
+        let group = spec.and_then(|spec| spec.group.as_deref());
+        let row = lists::row(&listed, group, keys.unwrap_or(&none));
+        Whom {
+            job: spec.map(|spec| Box::from(&*spec.name)).unwrap_or_default(),
+            name: row.name,
+            url: row.url,
+            group: row.group,
+            tags: row.tags,
+        }
+    }
+
+    /// A row for the history, and for the metrics.
+    pub(super) fn checked(&mut self, check: Check) {
+        self.metrics.checked(&check);
+        self.batch.checks.push(check);
+    }
+}

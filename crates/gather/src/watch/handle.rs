@@ -1,0 +1,241 @@
+//! A watch that goes on: started, told something new, asked how it is, stopped.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use gather_core::watch::WatchedNo;
+use gather_store::history::{History, HistoryError, HistoryReader, Known, Outbox, RunEnd};
+
+use super::clock::Calendar;
+use super::happening::{HAPPENINGS_MAX, Happening};
+use super::keeper::{Keeper, Note};
+use super::metrics::{self, Metrics};
+use super::outages::{Before, Outages};
+use super::pulse::Pulse;
+use super::reload::{Refused, Reloaded};
+use super::scheduler::{Parts, Scheduler};
+use super::spec::{WatchOptions, Work};
+use crate::alerts::{DeliverError, Deliverer, DelivererOptions, Planner};
+
+/// A scheduler that has not turned for so long hangs.
+const PULSE_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// Why a watch cannot start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// Its history cannot be opened or read.
+    History(HistoryError),
+    /// Notices cannot be delivered.
+    Notices(DeliverError),
+    /// A thread cannot be started.
+    Thread(std::io::Error),
+    /// Its jobs cannot be.
+    Refused(Refused),
+}
+
+impl fmt::Display for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::History(error) => error.fmt(f),
+            Self::Notices(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
+            Self::Refused(refused) => refused.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for WatchError {}
+
+impl From<HistoryError> for WatchError {
+    fn from(error: HistoryError) -> Self {
+        Self::History(error)
+    }
+}
+
+/// Jobs on their schedules, until it is stopped.
+pub struct Watch {
+    to: SyncSender<Happening>,
+    thread: Option<JoinHandle<()>>,
+    deliverer: Deliverer,
+    metrics: Arc<Metrics>,
+    pulse: Arc<Pulse>,
+}
+
+impl Watch {
+    /// Opens the history, goes on with what it knows, and begins to watch. `note` is told what the
+    /// operator should know, from any thread.
+    ///
+    /// # Errors
+    /// When the history cannot be opened, another watch has it open, or a thread cannot be started.
+    pub fn start(
+        options: WatchOptions,
+        note: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Self, WatchError> {
+        let note: Note = Arc::new(note);
+        let clock = Calendar::read();
+        let now = clock.now();
+        let mut history = History::open(&options.place, now)?;
+        let before = before(&mut history, &options)?;
+        let values = values(&mut history, &options)?;
+        let gate = history.evidence_gate()?;
+        let unfinished = unfinished(&options)?;
+        let metrics = Arc::new(Metrics::default());
+        let pulse = Arc::new(Pulse::new());
+        let deliverer = deliverer(&options, &pulse)?;
+        let counts = deliverer.metrics();
+        metrics.with(Arc::new(move |out| metrics::of_notices(out, &counts.counts())));
+        let (to, happenings) = sync_channel(HAPPENINGS_MAX);
+        let outbox = Outbox::open(&options.place)?;
+        let keeper = Keeper::start(history, outbox, clock, Arc::clone(&note), to.clone());
+        let keeper = keeper.map_err(WatchError::Thread)?;
+        let told = Arc::clone(keeper.told());
+        metrics.with(Arc::new(move |out| metrics::of_history(out, &told)));
+        let planner = Planner::new([], options.routes.clone(), &options.channels);
+        let mut outages = Outages::new(before.known, planner, options.page.clone());
+        let mut outbox = Outbox::open(&options.place)?;
+        let routes = options.jobs.iter().map(|job| (Box::from(&*job.name), job.routes.clone()));
+        outages.planner_mut().set_routes(
+            routes.collect::<Vec<_>>(),
+            options.routes.clone(),
+            &options.channels,
+        );
+        outages.go_on(before.incidents, now, &mut |key| {
+            outbox.knows(key).is_ok_and(|known| known == Known::Yes)
+        });
+        let parts = Parts {
+            clock,
+            keeper,
+            metrics: Arc::clone(&metrics),
+            pulse: Arc::clone(&pulse),
+            outages,
+            values,
+            gate,
+            to_self: to.clone(),
+            note,
+        };
+        let mut scheduler = Scheduler::new(parts);
+        scheduler.reload(options, now).map_err(WatchError::Refused)?;
+        scheduler.go_on_with(&unfinished, now);
+        let run = move || scheduler.run(&happenings);
+        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(run);
+        let thread = Some(thread.map_err(WatchError::Thread)?);
+        Ok(Self { to, thread, deliverer, metrics, pulse })
+    }
+
+    /// Takes over another configuration as a difference.
+    ///
+    /// # Errors
+    /// When it cannot be; what was in force stays so.
+    pub fn reload(&self, options: WatchOptions) -> Result<Reloaded, Refused> {
+        self.deliverer
+            .set_channels(options.channels.clone())
+            .map_err(|error| Refused(error.to_string()))?;
+        let (answer, answered) = sync_channel(1);
+        let ended = || Refused("the watch has ended".to_owned());
+        let reload = Happening::Reload { options: Box::new(options), answer };
+        self.to.send(reload).map_err(|_| ended())?;
+        answered.recv().map_err(|_| ended())?
+    }
+
+    /// Counters and gauges.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// Says whether the scheduler turns; the error says why that is doubted.
+    pub fn health(&self) -> impl Fn() -> Result<(), String> + Send + Sync + 'static {
+        let pulse = Arc::clone(&self.pulse);
+        move || is_well(&pulse)
+    }
+
+    /// Begins no further check, waits for those under way for at most 10 s, and writes what came of
+    /// them.
+    pub fn stop(mut self) {
+        // One that has ended needs no word.
+        let _ = self.to.send(Happening::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+fn is_well(pulse: &Pulse) -> Result<(), String> {
+    let age = pulse.age();
+    match age <= PULSE_AGE_MAX {
+        true => Ok(()),
+        false => Err(format!("the scheduler has not turned for {:.0} s", age.as_secs_f64())),
+    }
+}
+
+fn deliverer(options: &WatchOptions, pulse: &Arc<Pulse>) -> Result<Deliverer, WatchError> {
+    let pulse = Arc::clone(pulse);
+    let options = DelivererOptions {
+        place: options.place.clone(),
+        channels: options.channels.clone(),
+        net: options.net.clone(),
+        health: Arc::new(move || is_well(&pulse)),
+    };
+    Deliverer::start(options).map_err(WatchError::Notices)
+}
+
+struct Earlier {
+    known: Before,
+    incidents: Vec<gather_store::history::OpenIncident>,
+}
+
+fn before(history: &mut History, options: &WatchOptions) -> Result<Earlier, WatchError> {
+    let accounted = history.accounted_until()?;
+    let last_slots = match accounted {
+        Some(accounted) => history.last_slots(accounted)?,
+        None => Vec::new(),
+    };
+    let now = Calendar::read().now();
+    let silences = Outbox::open(&options.place)?.silences(now)?;
+    let known = Before {
+        states: history.states()?,
+        last_slots,
+        accounted,
+        last_incident: history.last_incident()?,
+        silences,
+    };
+    Ok(Earlier { known, incidents: history.open_incidents()? })
+}
+
+type Values = HashMap<(WatchedNo, Box<str>), Option<Box<str>>>;
+
+/// The values that were recorded last, of jobs that find any.
+fn values(history: &mut History, options: &WatchOptions) -> Result<Values, WatchError> {
+    let mut values = Values::new();
+    for job in &options.jobs {
+        if matches!(job.work, Work::Run(_)) {
+            let last = history.last_values(&job.name)?;
+            values.extend(last.into_iter().map(|last| ((last.target, last.field), last.value)));
+        }
+    }
+    Ok(values)
+}
+
+/// The jobs whose last run was not brought to its end, and the slot it was the run of.
+fn unfinished(options: &WatchOptions) -> Result<Vec<(Arc<str>, gather_core::Time)>, WatchError> {
+    let mut reader = HistoryReader::open(&options.place)?;
+    let mut unfinished = Vec::new();
+    for job in &options.jobs {
+        let last = reader.runs(&job.name, None, 1)?.into_iter().next();
+        if let Some(last) = last.filter(|run| matches!(run.end, RunEnd::Running | RunEnd::Stopped))
+        {
+            unfinished.push((Arc::clone(&job.name), last.due));
+        }
+    }
+    Ok(unfinished)
+}

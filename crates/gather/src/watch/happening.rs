@@ -1,0 +1,45 @@
+//! What the scheduler is told: answers, records of runs, lists, and what the operator wants.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use gather_core::watch::WatchedNo;
+use gather_core::{Record, Time};
+use gather_store::history::{Registered, Silence};
+
+use super::reload::{Refused, Reloaded};
+use super::roster::{ListError, Listed};
+use super::runs::Told;
+use super::spec::WatchOptions;
+use crate::summary::Summary;
+
+/// One thing that happened.
+pub(crate) enum Happening {
+    /// A check has ended; without a record the engine had stopped.
+    Answer { target: WatchedNo, record: Option<Box<Record>> },
+    /// Records of a run.
+    Told { job: Arc<str>, records: Vec<Told> },
+    /// A run has ended.
+    RunEnded { job: Arc<str>, due: Time, ended: Box<Result<Summary, String>> },
+    /// A list was read.
+    Listed { job: Arc<str>, taken: Result<Taken, ListError> },
+    /// The targets of a run have their numbers.
+    Numbered { job: Arc<str>, records: Vec<Told>, registered: Registered },
+    /// Other silences are in force.
+    Silences(Vec<Silence>),
+    /// A configuration was read.
+    Reload { options: Box<WatchOptions>, answer: SyncSender<Result<Reloaded, Refused>> },
+    /// No further check, and an end once those under way are through.
+    Stop,
+}
+
+/// A list that was read, its targets with their numbers in the history.
+pub(crate) struct Taken {
+    pub(crate) listed: Vec<Listed>,
+    pub(crate) notes: Vec<String>,
+    /// The numbers stand in the order of `listed`.
+    pub(crate) registered: Registered,
+}
+
+/// Things that may wait for the scheduler: more than all engines together have under way.
+pub(crate) const HAPPENINGS_MAX: usize = 1 << 17;

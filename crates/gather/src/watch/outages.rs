@@ -1,0 +1,231 @@
+//! What goes wrong, seen together: states counted, failures become incidents, incidents notices.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use gather_core::time::{Duration, Time};
+use gather_core::watch::{
+    Correlator, Factor, FactorKind, Network, SETTLE, State, Transition, WatchedNo,
+};
+use gather_core::{ErrorKind, Finding, HostKey, Record};
+use gather_store::history::{Batch, Event, Incident, Silence, StoredState};
+
+use super::spec::Canary;
+use crate::alerts::Planner;
+
+/// Our own network, silences, incidents, and who is told of them.
+pub(crate) struct Outages {
+    counts: [u64; State::ALL.len()],
+    /// What the history knew of each target when the watch started, until it is watched.
+    stored: HashMap<WatchedNo, StoredState>,
+    /// The last slot that the history has of each target, where that is later than `accounted`.
+    last_slots: HashMap<WatchedNo, Time>,
+    /// All slots before it are in the history.
+    accounted: Option<Time>,
+    pub(super) network: Network,
+    pub(super) planner: Planner,
+    pub(super) silences: Vec<Silence>,
+    /// Until when a job is under maintenance.
+    pub(super) maintenance: HashMap<Box<str>, Time>,
+    /// Targets that change too often to say, by job and name.
+    pub(super) flapping: HashSet<(Box<str>, Box<str>)>,
+    pub(super) correlator: Correlator,
+    pub(super) incidents: HashMap<i64, Open>,
+    /// Targets that are down, and why.
+    pub(super) failing: HashMap<WatchedNo, (Whom, Wrong)>,
+    /// Where the status page is.
+    pub(super) page: Option<Box<str>>,
+}
+
+/// An incident that goes on.
+pub(super) struct Open {
+    pub(super) incident: Incident,
+    /// What was told of it last.
+    pub(super) event: Event,
+}
+
+/// What the history knew.
+pub(crate) struct Before {
+    pub(crate) states: Vec<(WatchedNo, StoredState)>,
+    pub(crate) last_slots: Vec<(WatchedNo, Time)>,
+    pub(crate) accounted: Option<Time>,
+    pub(crate) last_incident: i64,
+    pub(crate) silences: Vec<Silence>,
+}
+
+/// Who a target is, as notices name it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Whom {
+    pub(crate) job: Box<str>,
+    pub(crate) name: Box<str>,
+    pub(crate) url: Box<str>,
+    pub(crate) group: Box<str>,
+    pub(crate) tags: Vec<(Box<str>, Box<str>)>,
+}
+
+/// Where a target is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) host: &'a HostKey,
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// What is wrong with a target.
+#[derive(Clone, Debug)]
+pub(crate) struct Wrong {
+    pub(crate) reason: Box<str>,
+    pub(crate) kind: Option<ErrorKind>,
+    pub(crate) status_code: u16,
+}
+
+impl Wrong {
+    pub(crate) fn of(finding: &Finding, record: &Record) -> Self {
+        Self {
+            reason: finding.reason.clone().unwrap_or_default(),
+            kind: record.outcome.error().map(|error| error.kind),
+            status_code: record.status_code,
+        }
+    }
+}
+
+impl Outages {
+    pub(crate) fn new(before: Before, planner: Planner, page: Option<Box<str>>) -> Self {
+        Self {
+            counts: [0; State::ALL.len()],
+            stored: before.states.into_iter().collect(),
+            last_slots: before.last_slots.into_iter().collect(),
+            accounted: before.accounted,
+            network: Network::default(),
+            planner,
+            silences: before.silences,
+            maintenance: HashMap::new(),
+            flapping: HashSet::new(),
+            correlator: Correlator::new(before.last_incident + 1, SETTLE),
+            incidents: HashMap::new(),
+            failing: HashMap::new(),
+            page,
+        }
+    }
+
+    /// Targets by state.
+    pub(crate) fn counts(&self) -> &[u64; State::ALL.len()] {
+        &self.counts
+    }
+
+    /// Incidents that go on.
+    pub(crate) fn open(&self) -> usize {
+        self.incidents.len()
+    }
+
+    /// A target has another state, is watched from here on, or is no more.
+    pub(crate) fn counted(&mut self, from: Option<State>, to: Option<State>) {
+        if let Some(from) = from {
+            self.counts[from as usize] -= 1;
+        }
+        if let Some(to) = to {
+            self.counts[to as usize] += 1;
+        }
+    }
+
+    /// What was known of a target before the watch started; told once.
+    pub(crate) fn remembered(&mut self, target: WatchedNo) -> Option<StoredState> {
+        self.stored.remove(&target)
+    }
+
+    /// Until when the slots of a target are in the history, if it was watched before.
+    pub(crate) fn checked_until(&mut self, target: WatchedNo) -> Option<Time> {
+        let accounted = self.accounted?;
+        // Slots before it are there; the one at that very moment is not.
+        let before = accounted - Duration::from_nanos(1);
+        Some(self.last_slots.remove(&target).map_or(before, |last| last.max(before)))
+    }
+
+    /// Other silences are in force.
+    pub(crate) fn set_silences(&mut self, silences: Vec<Silence>) {
+        self.silences = silences;
+    }
+
+    /// What a target shares with others, as far as it is known.
+    pub(super) fn place(&mut self, target: WatchedNo, whom: &Whom, place: &Place<'_>) {
+        let mut factors = vec![
+            Factor::new(FactorKind::Host, place.host.as_str()),
+            Factor::new(FactorKind::Job, &whom.job),
+            Factor::new(FactorKind::Everything, ""),
+        ];
+        if !whom.group.is_empty() {
+            factors.push(Factor::new(FactorKind::Group, &whom.group));
+        }
+        factors.extend(place.address.into_iter().flat_map(Factor::of_address));
+        self.correlator.place(target, &factors);
+    }
+
+    /// A good answer of a target that is not down.
+    pub(super) fn good(&mut self, target: WatchedNo, at: Time) {
+        self.correlator.well(target, at);
+    }
+
+    /// A target is watched no more.
+    pub(super) fn forget(&mut self, target: WatchedNo, at: Time) {
+        self.correlator.forget(target, at);
+    }
+
+    /// A target has another state: what that means for incidents and notices.
+    pub(super) fn changed(
+        &mut self,
+        target: WatchedNo,
+        whom: &Whom,
+        wrong: &Wrong,
+        change: &Transition,
+        batch: &mut Batch,
+    ) {
+        match change.to {
+            State::Suspect => self.correlator.suspect(target, change.since, wrong.kind),
+            State::Down => {
+                self.failing.insert(target, (whom.clone(), wrong.clone()));
+                self.correlator.down(target, change.since, change.at, wrong.kind);
+            }
+            State::Unknown => self.correlator.excuse(target, change.at),
+            State::Up | State::Degraded | State::Limited => {
+                self.correlator.well(target, change.at);
+            }
+        }
+        let begins = change.to == State::Degraded && !change.from.is_failing();
+        let ends = change.from == State::Degraded && change.to == State::Up;
+        if begins || ends {
+            self.degraded(whom, wrong, change, batch);
+        }
+    }
+
+    /// A target that was down when the watch ended, and whose incident was not yet there.
+    pub(super) fn still_down(
+        &mut self,
+        target: WatchedNo,
+        whom: &Whom,
+        wrong: Wrong,
+        since: Time,
+        now: Time,
+    ) {
+        let kind = wrong.kind;
+        self.failing.insert(target, (whom.clone(), wrong));
+        self.correlator.down(target, since, now, kind);
+    }
+
+    /// A target begins to change too often to say, or does so no more.
+    pub(super) fn set_flapping(&mut self, whom: &Whom, flapping: bool) {
+        let key = (whom.job.clone(), whom.name.clone());
+        match flapping {
+            true => drop(self.flapping.insert(key)),
+            false => drop(self.flapping.remove(&key)),
+        }
+    }
+
+    /// Other rules, other canaries.
+    pub(crate) fn planner_mut(&mut self) -> &mut Planner {
+        &mut self.planner
+    }
+
+    /// A target is a canary, or is none.
+    pub(crate) fn set_canary(&mut self, target: WatchedNo, canary: Canary) {
+        self.network.set_canary(target, canary == Canary::Yes);
+    }
+}

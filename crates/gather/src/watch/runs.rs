@@ -1,0 +1,178 @@
+//! Jobs that fetch a whole list at each slot: a run on threads of its own, whose records are told.
+
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use gather_core::{Duration, ErrorKind, Finding, Health, Record, Time, health};
+
+use super::happening::Happening;
+use super::judged;
+use super::outages::Wrong;
+use super::roster;
+use super::spec::{Begin, RunWork};
+use crate::check::Expect;
+use crate::run::{Run, RunOptions};
+use crate::stop::Stop;
+use crate::summary::Summary;
+
+/// Records that are told at once.
+const BATCH: usize = 256;
+
+/// A record, as far as a watch needs it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The URL that was asked for, redacted as records are.
+    pub(crate) url: Box<str>,
+    pub(crate) tags: Vec<(Box<str>, Box<str>)>,
+    pub(crate) at: Time,
+    pub(crate) took: Duration,
+    pub(crate) finding: Finding,
+    pub(crate) status_code: u16,
+    pub(crate) kind: Option<ErrorKind>,
+    pub(crate) certificate_until: Option<Time>,
+    /// What rules found: the value as text, and as a number.
+    pub(crate) values: Vec<(Box<str>, Option<Box<str>>, Option<f64>)>,
+}
+
+impl Told {
+    /// The value of a tag.
+    pub(crate) fn tag(&self, name: &str) -> Option<&str> {
+        self.tags.iter().find(|(known, _)| &**known == name).map(|(_, value)| &**value)
+    }
+
+    /// As people call it.
+    pub(crate) fn name(&self) -> &str {
+        self.tag("name").unwrap_or(&self.url)
+    }
+
+    /// What makes it the same target tomorrow.
+    pub(crate) fn key(&self, job: &str) -> u64 {
+        roster::key_of(job, self.tag("name"), &self.url, None)
+    }
+
+    /// What is wrong with it.
+    pub(crate) fn wrong(&self) -> Wrong {
+        Wrong {
+            reason: self.finding.reason.clone().unwrap_or_default(),
+            kind: self.kind,
+            status_code: self.status_code,
+        }
+    }
+}
+
+/// A run under way.
+pub(crate) struct UnderWay {
+    /// When it began.
+    pub(crate) started: Time,
+    stop: Arc<Mutex<Option<Stop>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl UnderWay {
+    /// Starts the run of a slot. Its end comes as [`Happening::RunEnded`].
+    pub(crate) fn begin(
+        job: &Arc<str>,
+        work: &RunWork,
+        due: Time,
+        begin: Begin,
+        started: Time,
+        to: &SyncSender<Happening>,
+    ) -> std::io::Result<Self> {
+        let stop = Arc::new(Mutex::new(None));
+        let (job, start, to) = (Arc::clone(job), Arc::clone(&work.start), to.clone());
+        let (stopping, expect) = (Arc::clone(&stop), work.expect.clone());
+        let run = move || {
+            let ended = start(due, begin).and_then(|prepared| {
+                let ended = run_to_end(prepared.options, expect, &job, &to, &stopping);
+                let summary = ended.map_err(|error| error.to_string())?;
+                prepared.after.map_or(Ok(()), |after| after())?;
+                Ok(summary)
+            });
+            // A watch that is gone needs no word.
+            let _ = to.send(Happening::RunEnded { job, due, ended: Box::new(ended) });
+        };
+        let thread = std::thread::Builder::new().name("job".to_owned()).spawn(run)?;
+        Ok(Self { started, stop, thread: Some(thread) })
+    }
+
+    /// Asks it to begin no further request. What it has not done it does when it goes on.
+    pub(crate) fn drain(&self) {
+        if let Some(stop) = &*self.stop.lock().unwrap_or_else(PoisonError::into_inner) {
+            stop.drain();
+        }
+    }
+
+    /// Waits for the end of its thread, once its end was told.
+    pub(crate) fn join(mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn run_to_end(
+    mut options: RunOptions,
+    expect: Vec<Expect>,
+    job: &Arc<str>,
+    to: &SyncSender<Happening>,
+    stop: &Mutex<Option<Stop>>,
+) -> Result<Summary, crate::run::RunError> {
+    let waiting = Arc::new(Mutex::new(Vec::with_capacity(BATCH)));
+    let (filling, own_job, own_to) = (Arc::clone(&waiting), Arc::clone(job), to.clone());
+    let mut shown = options.on_record.take();
+    options.judge = Some(crate::check::judge(expect));
+    options.on_record = Some(Box::new(move |record| {
+        if let Some(shown) = &mut shown {
+            shown(record);
+        }
+        let mut waiting = filling.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(told(record));
+        if waiting.len() >= BATCH {
+            tell(&own_job, std::mem::take(&mut waiting), &own_to);
+        }
+    }));
+    let run = Run::start(options)?;
+    *stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.stop());
+    let ended = run.wait();
+    let rest = std::mem::take(&mut *waiting.lock().unwrap_or_else(PoisonError::into_inner));
+    tell(job, rest, to);
+    ended
+}
+
+fn tell(job: &Arc<str>, records: Vec<Told>, to: &SyncSender<Happening>) {
+    if !records.is_empty() {
+        // A watch that is gone needs no word.
+        let _ = to.send(Happening::Told { job: Arc::clone(job), records });
+    }
+}
+
+fn told(record: &Record) -> Told {
+    let finding = match record.health.as_deref() {
+        Some(found) => found.clone(),
+        None => health::of(record),
+    };
+    let values = record.fields.iter().flat_map(|fields| fields.iter()).map(|(name, value)| {
+        let text = value.as_text();
+        let number = text.as_deref().and_then(|text| text.parse().ok());
+        (Box::from(&**name), text.map(Into::into), number)
+    });
+    // A page without an answer says nothing of its values.
+    let says = finding.health != Health::Down && finding.health != Health::Unknown;
+    Told {
+        url: record.url.as_str().into(),
+        tags: record
+            .tags
+            .iter()
+            .flat_map(|tags| tags.iter())
+            .map(|(name, value)| ((**name).into(), value.clone()))
+            .collect(),
+        at: Time::from_nanos(record.timings.started_unix_us.saturating_mul(1_000)),
+        took: record.timings.total,
+        status_code: record.status_code,
+        kind: record.outcome.error().map(|error| error.kind),
+        certificate_until: judged::certificate_until(record),
+        values: if says { values.collect() } else { Vec::new() },
+        finding,
+    }
+}

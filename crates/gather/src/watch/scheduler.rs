@@ -1,0 +1,260 @@
+//! The thread that decides: begins what is due, takes in what came of it, hands both to the history.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use gather_core::Time;
+use gather_core::watch::{Agenda, MissedCause, Start, WatchedNo};
+use gather_store::history::{Batch, EvidenceGate, StoredState};
+
+use super::clock::Calendar;
+use super::happening::Happening;
+use super::jobs::Jobs;
+use super::keeper::{COMMIT_EVERY, Keeper, Note, empty};
+use super::metrics::Metrics;
+use super::outages::Outages;
+use super::pulse::Pulse;
+use super::watched::Watched;
+use crate::engine::SubmitError;
+
+/// The longest time between two turns.
+const TURN_MAX: Duration = Duration::from_millis(250);
+/// Until a check that found its engine full is tried again.
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// Things taken in one turn, so that what is due is not kept waiting.
+const TAKEN_MAX: usize = 4096;
+/// Checks begun in one turn, likewise.
+const BEGUN_MAX: usize = 4096;
+/// How long checks under way may take when the watch is stopped.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// Rows that may wait for a history that cannot be written. Beyond it, slots are told as missed.
+const WAITING_MAX: usize = 2_000_000;
+
+/// Everything the scheduler's thread owns.
+pub(crate) struct Scheduler {
+    pub(super) clock: Calendar,
+    pub(super) agenda: Agenda,
+    /// By number; empty where a number's target is not watched any more.
+    pub(super) watched: Vec<Option<Box<Watched>>>,
+    pub(super) jobs: Jobs,
+    pub(super) outages: Outages,
+    /// States of the targets of jobs that run as a whole.
+    pub(super) whole: HashMap<WatchedNo, StoredState>,
+    /// The value of each field that was recorded last.
+    pub(super) values: HashMap<(WatchedNo, Box<str>), Option<Box<str>>>,
+    /// Which good answers are kept.
+    pub(super) gate: EvidenceGate,
+    pub(super) batch: Box<Batch>,
+    pub(super) keeper: Keeper,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) to_self: SyncSender<Happening>,
+    pub(super) note: Note,
+    /// When the watch was asked to stop.
+    stopping: Option<Time>,
+    committed_at: Time,
+    /// Whether rows were left out because the history could not be written.
+    is_leaving_out: bool,
+}
+
+/// What a scheduler begins with.
+pub(crate) struct Parts {
+    pub(crate) clock: Calendar,
+    pub(crate) keeper: Keeper,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) outages: Outages,
+    pub(crate) values: HashMap<(WatchedNo, Box<str>), Option<Box<str>>>,
+    pub(crate) gate: EvidenceGate,
+    pub(crate) to_self: SyncSender<Happening>,
+    pub(crate) note: Note,
+}
+
+impl Scheduler {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let now = parts.clock.now();
+        Self {
+            clock: parts.clock,
+            agenda: Agenda::default(),
+            watched: Vec::new(),
+            jobs: Jobs::default(),
+            outages: parts.outages,
+            whole: HashMap::new(),
+            values: parts.values,
+            gate: parts.gate,
+            batch: empty(now),
+            keeper: parts.keeper,
+            metrics: parts.metrics,
+            pulse: parts.pulse,
+            to_self: parts.to_self,
+            note: parts.note,
+            stopping: None,
+            committed_at: now,
+            is_leaving_out: false,
+        }
+    }
+
+    /// Goes on until it is stopped.
+    pub(crate) fn run(mut self, happenings: &Receiver<Happening>) {
+        loop {
+            let now = self.clock.now();
+            self.pulse.beat();
+            if self.stopping.is_none() {
+                self.begin_due(now);
+                self.begin_runs(now);
+                self.read_lists_due(now);
+            }
+            self.turn(now);
+            if now >= self.committed_at + COMMIT_EVERY {
+                self.commit(now);
+            }
+            if self.is_through(now) {
+                break;
+            }
+            match happenings.recv_timeout(self.wait(now)) {
+                Ok(first) => {
+                    self.happen(first);
+                    happenings.try_iter().take(TAKEN_MAX).for_each(|next| self.happen(next));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.end();
+    }
+
+    /// Incidents and notices that are due; targets remember the incident they are part of.
+    fn turn(&mut self, now: Time) {
+        for (target, incident) in self.outages.turn(now, &mut self.batch) {
+            let watched = self.watched.get_mut(target.index()).and_then(Option::as_mut);
+            if let Some(watched) = watched {
+                watched.incident = incident;
+                self.batch.states.push((target, watched.stored()));
+            } else if let Some(stored) = self.whole.get_mut(&target) {
+                stored.incident = incident;
+                self.batch.states.push((target, stored.clone()));
+            }
+        }
+    }
+
+    /// Until the next moment at which there is something to do.
+    fn wait(&mut self, now: Time) -> Duration {
+        if self.stopping.is_some() {
+            return TURN_MAX;
+        }
+        let due = self.agenda.next_at().into_iter().chain(self.jobs.next_at());
+        due.min().map_or(TURN_MAX, |due| due.since(now).min(TURN_MAX))
+    }
+
+    fn happen(&mut self, what: Happening) {
+        let now = self.clock.now();
+        match what {
+            Happening::Answer { target, record: Some(record) } => self.answer(target, &record, now),
+            Happening::Answer { target, record: None } => {
+                self.agenda.give_up(target, now, MissedCause::Stopped);
+            }
+            Happening::Told { job, records } => self.told(&job, records),
+            Happening::RunEnded { job, due, ended } => self.run_ended(&job, due, *ended, now),
+            Happening::Listed { job, taken } => self.listed(&job, taken, now),
+            Happening::Numbered { job, records, registered } => {
+                self.numbered(&job, records, &registered, now);
+            }
+            Happening::Reload { options, answer } => {
+                let reloaded = self.reload(*options, now);
+                // Whoever asked may have stopped waiting.
+                let _ = answer.send(reloaded);
+            }
+            Happening::Silences(silences) => self.outages.set_silences(silences),
+            Happening::Stop => {
+                self.stopping.get_or_insert(now);
+                self.jobs.drain();
+            }
+        }
+    }
+
+    fn begin_due(&mut self, now: Time) {
+        for _ in 0..BEGUN_MAX {
+            let Some(start) = self.agenda.start(now) else { return };
+            self.begin(start, now);
+        }
+    }
+
+    fn begin(&mut self, start: Start, now: Time) {
+        let Some(watched) = self.watched[start.target.0 as usize].as_ref() else { return };
+        let Some(desk) = self.jobs.desk(watched.job) else {
+            self.agenda.give_up(start.target, now, MissedCause::Stopped);
+            return;
+        };
+        match desk.try_submit(watched.target.clone()) {
+            Ok(()) => self.metrics.begun(),
+            Err(SubmitError::Busy(_)) => self.agenda.put_back(start.target, now + AGAIN_AFTER),
+            // Told through the desk's function, which says that there is no record.
+            Err(SubmitError::Stopped) => {}
+            Err(SubmitError::Invalid(_)) => {
+                self.agenda.give_up(start.target, now, MissedCause::Stopped);
+            }
+        }
+    }
+
+    /// Hands all that happened to the history, if it has room.
+    fn commit(&mut self, now: Time) {
+        self.committed_at = now;
+        let missed = self.agenda.take_missed();
+        self.metrics.missed(&missed);
+        self.batch.missed.extend(missed);
+        self.batch.accounted_until = self.agenda.accounted_until(now);
+        self.batch.at = now;
+        self.metrics.states(self.outages.counts(), self.agenda.open(), self.outages.open());
+        match self.keeper.offer(std::mem::replace(&mut self.batch, empty(now))) {
+            Ok(()) => self.is_leaving_out = false,
+            Err(batch) => {
+                self.batch = batch;
+                self.leave_out();
+            }
+        }
+    }
+
+    /// A history that cannot be written for so long that memory would fill: checks go on and states
+    /// are kept, and the slots are told as missed.
+    fn leave_out(&mut self) {
+        if self.batch.checks.len() < WAITING_MAX {
+            return;
+        }
+        if !self.is_leaving_out {
+            self.is_leaving_out = true;
+            (self.note)("the history cannot be written for so long that checks are left out of it");
+        }
+        let left_out = self.batch.checks.drain(..WAITING_MAX / 2);
+        let missed = left_out.filter(|check| !check.is_confirmation).map(|check| {
+            gather_core::watch::Missed {
+                target: check.target,
+                from: check.due,
+                until: check.due,
+                slots: 1,
+                cause: MissedCause::Overload,
+            }
+        });
+        super::missed::merge(&mut self.batch.missed, missed);
+    }
+
+    /// Whether it was stopped, and what was under way has ended or takes too long.
+    fn is_through(&self, now: Time) -> bool {
+        self.stopping.is_some_and(|since| {
+            let is_idle = self.agenda.open() == 0 && !self.jobs.is_running();
+            is_idle || now.since(since) >= DRAIN_MAX
+        })
+    }
+
+    fn end(mut self) {
+        let now = self.clock.now();
+        let missed = self.agenda.take_missed();
+        self.batch.missed.extend(missed);
+        self.batch.accounted_until = self.agenda.accounted_until(now);
+        self.batch.at = now;
+        self.jobs.end();
+        let last = std::mem::replace(&mut self.batch, empty(now));
+        self.keeper.finish(last);
+    }
+}

@@ -1,0 +1,129 @@
+//! One target that is watched: what is asked, what is expected, what is believed.
+
+use std::net::IpAddr;
+
+use gather_core::target::{Target, TargetNo};
+use gather_core::watch::{Machine, State, WatchedNo};
+use gather_core::{ErrorKind, Finding};
+use gather_store::history::{Flapping, StoredState, Upkeep};
+
+use super::jobs::JobNo;
+use super::keeper::Note;
+use super::outages::Wrong;
+use super::roster::Listed;
+use crate::check::Expect;
+
+/// One target and what is known of it.
+pub(crate) struct Watched {
+    pub(crate) job: JobNo,
+    /// What makes it the same target tomorrow.
+    pub(crate) key: u64,
+    /// What is asked for, numbered as in the history.
+    pub(crate) target: Target,
+    /// What its list expects of it alone.
+    pub(crate) expect: Box<[Expect]>,
+    pub(crate) machine: Machine,
+    /// Why it is as it is; none where it is up.
+    pub(crate) reason: Option<Box<str>>,
+    pub(crate) kind: Option<ErrorKind>,
+    pub(crate) status_code: u16,
+    /// The address that was dialled last.
+    pub(crate) address: Option<IpAddr>,
+    /// The incident it is part of.
+    pub(crate) incident: Option<i64>,
+    pub(crate) flapping: Flapping,
+    pub(crate) maintenance: Upkeep,
+}
+
+impl Watched {
+    pub(crate) fn new(job: JobNo, listed: Listed, number: WatchedNo, note: &Note) -> Self {
+        let mut watched = Self {
+            job,
+            key: listed.key,
+            target: listed.target.clone(),
+            expect: Box::default(),
+            machine: Machine::default(),
+            reason: None,
+            kind: None,
+            status_code: 0,
+            address: None,
+            incident: None,
+            flapping: Flapping::No,
+            maintenance: Upkeep::None,
+        };
+        watched.take_in(job, listed, number, note);
+        watched
+    }
+
+    /// What its list says now.
+    pub(crate) fn take_in(&mut self, job: JobNo, listed: Listed, number: WatchedNo, note: &Note) {
+        self.job = job;
+        self.expect = own_expectations(&listed, note);
+        self.target = listed.target;
+        self.target.n = TargetNo(u64::from(number.0));
+    }
+
+    /// Goes on with what was known before the watch started.
+    pub(crate) fn go_on(&mut self, stored: Option<StoredState>) {
+        let Some(stored) = stored else { return };
+        // Numbers of another version are not understood: it begins as one that was never checked.
+        if let Some(machine) = Machine::from_parts(&stored.machine) {
+            self.machine = machine;
+            self.reason = stored.reason;
+            self.kind = stored.kind;
+            self.status_code = stored.status_code;
+            self.incident = stored.incident;
+            self.flapping = stored.flapping;
+            self.maintenance = stored.maintenance;
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.machine.state()
+    }
+
+    /// What the last answer said.
+    pub(crate) fn says(&mut self, finding: &Finding, kind: Option<ErrorKind>, status_code: u16) {
+        self.reason = finding.reason.clone();
+        self.kind = kind;
+        self.status_code = status_code;
+    }
+
+    /// What is wrong with it.
+    pub(crate) fn wrong(&self) -> Wrong {
+        Wrong {
+            reason: self.reason.clone().unwrap_or_default(),
+            kind: self.kind,
+            status_code: self.status_code,
+        }
+    }
+
+    /// What is to be remembered of it.
+    pub(crate) fn stored(&self) -> StoredState {
+        StoredState {
+            state: self.machine.state(),
+            since: self.machine.since(),
+            machine: self.machine.to_parts().into(),
+            incident: self.incident,
+            reason: self.reason.clone(),
+            kind: self.kind,
+            status_code: self.status_code,
+            flapping: self.flapping,
+            maintenance: self.maintenance,
+        }
+    }
+}
+
+/// `expect` of a target of a list: one condition, or a list of them as JSON.
+fn own_expectations(listed: &Listed, note: &Note) -> Box<[Expect]> {
+    let Some(text) = listed.tag("expect") else { return Box::default() };
+    let texts: Vec<String> = serde_json::from_str(text).unwrap_or_else(|_| vec![text.to_owned()]);
+    let read = texts.iter().filter_map(|text| match text.parse::<Expect>() {
+        Ok(expect) => Some(expect),
+        Err(error) => {
+            note(&format!("{}: expect: {error}", listed.target.input()));
+            None
+        }
+    });
+    read.collect()
+}

@@ -1,0 +1,282 @@
+//! Jobs that run as a whole: their slots, their records as checks, their values and changes.
+
+use std::sync::Arc;
+
+use gather_core::time::Time;
+use gather_core::watch::{Check, Missed, MissedCause, State, WatchedNo};
+use gather_core::{Duration, Health};
+use gather_store::history::{EventKind, Registered, RunEnd, RunRow, TargetRow, ValueRow};
+
+use super::happening::Happening;
+use super::jobs::{JobNo, name_key};
+use super::outages::Whom;
+use super::runs::{Told, UnderWay};
+use super::scheduler::Scheduler;
+use super::spec::{Begin, RunKind, Work};
+use super::tell;
+use crate::summary::{Ended, Summary};
+
+/// Records of a run that are kept as checks of targets; of a longer list the rest has its outputs.
+const TOLD_MAX: usize = 100_000;
+
+impl Scheduler {
+    /// Begins the runs that are due. One that is still under way makes its next slot missed.
+    pub(super) fn begin_runs(&mut self, now: Time) {
+        for no in self.jobs.numbers() {
+            let Some(job) = self.jobs.get(no) else { continue };
+            if job.run_at > now {
+                continue;
+            }
+            let due = job.run_at;
+            match job.run.is_some() {
+                true => self.miss_run(no, due),
+                false => self.begin_run(no, due, Begin::Anew, now),
+            }
+            if let Some(job) = self.jobs.get_mut(no) {
+                let timing = job.spec.timing(name_key(&job.spec.name));
+                job.run_at = timing.next(now).unwrap_or(Time::NEVER);
+            }
+        }
+    }
+
+    /// Begins a run of a job.
+    pub(super) fn begin_run(&mut self, no: JobNo, due: Time, begin: Begin, now: Time) {
+        let to = self.to_self.clone();
+        let Some(job) = self.jobs.get_mut(no) else { return };
+        let Work::Run(work) = &job.spec.work else { return };
+        job.told = Vec::new();
+        match UnderWay::begin(&job.spec.name, work, due, begin, now, &to) {
+            Ok(run) => job.run = Some(run),
+            Err(error) => {
+                let row = row(&job.spec.name, due, now, RunEnd::Failed, Some(error.to_string()));
+                self.batch.runs.push(row);
+                return;
+            }
+        }
+        let row = row(&job.spec.name, due, now, RunEnd::Running, None);
+        self.batch.runs.push(row);
+    }
+
+    /// Runs that an earlier watch did not bring to their end go on.
+    pub(super) fn go_on_with(&mut self, unfinished: &[(Arc<str>, Time)], now: Time) {
+        for (name, due) in unfinished {
+            if let Some(no) = self.jobs.find(name) {
+                self.begin_run(no, *due, Begin::GoOn, now);
+            }
+        }
+    }
+
+    fn miss_run(&mut self, no: JobNo, due: Time) {
+        let Some(job) = self.jobs.get(no) else { return };
+        let cause = MissedCause::Overlap;
+        let missed: Vec<Missed> = job
+            .targets
+            .iter()
+            .map(|target| Missed { target: *target, from: due, until: due, slots: 1, cause })
+            .collect();
+        (self.note)(&format!(
+            "job {}: the slot is missed, its run of before is still under way",
+            job.spec.name
+        ));
+        self.metrics.missed(&missed);
+        self.batch.missed.extend(missed);
+    }
+
+    /// Takes in records of a run.
+    pub(super) fn told(&mut self, name: &str, records: Vec<Told>) {
+        let Some(no) = self.jobs.find(name) else { return };
+        let Some(job) = self.jobs.get_mut(no) else { return };
+        let room = TOLD_MAX.saturating_sub(job.told.len());
+        job.told.extend(records.into_iter().take(room));
+    }
+
+    /// A run has ended: its records become checks once its targets have their numbers.
+    pub(super) fn run_ended(
+        &mut self,
+        name: &Arc<str>,
+        due: Time,
+        ended: Result<Summary, String>,
+        now: Time,
+    ) {
+        let asker = self.keeper.asker();
+        let to = self.to_self.clone();
+        let Some(no) = self.jobs.find(name) else { return };
+        let Some(job) = self.jobs.get_mut(no) else { return };
+        let started = job.run.as_ref().map_or(due, |run| run.started);
+        if let Some(run) = job.run.take() {
+            run.join();
+        }
+        let row = ended_row(name, due, started, now, &ended);
+        if let Some(message) = &row.message {
+            (self.note)(&format!("job {name}: {message}"));
+        }
+        self.batch.runs.push(row);
+        let records = std::mem::take(&mut job.told);
+        let is_crawl = matches!(&job.spec.work, Work::Run(work) if work.kind == RunKind::Crawl);
+        // The pages of a crawl are in its outputs; they are no targets.
+        let records = if is_crawl { Vec::new() } else { records };
+        let rows: Vec<TargetRow> = records
+            .iter()
+            .map(|told| target_row(&job.spec.name, told, job.spec.group.as_deref()))
+            .collect();
+        let (row, name) = (job.row(now), Arc::clone(name));
+        let number = move || {
+            let registered = asker.ask(move |history| history.register(&row, &rows, now));
+            if let Some(Ok(registered)) = registered {
+                // A watch that is gone needs no word.
+                let _ = to.send(Happening::Numbered { job: name, records, registered });
+            }
+        };
+        // Without a thread the records are in the outputs alone.
+        let _ = std::thread::Builder::new().name("number".to_owned()).spawn(number);
+    }
+
+    /// The targets of a run have their numbers: its records are checks of them.
+    pub(super) fn numbered(
+        &mut self,
+        name: &str,
+        records: Vec<Told>,
+        registered: &Registered,
+        now: Time,
+    ) {
+        let Some(no) = self.jobs.find(name) else { return };
+        let Some(job) = self.jobs.get_mut(no) else { return };
+        job.targets = registered.numbers.clone();
+        for (told, target) in records.into_iter().zip(&registered.numbers) {
+            self.take_in_told(name, *target, told, now);
+        }
+    }
+
+    fn take_in_told(&mut self, job: &str, target: WatchedNo, told: Told, now: Time) {
+        let check = Check {
+            target,
+            due: told.at,
+            lag: Duration::ZERO,
+            took: told.took,
+            health: told.finding.health,
+            status_code: told.status_code,
+            kind: told.kind,
+            is_confirmation: false,
+        };
+        self.checked(check);
+        let whom = Whom {
+            job: job.into(),
+            name: told.name().into(),
+            url: told.url.clone(),
+            group: told.tag("group").unwrap_or_default().into(),
+            tags: told.tags.clone(),
+        };
+        self.weigh_told(target, &whom, &told, now);
+        if let Some(until) = told.certificate_until {
+            self.outages.certificate(&whom, until, now, &mut self.batch);
+        }
+        for (field, value, number) in told.values {
+            self.value(target, &whom, ValueRow { target, field, value, number, at: told.at }, now);
+        }
+    }
+
+    /// The state of a target of a run: its tries were repeated in the run, so one record is enough.
+    fn weigh_told(&mut self, target: WatchedNo, whom: &Whom, told: &Told, now: Time) {
+        let mut known = self
+            .whole
+            .remove(&target)
+            .or_else(|| self.outages.remembered(target))
+            .unwrap_or_default();
+        let to = match told.finding.health {
+            Health::Up => State::Up,
+            Health::Degraded => State::Degraded,
+            Health::Limited => State::Limited,
+            Health::Down => State::Down,
+            Health::Unknown => known.state,
+        };
+        if to != known.state || known.since == Time::ZERO {
+            self.outages.counted((known.since != Time::ZERO).then_some(known.state), Some(to));
+            let transition = gather_core::watch::Transition {
+                from: known.state,
+                from_since: known.since,
+                to,
+                since: told.at,
+                at: now,
+            };
+            let wrong = told.wrong();
+            self.outages.changed(target, whom, &wrong, &transition, &mut self.batch);
+            (known.state, known.since) = (to, told.at);
+            known.reason = told.finding.reason.clone();
+            (known.kind, known.status_code) = (told.kind, told.status_code);
+            self.batch.states.push((target, known.clone()));
+        }
+        self.whole.insert(target, known);
+    }
+
+    /// A value of a field: what differs from the one recorded last is a change, the first one is not.
+    fn value(&mut self, target: WatchedNo, whom: &Whom, row: ValueRow, now: Time) {
+        let key = (target, row.field.clone());
+        let before = self.values.insert(key, row.value.clone());
+        if let Some(before) = before
+            && before != row.value
+        {
+            let kind =
+                if row.value.is_none() { EventKind::StoppedMatching } else { EventKind::Changed };
+            let mut event = tell::of(whom, kind, State::Up, row.at);
+            event.field = Some(row.field.clone());
+            (event.old, event.new) = (before, row.value.clone());
+            self.outages.happened(event, now, &mut self.batch);
+        }
+        self.batch.values.push(row);
+    }
+}
+
+fn row(job: &str, due: Time, started: Time, end: RunEnd, message: Option<String>) -> RunRow {
+    RunRow {
+        job: job.into(),
+        run: format!("{}", due.as_nanos() / 1_000_000).into(),
+        due,
+        started,
+        ended: None,
+        end,
+        ok: 0,
+        failed: 0,
+        skipped: 0,
+        changes: 0,
+        message: message.map(Into::into),
+    }
+}
+
+fn ended_row(
+    job: &str,
+    due: Time,
+    started: Time,
+    now: Time,
+    ended: &Result<Summary, String>,
+) -> RunRow {
+    let plain = row(job, due, started, RunEnd::Failed, None);
+    match ended {
+        Ok(summary) => RunRow {
+            ended: Some(now),
+            end: match summary.ended {
+                Ended::Stopped | Ended::Deadline => RunEnd::Stopped,
+                _ => RunEnd::Finished,
+            },
+            ok: summary.ok,
+            failed: summary.failed,
+            skipped: summary.skipped,
+            ..plain
+        },
+        Err(error) => RunRow { ended: Some(now), message: Some(error.as_str().into()), ..plain },
+    }
+}
+
+fn target_row(job: &str, told: &Told, group: Option<&str>) -> TargetRow {
+    TargetRow {
+        key: told.key(job),
+        name: told.name().into(),
+        url: told.url.clone(),
+        group: told.tag("group").or(group).unwrap_or_default().into(),
+        tags: told
+            .tags
+            .iter()
+            .filter(|(name, _)| !matches!(&**name, "name" | "group"))
+            .cloned()
+            .collect(),
+    }
+}
