@@ -30,6 +30,10 @@ complete -c gather -n "__fish_gather_needs_command" -f -a "fetch" -d 'Fetch a li
 complete -c gather -n "__fish_gather_needs_command" -f -a "check" -d 'Check once that targets are up: failing first, exit 2 if any is down'
 complete -c gather -n "__fish_gather_needs_command" -f -a "crawl" -d 'Follow the links and sitemaps of a site: each page once, robots.txt obeyed'
 complete -c gather -n "__fish_gather_needs_command" -f -a "run" -d 'Run a job of gather.toml once; flags given here win'
+complete -c gather -n "__fish_gather_needs_command" -f -a "watch" -d 'Watch: all jobs of gather.toml on their schedules, with a status page, until stopped'
+complete -c gather -n "__fish_gather_needs_command" -f -a "status" -d 'Show how the targets of a watch are, the worst first; exit 2 if any is down'
+complete -c gather -n "__fish_gather_needs_command" -f -a "silence" -d 'Tell nobody of a target for a while, though it is checked'
+complete -c gather -n "__fish_gather_needs_command" -f -a "notify" -d 'Try a channel of gather.toml'
 complete -c gather -n "__fish_gather_needs_command" -f -a "plan" -d 'Say what a run would do, without a single request'
 complete -c gather -n "__fish_gather_needs_command" -f -a "compare" -d 'Fetch the first targets one by one, then concurrently, and set both side by side'
 complete -c gather -n "__fish_gather_needs_command" -f -a "extract" -d 'Find fields and rows in bodies that are stored, without a request'
@@ -75,6 +79,8 @@ complete -c gather -n "__fish_gather_using_subcommand fetch" -l max-redirects -d
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -175,6 +181,8 @@ complete -c gather -n "__fish_gather_using_subcommand check" -l max-redirects -d
 complete -c gather -n "__fish_gather_using_subcommand check" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand check" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand check" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand check" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -288,6 +296,8 @@ complete -c gather -n "__fish_gather_using_subcommand crawl" -l max-redirects -d
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -393,6 +403,8 @@ complete -c gather -n "__fish_gather_using_subcommand run" -l max-redirects -d '
 complete -c gather -n "__fish_gather_using_subcommand run" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand run" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand run" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand run" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -459,6 +471,38 @@ complete -c gather -n "__fish_gather_using_subcommand run" -s q -l quiet -d 'Say
 complete -c gather -n "__fish_gather_using_subcommand run" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
 complete -c gather -n "__fish_gather_using_subcommand run" -l no-progress -d 'No live progress on a terminal'
 complete -c gather -n "__fish_gather_using_subcommand run" -s h -l help -d 'Print this page'
+complete -c gather -n "__fish_gather_using_subcommand watch" -s K -l config -d 'Read the jobs from FILE [default: ./gather.toml]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand watch" -l job -d 'Watch these jobs alone (repeatable) [default: all that have a schedule]' -r
+complete -c gather -n "__fish_gather_using_subcommand watch" -l listen -d 'Where the status page listens, in place of [web] listen; `off` for none' -r
+complete -c gather -n "__fish_gather_using_subcommand watch" -l stats-interval -d 'A line of progress this often, where there is no terminal' -r
+complete -c gather -n "__fish_gather_using_subcommand watch" -l log-format -d 'text or json, one object a line' -r -f -a "text\t'For people'
+json\t'One JSON object a line'"
+complete -c gather -n "__fish_gather_using_subcommand watch" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
+complete -c gather -n "__fish_gather_using_subcommand watch" -l dry-run -d 'Read the file and the lists, say what would be watched, and stop'
+complete -c gather -n "__fish_gather_using_subcommand watch" -s q -l quiet -d 'Say nothing but errors'
+complete -c gather -n "__fish_gather_using_subcommand watch" -s v -l verbose -d 'Say more: every failure, and what the engine decides'
+complete -c gather -n "__fish_gather_using_subcommand watch" -l no-progress -d 'No live progress on a terminal'
+complete -c gather -n "__fish_gather_using_subcommand watch" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand status" -l job -d 'Targets of this job alone' -r
+complete -c gather -n "__fish_gather_using_subcommand status" -l state -d 'Targets in this state alone: down, suspect, degraded, limited, up, unknown' -r
+complete -c gather -n "__fish_gather_using_subcommand status" -l limit -d 'Rows at most' -r
+complete -c gather -n "__fish_gather_using_subcommand status" -l export -d 'Write the status page as files into DIR, in place of the table' -r -F
+complete -c gather -n "__fish_gather_using_subcommand status" -s K -l config -d 'Read [store] and the jobs from FILE [default: ./gather.toml]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand status" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand silence" -l job -d 'All targets of a job' -r
+complete -c gather -n "__fish_gather_using_subcommand silence" -l group -d 'All targets of a group' -r
+complete -c gather -n "__fish_gather_using_subcommand silence" -l tag -d 'All targets with this tag' -r
+complete -c gather -n "__fish_gather_using_subcommand silence" -l for -d 'How long' -r
+complete -c gather -n "__fish_gather_using_subcommand silence" -l why -d 'Why, for those who look at the status page' -r
+complete -c gather -n "__fish_gather_using_subcommand silence" -l end -d 'End the silence of this number' -r
+complete -c gather -n "__fish_gather_using_subcommand silence" -s K -l config -d 'Read [store] and the jobs from FILE [default: ./gather.toml]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand silence" -l everything -d 'All targets'
+complete -c gather -n "__fish_gather_using_subcommand silence" -l list -d 'List the silences in force, and those to come'
+complete -c gather -n "__fish_gather_using_subcommand silence" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand notify; and not __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c gather -n "__fish_gather_using_subcommand notify; and not __fish_seen_subcommand_from test" -f -a "test" -d 'Send a test message over a channel of gather.toml, and say what came of it'
+complete -c gather -n "__fish_gather_using_subcommand notify; and __fish_seen_subcommand_from test" -s K -l config -d 'Read the channel from FILE [default: ./gather.toml]' -r -F
+complete -c gather -n "__fish_gather_using_subcommand notify; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s i -l input -d 'Read targets from FILE: a line each, CSV or JSONL, also .gz; - is stdin (repeatable)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l url-field -d 'The column or member of the input that holds the URL' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l scheme -d 'For inputs without a scheme: https, http, or auto: https, then http' -r -f -a "auto\t'https, then http if it cannot connect'
@@ -492,6 +536,8 @@ complete -c gather -n "__fish_gather_using_subcommand plan" -l max-redirects -d 
 complete -c gather -n "__fish_gather_using_subcommand plan" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand plan" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand plan" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand plan" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -591,6 +637,8 @@ complete -c gather -n "__fish_gather_using_subcommand compare" -l max-redirects 
 complete -c gather -n "__fish_gather_using_subcommand compare" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand compare" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand compare" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand compare" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'
@@ -797,6 +845,8 @@ complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_su
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l resolve -d 'Use this address for a host and port (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l connect-to -d 'Connect to another host and port instead (repeatable)' -r
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cacert -d 'Trust the certificates in FILE (PEM) only' -r -F
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l roots -d 'Whose certificates are trusted without --cacert: bundled are Mozilla\'s, as built in; system are this machine\'s' -r -f -a "bundled\t'Mozilla\'s, as built in'
+system\t'This machine\'s'"
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l cert -d 'Client certificate (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l key -d 'Its private key (PEM)' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l addresses -d 'open: what you name may be anywhere, but what a public answer leads to must be public; public: public addresses only' -r -f -a "open\t'What the operator names may be anywhere'

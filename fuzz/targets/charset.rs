@@ -18,7 +18,10 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     let page: Vec<_> = page
         .into_iter()
         .filter(|(name, spec)| {
-            let one = RulesSpec { page: Named(vec![(name.clone(), spec.clone())]), ..RulesSpec::default() };
+            let one = RulesSpec {
+                page: Named(vec![(name.clone(), spec.clone())]),
+                ..RulesSpec::default()
+            };
             Rules::compile(&one).is_ok()
         })
         .collect();

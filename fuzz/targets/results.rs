@@ -19,6 +19,7 @@ fn lines(data: &[u8], extension: &str) -> Vec<Vec<u8>> {
     while let Ok(Some(record)) = results.next() {
         let mut line = Vec::new();
         encoder.encode(&record, &mut line);
+        line.push(b'\n');
         all.push(line);
     }
     all

@@ -6,7 +6,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = str::from_utf8(data) else { return };
-    let spec = SourceSpec { arguments: vec![text.to_owned()], limit: Some(300), ..SourceSpec::default() };
+    let spec =
+        SourceSpec { arguments: vec![text.to_owned()], limit: Some(300), ..SourceSpec::default() };
     let mut source = match open(&spec) {
         Ok(source) => source,
         Err(error) => return assert!(!error.to_string().is_empty()),

@@ -191,6 +191,9 @@ a row has none.
 
 - **what comes of it**: the [kind](errors.md) in `error.kind`, or what the run does.
 - **retryable**: `error.retryable`, whether the same request may succeed later.
+- **not injected**: packets that are lost, delayed or reordered (it takes a kernel with netem; row 25 drops
+  them all), and a disk that reorders what was not synced (it takes device-mapper; row 33 copies the disk,
+  and `cargo xtask sim` tears what was not synced at any byte).
 
 | # | fault | what comes of it | retryable | shown by |
 |---|---|---|---|---|

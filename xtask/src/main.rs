@@ -4,6 +4,7 @@ mod bench;
 mod crash;
 mod faults;
 mod features;
+mod fuzz;
 mod generate;
 mod needs;
 mod repo;
@@ -28,6 +29,8 @@ enum Args {
     Crash(crash::Args),
     /// Runs the tests of the fault matrix and writes its page.
     Faults(faults::Args),
+    /// Feeds what reads other people's bytes with anything.
+    Fuzz(fuzz::Args),
     /// Scrapes 300,000 listing pages into SQLite, killed on the way, and checks every row.
     Show(show::Args),
     /// Simulates whole runs among servers and a disk that fail, and checks every invariant.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Args::Features(args) => features::run(&args),
         Args::Crash(args) => crash::run(&args),
         Args::Faults(args) => faults::run(&args),
+        Args::Fuzz(args) => fuzz::run(&args),
         Args::Show(args) => show::run(&args),
         Args::Sim(args) => sim::run(&args),
         Args::Tidy(args) => tidy::run(&args),

@@ -37,10 +37,10 @@ pub(crate) const TESTS: &[Need] = &[
     // Its programs are in a folder of their version, and in nobody's path.
     Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },
     Need { there: There::Program("sqlite3"), package: "sqlite3" },
+    Need { there: There::Program("prometheus-alertmanager"), package: "prometheus-alertmanager" },
     Need { there: There::Program("chromium"), package: "chromium" },
     Need { there: There::Program("node"), package: "nodejs" },
     Need { there: There::Program("npm"), package: "npm" },
-    Need { there: There::Program("prometheus-alertmanager"), package: "prometheus-alertmanager" },
 ];
 
 /// Whether a test may make a network of its own.

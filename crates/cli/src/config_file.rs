@@ -511,4 +511,6 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod anything;
+#[cfg(test)]
 mod tests;

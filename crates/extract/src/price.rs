@@ -161,13 +161,18 @@ fn joins(between: &str) -> bool {
 
 /// Whether a sign after one number is not the sign before the next one.
 fn before_ends(text: &str, end: usize, next: Option<&Number>) -> bool {
-    next.is_none_or(|next| !text[end..next.span.start].trim().is_empty())
+    next.is_none_or(|next| !between(text, end, next).trim().is_empty())
+}
+
+/// What stands between a sign and the next number: nothing where both have the same point, as in `SFr.0`.
+fn between<'t>(text: &'t str, end: usize, next: &Number) -> &'t str {
+    text.get(end..next.span.start).unwrap_or_default()
 }
 
 /// Whether a number right after a sign of money is its decimals: two or three digits at once, or two
 /// after a blank with nothing but the end or another sign after them.
 fn is_cents(text: &str, end: usize, next: &Number) -> bool {
-    let between = &text[end..next.span.start];
+    let between = between(text, end, next);
     let rest = text[next.span.end..].trim_start_matches(|c: char| normal(c) == ' ' || c == '*');
     let is_last = !rest.starts_with(char::is_alphanumeric);
     next.groups.is_plain()

@@ -202,3 +202,11 @@ mod any_text {
         }
     }
 }
+
+#[test]
+fn a_sign_and_the_number_after_it_may_have_one_point() {
+    // Found by `cargo xtask fuzz price`.
+    for text in ["Bs  1SFr.0.-", "1SFr.0", "2 Fr.5", "1руб.0"] {
+        assert!(Price::parse(text, &Place::default()).is_some(), "{text}");
+    }
+}

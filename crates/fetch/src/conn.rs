@@ -18,6 +18,7 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::unconstrained;
 
 use crate::failure;
 use crate::proxy::ProxyHeader;
@@ -111,10 +112,11 @@ impl H1 {
     ) -> Result<Response<Incoming>, SendError> {
         let Self { sender, driver, served, .. } = self;
         *served += 1;
-        let mut response = pin!(sender.try_send_request(request));
+        // It never pauses for its task's budget, since nothing would wake it then.
+        let mut response = pin!(unconstrained(sender.try_send_request(request)));
         std::future::poll_fn(|cx| {
             drive(driver, cx);
-            response.as_mut().poll(cx)
+            response.as_mut().poll(&mut unwoken())
         })
         .await
     }
@@ -127,16 +129,16 @@ impl H1 {
         let read_before = self.link.read.get();
         std::future::poll_fn(|cx| {
             // The first poll says that a frame is wanted, without which none is read.
-            if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) {
+            if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(&mut unwoken()) {
                 return Poll::Ready(frame.map(told));
             }
             drive(&mut self.driver, cx);
-            let frame = Pin::new(&mut *body).poll_frame(cx).map(|frame| frame.map(told));
+            let frame = Pin::new(&mut *body).poll_frame(&mut unwoken());
             let read = self.link.read.get() - read_before;
             if frame.is_pending() && read > self.between_frames_bytes_max {
                 return Poll::Ready(Some(Err(failure::no_end_of_chunk())));
             }
-            frame
+            frame.map(|frame| frame.map(told))
         })
         .await
     }
@@ -150,7 +152,7 @@ impl H1 {
     /// Whether another request may be sent, as far as can be known without asking the peer.
     /// To be asked after the connection lay idle.
     pub(crate) fn is_usable(&mut self) -> bool {
-        drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
+        drive(&mut self.driver, &mut unwoken());
         self.driver.is_some() && self.sender.is_ready()
     }
 }
@@ -164,6 +166,12 @@ const USUAL_LINES: u32 = 100;
 
 /// hyper accepts no smaller buffer.
 const MAX_BUF_SIZE_MIN: usize = 8192;
+
+/// For what only [`drive`] brings on and is polled right after it: a response, a piece of a body. A
+/// waker would be cloned and dropped for each, and wake the task that polls already.
+fn unwoken() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
 
 fn drive(
     driver: &mut Option<http1::Connection<TokioIo<Counted>, RequestBody>>,

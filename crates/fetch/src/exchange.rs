@@ -374,7 +374,8 @@ impl Try<'_> {
             true => None,
             false => Decoder::of(response.headers(), caps.encodings_max)?,
         };
-        let mut body = response.into_body();
+        let (parts, mut body) = response.into_parts();
+        self.shard.defaults.reuse(parts.headers);
         let keep = match self.plain_get {
             None => self.shard.keep,
             Some(get) => Keep { body: KeepBody::UpTo(get.body_bytes_max), ..Keep::default() },
@@ -387,7 +388,8 @@ impl Try<'_> {
         reader.announced(announced)?;
         if !body.is_end_stream() {
             self.watch.body_begins();
-            loop {
+            // A body of a known length ends with its last byte, and nobody is asked for more.
+            while !body.is_end_stream() {
                 // A stream that is not read holds up the others of its connection.
                 if !is_shared && let Some(no_room) = reader.make_room(announced) {
                     self.watch.pause();

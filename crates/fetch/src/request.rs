@@ -1,6 +1,7 @@
 //! The request of a target: constant headers built once, credentials only for their origin.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -192,6 +193,9 @@ pub(crate) struct RequestDefaults {
     /// The same without anything that could be a credential.
     bare_headers: HeaderMap,
     pub(crate) signer: Option<Arc<dyn Sign>>,
+    /// The map of the response that was read last, emptied: with room for the next request and, as
+    /// hyper reads its response into the same one, for the lines of that.
+    spare: RefCell<HeaderMap>,
 }
 
 /// The parts of `ClientOptions` that become headers.
@@ -231,7 +235,13 @@ impl RequestDefaults {
         if let Some(user_agent) = headers.get(USER_AGENT) {
             bare_headers.insert(USER_AGENT, user_agent.clone());
         }
-        Ok(Self { method, body, headers, bare_headers, signer })
+        Ok(Self { method, body, headers, bare_headers, signer, spare: RefCell::default() })
+    }
+
+    /// Takes back the headers of a response that are read.
+    pub(crate) fn reuse(&self, mut headers: HeaderMap) {
+        headers.clear();
+        self.spare.replace(headers);
     }
 }
 
@@ -353,13 +363,14 @@ impl<'a> Outgoing<'a> {
         protocol: Protocol,
     ) -> Result<HeaderMap, Failure> {
         let is_own = origin.key == self.target.host;
-        let mut headers = match is_own {
+        let constant = match is_own {
             true => origin.headers.get_or_init(|| with_host(&self.defaults.headers, &origin.key)),
             false => origin
                 .bare_headers
                 .get_or_init(|| with_host(&self.defaults.bare_headers, &origin.key)),
-        }
-        .clone();
+        };
+        let mut headers = self.defaults.spare.take();
+        headers.extend(constant.iter().map(|(name, value)| (name.clone(), value.clone())));
         if protocol == Protocol::Http2 {
             // `:authority` says it (RFC 9113 section 8.3.1).
             headers.remove(HOST);
@@ -371,7 +382,11 @@ impl<'a> Outgoing<'a> {
         match &self.body {
             Some(body) => headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len())),
             None if expects_body => headers.insert(CONTENT_LENGTH, HeaderValue::from(0)),
-            None => headers.remove(CONTENT_LENGTH),
+            None if self.target.request.is_some() || self.defaults.signer.is_some() => {
+                headers.remove(CONTENT_LENGTH)
+            }
+            // The constant ones have none.
+            None => None,
         };
         Ok(headers)
     }
@@ -453,6 +468,8 @@ fn with_host(headers: &HeaderMap, key: &HostKey) -> HeaderMap {
     let host = HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static(""));
     with_host.insert(HOST, host);
     with_host.extend(headers.clone());
+    // A body that is sent says it.
+    with_host.remove(CONTENT_LENGTH);
     with_host
 }
 

@@ -23,6 +23,8 @@ impl Outbox {
     }
 
     /// Adds a record; sends the batch if it is full.
+    // Inlined, a record is moved once.
+    #[inline]
     pub(crate) fn push(&self, record: Record) {
         let mut waiting = self.waiting.borrow_mut();
         waiting.push(record);

@@ -116,10 +116,16 @@ impl Pending {
                 progress,
                 started,
             },
-            None => {
-                let from = self.target.from;
-                TryState { from, progress, started, plain_get, ..TryState::default() }
-            }
+            // Member by member: a default would allocate a progress.
+            None => TryState {
+                url: None,
+                chain: Vec::new(),
+                from: self.target.from,
+                time_left: None,
+                plain_get,
+                progress,
+                started,
+            },
         }
     }
 

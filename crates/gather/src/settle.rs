@@ -84,7 +84,26 @@ impl Shard {
                 self.finishing.borrow_mut().push_back(Some(finishing));
             }
         }
-        self.run.count_finished(failed);
+        match failed {
+            Failed::Yes => self.run.count_finished(failed),
+            Failed::No => self.count_good(),
+        }
+    }
+
+    /// Counts a target that has its record; the run hears of some together.
+    fn count_good(&self) {
+        self.untold.set(self.untold.get() + 1);
+        if self.untold.get() >= self.run.untold_max() {
+            self.tell_finished();
+        }
+    }
+
+    /// Tells the run of targets that were only counted here.
+    pub(crate) fn tell_finished(&self) {
+        let untold = self.untold.take();
+        if untold > 0 {
+            self.run.count_good(untold);
+        }
     }
 
     /// A target whose stored answer is fresh ends without being asked for.

@@ -89,6 +89,8 @@ pub(crate) struct Shard {
     /// `None` for records of what the frontier never saw.
     pub(crate) finishing: RefCell<VecDeque<Option<Finishing<()>>>>,
     pub(crate) settled: Cell<u64>,
+    /// Finished targets that the run was not told of.
+    pub(crate) untold: Cell<u64>,
     pub(crate) troubles: RefCell<Troubles>,
     /// Targets on their way to another shard, and that shard.
     pub(crate) leaving: RefCell<VecDeque<(usize, Box<Pending>)>>,
@@ -147,6 +149,7 @@ impl Shard {
             robots: RefCell::default(),
             finishing: RefCell::default(),
             settled: Cell::new(0),
+            untold: Cell::new(0),
             troubles: RefCell::default(),
             leaving: RefCell::default(),
             neighbours,
@@ -182,6 +185,7 @@ impl Shard {
                 break;
             }
             self.turn();
+            self.tell_finished();
             self.turning.set(false);
             if self.run.is_done() && self.outbox.is_empty() {
                 break;
@@ -217,6 +221,7 @@ impl Shard {
         if !beats {
             heartbeat.resume();
         }
+        self.tell_finished();
         self.tell_clocks();
         while !self.outbox.is_empty() {
             self.outbox.send().await;
@@ -240,6 +245,7 @@ impl Shard {
     /// What the shard does whenever something has changed.
     fn turn(self: &Rc<Self>) {
         self.end_refused();
+        self.tell_finished();
         if self.run.is_done() {
             self.outbox.flush();
         }
@@ -535,6 +541,7 @@ impl Shard {
         heartbeat.beat();
         self.client.tick(std::time::Instant::now());
         self.outbox.flush();
+        self.tell_finished();
         self.settle_committed();
         self.tell_clocks();
         self.send_leaving();

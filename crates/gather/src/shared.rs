@@ -22,6 +22,8 @@ use crate::stop::{Cause, Stop};
 /// Targets that may be finished and not committed, beside as many as may be in flight: those
 /// that are finish, too.
 const UNCOMMITTED_MAX: u64 = 1_000;
+/// Finished targets that a shard counts for itself before it says so here.
+const UNTOLD_MAX: u64 = 16;
 /// Sitemaps told and not taken; they are taken with every record.
 const SITEMAPS_MAX: usize = 65_536;
 /// Finished targets before a share of failures is judged.
@@ -87,7 +89,10 @@ impl Shared {
         past: &Past,
     ) -> Self {
         let uncommitted_max = match past.journal {
-            HasJournal::Yes => u64::from(permits) + UNCOMMITTED_MAX,
+            // Less what the shards have not told yet.
+            HasJournal::Yes => {
+                u64::from(permits) + UNCOMMITTED_MAX.saturating_sub(UNTOLD_MAX * shards as u64)
+            }
             HasJournal::No => u64::MAX,
         };
         Self {
@@ -223,6 +228,21 @@ impl Shared {
         if self.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.wake_all();
         }
+    }
+
+    /// Counts so many good ones at once: each time waits for all that the processor has not written
+    /// to memory yet, the record above all.
+    pub(crate) fn count_good(&self, count: u64) {
+        self.finished.fetch_add(count, Ordering::Relaxed);
+        if self.unfinished.fetch_sub(count, Ordering::AcqRel) == count {
+            self.wake_all();
+        }
+    }
+
+    /// How many good ones a shard may count for itself; none where a share of failures is judged, by
+    /// all that have finished.
+    pub(crate) fn untold_max(&self) -> u64 {
+        if matches!(self.config.stop, StopRule::MoreThanShare(_)) { 1 } else { UNTOLD_MAX }
     }
 
     /// A target that had counted as finished turned out to be a failure.

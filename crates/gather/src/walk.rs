@@ -71,6 +71,9 @@ impl Shard {
             }
             self.end_refused();
             next = self.next_lease();
+            if next.is_none() {
+                self.tell_finished();
+            }
             // It was read to find the lease.
             started = next.as_ref().map_or(Time::ZERO, Lease::leased_at);
         }

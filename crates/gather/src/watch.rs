@@ -21,6 +21,7 @@ mod jobs;
 mod judged;
 mod keeper;
 mod lists;
+mod maintain;
 mod metrics;
 mod missed;
 mod outages;

@@ -338,25 +338,7 @@ impl Run {
 
     fn happen(&mut self, event: Event) -> ControlFlow<Ended> {
         match event {
-            Event::Arrival(id, site) => {
-                let reply = self.world.sites[site].server.reply(self.now, &mut self.rng);
-                let Some((lease, slot)) = self.leases.get_mut(&id) else {
-                    return ControlFlow::Continue(());
-                };
-                *slot = Some(reply);
-                let sent = lease.leased_at();
-                let way = self.now.since(sent);
-                let back = way.mul_f64(1.0 / self.world.sites[site].way - 1.0);
-                let rest = self.world.config.timeout.saturating_sub(way);
-                let after = match reply {
-                    Reply::Silence => rest,
-                    _ => (self.world.sites[site].server.takes() + back).min(rest),
-                };
-                if after == rest {
-                    *slot = Some(Reply::Silence);
-                }
-                self.schedule(after, Event::Response(id));
-            }
+            Event::Arrival(id, site) => self.arrive(id, site),
             Event::Response(id) => {
                 if let Some((lease, reply)) = self.leases.remove(&id) {
                     let held = self.now.since(lease.leased_at());
@@ -387,20 +369,7 @@ impl Run {
             // What the disk is still busy with comes first; then it is asked again.
             Event::Commit if !self.committing.is_empty() => self.is_commit_due = false,
             Event::Commit => self.commit()?,
-            Event::Committed => {
-                for Written { n, finishing, outcome } in std::mem::take(&mut self.committing) {
-                    if let Some(finishing) = finishing {
-                        assert_eq!(self.frontier.settle(finishing), n);
-                    }
-                    let entry = &mut self.report.outcomes[n];
-                    assert!(entry.is_none(), "target {n} ended twice");
-                    *entry = Some((told(&outcome), self.now));
-                }
-                if !self.outbox.is_empty() {
-                    self.is_commit_due = true;
-                    self.schedule(Duration::ZERO, Event::Commit);
-                }
-            }
+            Event::Committed => self.settle_committed(),
         }
         if self.world.shaky_permits && self.rng.u8(..) < 8 {
             let most = self.world.config.concurrency.get();
@@ -412,6 +381,43 @@ impl Run {
             self.report.events.push(event);
         }
         ControlFlow::Continue(())
+    }
+
+    /// A request reaches its server.
+    fn arrive(&mut self, id: LeaseId, site: usize) {
+        let reply = self.world.sites[site].server.reply(self.now, &mut self.rng);
+        let Some((lease, slot)) = self.leases.get_mut(&id) else {
+            return;
+        };
+        *slot = Some(reply);
+        let sent = lease.leased_at();
+        let way = self.now.since(sent);
+        let back = way.mul_f64(1.0 / self.world.sites[site].way - 1.0);
+        let rest = self.world.config.timeout.saturating_sub(way);
+        let after = match reply {
+            Reply::Silence => rest,
+            _ => (self.world.sites[site].server.takes() + back).min(rest),
+        };
+        if after == rest {
+            *slot = Some(Reply::Silence);
+        }
+        self.schedule(after, Event::Response(id));
+    }
+
+    /// The disk has taken a group.
+    fn settle_committed(&mut self) {
+        for Written { n, finishing, outcome } in std::mem::take(&mut self.committing) {
+            if let Some(finishing) = finishing {
+                assert_eq!(self.frontier.settle(finishing), n);
+            }
+            let entry = &mut self.report.outcomes[n];
+            assert!(entry.is_none(), "target {n} ended twice");
+            *entry = Some((told(&outcome), self.now));
+        }
+        if !self.outbox.is_empty() {
+            self.is_commit_due = true;
+            self.schedule(Duration::ZERO, Event::Commit);
+        }
     }
 
     fn judge(&mut self, mut lease: Lease<usize>, reply: Reply) {

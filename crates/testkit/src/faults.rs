@@ -68,7 +68,6 @@ impl FaultRow {
     /// # Panics
     /// If it cannot be written down.
     pub fn untested(self, reason: &str) {
-        eprintln!("NOT TESTED: row {} of the fault matrix: {reason}", self.row);
         let line = json!({ "row": self.row, "test": self.test, "untested": reason });
         write(&self.dir, self.row, &self.test, &line.to_string());
     }

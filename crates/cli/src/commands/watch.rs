@@ -61,7 +61,8 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<ExitCode, CliError> {
     while signals.exit_code().is_none() {
         std::thread::sleep(LOOK);
         service.beat(&health);
-        if hangup.swap(false, Ordering::AcqRel) || changed.is_new() {
+        let is_asked = hangup.swap(false, Ordering::AcqRel);
+        if changed.is_new(is_asked) || is_asked {
             service.reloading();
             reload(&watch, &file.path, args, &talk, &metrics);
             service.reloaded();
@@ -161,8 +162,8 @@ impl Changed {
         Self { path: path.to_owned(), seen: about(path), looked: Instant::now() }
     }
 
-    fn is_new(&mut self) -> bool {
-        if self.looked.elapsed() < LOOK_AT_FILE {
+    fn is_new(&mut self, at_once: bool) -> bool {
+        if !at_once && self.looked.elapsed() < LOOK_AT_FILE {
             return false;
         }
         self.looked = Instant::now();

@@ -58,14 +58,13 @@ fn a_whole_file_is_read() {
     let mut defaults = shown(&file.defaults);
     defaults.sort();
     assert_eq!(defaults, ["concurrency=50", "retry-on=5xx,timeout", "timeout=2.5"]);
-    let mut job = shown(file.job("two words").expect("it is there"));
+    let mut job = shown(&file.job("two words").expect("it is there").entries);
     job.sort();
-    assert_eq!(
-        job,
-        ["every=", "fail-fast=true", "header=a: 1|b: 2", "input=a.txt", "match-code=200"]
-    );
+    assert_eq!(job, ["fail-fast=true", "header=a: 1|b: 2", "input=a.txt", "match-code=200"]);
     assert_eq!(file.hosts[0].headers, [("authorization".to_owned(), "${env:T}".to_owned())]);
-    assert_eq!(file.notes, ["gather.toml:5:2: [store] is not available in this version"]);
+    assert_eq!(file.tables["store"][0].value, "x.db");
+    let every = file.job("two words").expect("it is there").item("every").expect("it has one");
+    assert_eq!(every.value, "5m");
     let missing = file.job("two-words").expect_err("no such job");
     assert_eq!(missing.hint.as_deref(), Some("did you mean two words?"));
 }

@@ -208,6 +208,8 @@ fn reject(text: &str, error: ParseError) -> Reject {
 /// is read once and not for each line.
 pub(super) struct HostCache {
     slots: Vec<Option<Box<Known>>>,
+    /// A path, and spaces for what stands before it.
+    padded: String,
 }
 
 /// A scheme, user and authority that were read.
@@ -224,12 +226,12 @@ const HOST_SLOTS: usize = 4096;
 
 impl HostCache {
     pub(super) fn new() -> Self {
-        Self { slots: (0..HOST_SLOTS).map(|_| None).collect() }
+        Self { slots: (0..HOST_SLOTS).map(|_| None).collect(), padded: String::new() }
     }
 
     /// `Url::parse(text)` with the key of its host, if that was read before and `text` spells it
     /// as a parsed URL does; else `None`, which says nothing about `text`.
-    pub(super) fn parse(&self, text: &str) -> Option<(Url, HostKey)> {
+    pub(super) fn parse(&mut self, text: &str) -> Option<(Url, HostKey)> {
         let authority = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
         let path_start = text.len() - authority.len() + memchr::memchr(b'/', authority.as_bytes())?;
         let (origin, path) = text.split_at(path_start);
@@ -239,7 +241,12 @@ impl HostCache {
         }
         let known =
             self.slots[slot_of(origin)].as_ref().filter(|known| *known.origin == *origin)?;
-        Some((known.root.join(path).ok()?, known.key.clone()))
+        // A URL is allocated as long as the text it is read from, and grows twice if that is a path.
+        // Spaces at the end are no part of it.
+        self.padded.clear();
+        self.padded.push_str(path);
+        self.padded.extend(std::iter::repeat_n(' ', origin.len()));
+        Some((known.root.join(&self.padded).ok()?, known.key.clone()))
     }
 
     /// `HostKey::of(url)`, which is kept.

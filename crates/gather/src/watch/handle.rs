@@ -96,7 +96,8 @@ impl Watch {
         let told = Arc::clone(keeper.told());
         metrics.with(Arc::new(move |out| metrics::of_history(out, &told)));
         let planner = Planner::new([], options.routes.clone(), &options.channels);
-        let mut outages = Outages::new(before.known, planner, options.page.clone());
+        let asked = Outbox::open(&options.place)?;
+        let mut outages = Outages::new(before.known, planner, asked, options.page.clone());
         let mut outbox = Outbox::open(&options.place)?;
         let routes = options.jobs.iter().map(|job| (Box::from(&*job.name), job.routes.clone()));
         outages.planner_mut().set_routes(

@@ -53,6 +53,8 @@ pub(crate) struct Job {
     /// The next slot of a job that runs as a whole.
     pub(crate) run_at: Time,
     pub(crate) run: Option<UnderWay>,
+    /// Until when it is under maintenance.
+    pub(crate) maintained_until: Option<Time>,
     /// Records of the run, until its targets are known by number.
     pub(crate) told: Vec<Told>,
 }
@@ -68,6 +70,7 @@ impl Job {
             is_new: true,
             run_at,
             run: None,
+            maintained_until: None,
             told: Vec::new(),
         }
     }
@@ -198,6 +201,17 @@ impl Jobs {
     pub(crate) fn next_at(&self) -> Option<Time> {
         let jobs = self.jobs.iter().flatten();
         jobs.flat_map(|job| job.read_at.into_iter().chain([job.run_at])).min()
+    }
+
+    /// Whether a list was not read since the watch started.
+    pub(crate) fn has_unread(&self) -> bool {
+        let mut jobs = self.jobs.iter().flatten();
+        jobs.any(|job| job.is_new && matches!(job.spec.work, Work::Liveness(_)))
+    }
+
+    /// Whether a job runs as a whole.
+    pub(crate) fn has_whole(&self) -> bool {
+        self.jobs.iter().flatten().any(|job| matches!(job.spec.work, Work::Run(_)))
     }
 
     /// Whether a run is under way.

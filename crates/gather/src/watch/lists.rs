@@ -140,20 +140,35 @@ impl Scheduler {
         self.outages.set_canary(target, canary);
         self.outages.counted(None, Some(watched.state()));
         self.place(target, &watched);
-        if watched.state() == State::Down && watched.incident.is_none() {
-            let (whom, since) = (self.whom(&watched), watched.machine.since());
-            self.outages.still_down(target, &whom, watched.wrong(), since, now);
-        }
+        self.go_on_telling(target, &watched, now);
         self.watched[index] = Some(Box::new(watched));
         self.agenda.add(target, timing, now);
+    }
+
+    /// What was wrong when the watch ended, and is not part of an incident that was open.
+    fn go_on_telling(&mut self, target: WatchedNo, watched: &Watched, now: Time) {
+        let since = watched.machine.since();
+        match watched.state() {
+            State::Down if watched.incident.is_none() => {
+                let whom = self.whom(watched);
+                self.outages.still_down(target, &whom, watched.wrong(), since, now);
+            }
+            State::Degraded => {
+                let whom = self.whom(watched);
+                self.outages.still_degraded(&whom, &watched.wrong(), since, now);
+            }
+            _ => {}
+        }
     }
 
     /// Slots that came while nobody watched.
     fn miss_since_last_time(&mut self, target: WatchedNo, timing: &Schedule, now: Time) {
         let Some(since) = self.outages.checked_until(target) else { return };
         let cause = MissedCause::NotRunning;
-        let missed = watch::slots(timing, target, since, now, cause);
-        self.batch.missed.extend(missed);
+        if let Some(missed) = watch::slots(timing, target, since, now, cause) {
+            self.metrics.missed(&[missed]);
+            self.batch.missed.push(missed);
+        }
     }
 
     /// Watches a target no more. Its history stays.

@@ -1,5 +1,6 @@
 //! What goes wrong, seen together: states counted, failures become incidents, incidents notices.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -8,9 +9,12 @@ use gather_core::watch::{
     Correlator, Factor, FactorKind, Network, SETTLE, State, Transition, WatchedNo,
 };
 use gather_core::{ErrorKind, Finding, HostKey, Record};
-use gather_store::history::{Batch, Event, Incident, Silence, StoredState};
+use gather_store::history::{
+    Batch, Event, EventKind, Incident, Known, Outbox, Silence, StoredState,
+};
 
 use super::spec::Canary;
+use super::tell;
 use crate::alerts::Planner;
 
 /// Our own network, silences, incidents, and who is told of them.
@@ -33,6 +37,8 @@ pub(crate) struct Outages {
     pub(super) incidents: HashMap<i64, Open>,
     /// Targets that are down, and why.
     pub(super) failing: HashMap<WatchedNo, (Whom, Wrong)>,
+    /// Asked who was told of what is still wrong, until all lists were read.
+    outbox: Option<RefCell<Outbox>>,
     /// Where the status page is.
     pub(super) page: Option<Box<str>>,
 }
@@ -89,7 +95,12 @@ impl Wrong {
 }
 
 impl Outages {
-    pub(crate) fn new(before: Before, planner: Planner, page: Option<Box<str>>) -> Self {
+    pub(crate) fn new(
+        before: Before,
+        planner: Planner,
+        outbox: Outbox,
+        page: Option<Box<str>>,
+    ) -> Self {
         Self {
             counts: [0; State::ALL.len()],
             stored: before.states.into_iter().collect(),
@@ -103,6 +114,7 @@ impl Outages {
             correlator: Correlator::new(before.last_incident + 1, SETTLE),
             incidents: HashMap::new(),
             failing: HashMap::new(),
+            outbox: Some(RefCell::new(outbox)),
             page,
         }
     }
@@ -208,6 +220,43 @@ impl Outages {
         let kind = wrong.kind;
         self.failing.insert(target, (whom.clone(), wrong));
         self.correlator.down(target, since, now, kind);
+    }
+
+    /// A target that was degraded when the watch ended: who was told of it is told of its end.
+    pub(super) fn still_degraded(&mut self, whom: &Whom, wrong: &Wrong, since: Time, now: Time) {
+        let mut event = tell::of(whom, EventKind::Degraded, State::Degraded, now);
+        event.since = since;
+        event.reason = wrong.reason.clone();
+        let Some(outbox) = &self.outbox else { return };
+        self.planner.resume(event, now, &|key| {
+            outbox.borrow_mut().knows(key).is_ok_and(|known| known == Known::Yes)
+        });
+    }
+
+    /// Incidents of which no target is watched any more end: their targets were taken out while
+    /// nobody watched.
+    pub(super) fn forget_unwatched(&mut self, is_watched: &dyn Fn(WatchedNo) -> bool, at: Time) {
+        let failing = self.correlator.standing().into_iter().flat_map(|standing| standing.failing);
+        let gone: Vec<WatchedNo> =
+            failing.map(|(target, _)| target).filter(|target| !is_watched(*target)).collect();
+        for target in gone {
+            self.correlator.forget(target, at);
+        }
+        // All lists were read: who is degraded is known.
+        self.outbox = None;
+    }
+
+    /// Until when all slots were in the history when the watch started.
+    pub(crate) fn accounted(&self) -> Option<Time> {
+        self.accounted
+    }
+
+    /// Until when a job is under maintenance, or that it is no more.
+    pub(super) fn set_maintenance(&mut self, job: &str, until: Option<Time>) {
+        match until {
+            Some(until) => drop(self.maintenance.insert(job.into(), until)),
+            None => drop(self.maintenance.remove(job)),
+        }
     }
 
     /// A target begins to change too often to say, or does so no more.

@@ -55,6 +55,9 @@ pub(crate) struct Scheduler {
     /// When the watch was asked to stop.
     stopping: Option<Time>,
     committed_at: Time,
+    /// Whether every list was read since the watch started.
+    all_read: bool,
+    is_stepped: bool,
     /// Whether rows were left out because the history could not be written.
     is_leaving_out: bool,
 }
@@ -92,6 +95,8 @@ impl Scheduler {
             note: parts.note,
             stopping: None,
             committed_at: now,
+            all_read: false,
+            is_stepped: false,
             is_leaving_out: false,
         }
     }
@@ -201,11 +206,13 @@ impl Scheduler {
     /// Hands all that happened to the history, if it has room.
     fn commit(&mut self, now: Time) {
         self.committed_at = now;
+        self.look_at_clock();
         let missed = self.agenda.take_missed();
         self.metrics.missed(&missed);
         self.batch.missed.extend(missed);
-        self.batch.accounted_until = self.agenda.accounted_until(now);
+        self.batch.accounted_until = self.accounted_until(now);
         self.batch.at = now;
+        self.maintain(now);
         self.metrics.states(self.outages.counts(), self.agenda.open(), self.outages.open());
         match self.keeper.offer(std::mem::replace(&mut self.batch, empty(now))) {
             Ok(()) => self.is_leaving_out = false,
@@ -213,6 +220,39 @@ impl Scheduler {
                 self.batch = batch;
                 self.leave_out();
             }
+        }
+    }
+
+    /// All slots before it are in this batch or earlier ones. As long as a list was not read since
+    /// the watch started, that is what it was when it ended.
+    fn accounted_until(&mut self, now: Time) -> Time {
+        if self.jobs.has_unread() {
+            return self.outages.accounted().unwrap_or(now);
+        }
+        if !self.all_read {
+            self.all_read = true;
+            let (watched, whole) = (&self.watched, &self.whole);
+            let is_watched = |target: WatchedNo| {
+                watched.get(target.index()).is_some_and(Option::is_some)
+                    || whole.contains_key(&target)
+            };
+            // Targets of jobs that run as a whole are known when their first run has ended.
+            if !self.jobs.has_whole() {
+                self.outages.forget_unwatched(&is_watched, now);
+            }
+        }
+        self.agenda.accounted_until(now)
+    }
+
+    /// Says once that the system's clock was set: slots go on as if it had not been.
+    fn look_at_clock(&mut self) {
+        if let Some(step) = self.clock.step()
+            && !std::mem::replace(&mut self.is_stepped, true)
+        {
+            let text = format!(
+                "the system's clock was set by {step:+.0} s; slots go on as before until the next start"
+            );
+            (self.note)(&text);
         }
     }
 
@@ -251,7 +291,7 @@ impl Scheduler {
         let now = self.clock.now();
         let missed = self.agenda.take_missed();
         self.batch.missed.extend(missed);
-        self.batch.accounted_until = self.agenda.accounted_until(now);
+        self.batch.accounted_until = self.accounted_until(now);
         self.batch.at = now;
         self.jobs.end();
         let last = std::mem::replace(&mut self.batch, empty(now));

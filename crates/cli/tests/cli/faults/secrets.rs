@@ -118,9 +118,11 @@ fn files_with(directory: &Path, needle: &[u8], found: &mut Vec<String>) {
     }
 }
 
-#[test]
-fn planted_secrets_are_in_nothing_that_is_written() {
-    const CANARY: &str = "c4n4ry";
+const CANARY: &str = "c4n4ry";
+
+/// A server that answers with the canary in a `Location` only, and a bench with a list and a file of
+/// jobs that hold it: they are the user's own.
+fn planted() -> (Server, Bench) {
     let led_on = Page {
         status: 302,
         headers: vec![("Location".to_owned(), format!("/ok?token={CANARY}"))],
@@ -130,65 +132,63 @@ fn planted_secrets_are_in_nothing_that_is_written() {
     let site = Site::default().page("/led-on", led_on).page("/made", made);
     let server = Server::start(site);
     let place = server.addr().to_string();
-    let with_user = |path: &str| format!("http://me:{CANARY}@{place}{path}");
-    // Answered, refused, led on, broken off, not tried, and no URL at all; none echoes what it was sent.
-    let urls = [
+    let with_user = |path: &str| format!("http://me:{CANARY}@{place}{path}\n");
+    // Answered, refused, led on, broken off, not tried, and no URL at all.
+    let list = [
         with_user("/ok"),
         with_user(&format!("/ok?key={CANARY}")),
         with_user("/status/404"),
         with_user(&to("/ok?elsewhere")),
         with_user("/cut?at=9"),
-        format!("http://{place}/ok?a=1&token={CANARY}&b=2"),
-        format!("http://{place}/led-on?token={CANARY}"),
-        format!("http://{place}/made"),
-        format!("gopher://me:{CANARY}@{place}/"),
-        format!("http://me:{CANARY}@[/"),
-        format!("me:{CANARY}@{place}/ok"),
+        format!("http://{place}/ok?a=1&token={CANARY}&b=2\n"),
+        format!("http://{place}/led-on?token={CANARY}\n"),
+        format!("http://{place}/made\n"),
+        format!("gopher://me:{CANARY}@{place}/\n"),
+        format!("http://me:{CANARY}@[/\n"),
+        format!("me:{CANARY}@{place}/ok\n"),
     ];
-    let rows: String = urls.iter().map(|url| format!("{url}\n")).collect();
-    // The list holds them, and is the user's own; it lies elsewhere.
-    let lists = Bench::new().with_file("urls.txt", &rows).with_file("body", CANARY).with_file(
-        "gather.toml",
-        &format!(
-            "[hosts.\"{place}\"]\nheaders = {{ authorization = \"Bearer ${{env:TOKEN}}\" }}\n\
-             [job.kept]\nurl = \"http://{place}/ok\"\nheader = [\"x-own: ${{env:TOKEN}}\"]\n"
-        ),
+    let jobs = format!(
+        "[hosts.\"{place}\"]\nheaders = {{ authorization = \"Bearer ${{env:TOKEN}}\" }}\n\
+         [job.kept]\nurl = \"http://{place}/ok\"\nheader = [\"x-own: ${{env:TOKEN}}\"]\n"
     );
-    let (list, file) = (lists.path("urls.txt"), lists.path("gather.toml"));
+    (server, Bench::new().with_file("urls.txt", &list.concat()).with_file("gather.toml", &jobs))
+}
+
+#[test]
+fn planted_secrets_are_in_nothing_that_is_written() {
+    let (server, own) = planted();
+    let (list, jobs) = (own.path("urls.txt"), own.path("gather.toml"));
     let bench = Bench::new().with_env("TOKEN", CANARY);
     let secrets = format!(
-        "-H 'X-Api-Key: {CANARY}' -H 'Cookie: s={CANARY}' --redact-query token --redact-query key"
+        "-i {} -H 'X-Api-Key: {CANARY}' -H 'Cookie: s={CANARY}' -u me:{CANARY} --redact-query token \
+         --redact-query key --connect-timeout 300ms --retries 1 --backoff 1ms",
+        list.display()
     );
-    let list = list.display();
     let mut said = String::new();
-    for (n, line) in [
-        "-o a.jsonl -o a.csv -o a.db -o a.parquet -o a.xlsx -o a.warc.gz -O bodies --report a.html \
-         --summary a.json --fields +headers,+tls.san --cache a.cache",
-        "-v --log-format json -o b.warc --report b.md --journal b.journal --stats-interval 1ms",
-        "--format text -v --max-failures 1",
-        "--format csv -v --addresses public",
-        "-x http://me:c4n4ry@127.0.0.1:9 --format jsonl -v",
-        "--print-job mine",
-    ]
-    .iter()
-    .enumerate()
-    {
-        let ran = run(
-            &bench,
-            &format!(
-                "-i {list} {secrets} --connect-timeout 300ms --retries 1 --backoff 1ms -u me:{CANARY} {line}"
-            ),
-        );
-        assert!([0, 2, 3, 4].contains(&ran.code), "{line}: {}", ran.stderr);
-        if *line != "--print-job mine" {
-            assert!(!ran.stdout.is_empty() || n < 2, "{line}: nothing came: {}", ran.stderr);
-            said.push_str(&format!("run {n}\n{}{}\n", ran.stdout, ran.stderr));
-        }
+    let mut note = |what: &str, ran: super::Measured, codes: &[i32]| {
+        assert!(codes.contains(&ran.code), "{what}: {}: {}", ran.code, ran.stderr);
+        assert!(!ran.stdout.is_empty() || !ran.stderr.is_empty(), "{what}: nothing came");
+        said.push_str(&format!("{what}\n{}{}\n", ran.stdout, ran.stderr));
+    };
+    for (what, line) in [
+        (
+            "files",
+            "-o a.jsonl -o a.csv -o a.db -o a.parquet -o a.xlsx -o a.warc.gz -O bodies --cache c \
+             --report a.html --summary a.json --fields +headers,+tls.san",
+        ),
+        (
+            "talk as JSON",
+            "-v --log-format json -o b.warc --report b.md --journal b.journal --stats-interval 1ms",
+        ),
+        ("text", "--format text -v --max-failures 1"),
+        ("csv", "--format csv -v --addresses public"),
+        ("a proxy", "-x http://me:c4n4ry@127.0.0.1:9 --format jsonl -v"),
+    ] {
+        note(what, run(&bench, &format!("{secrets} {line}")), &[2, 4]);
     }
-    // It prints what was typed, so that it can be typed again; what a file refers to stays a reference.
+    // What a file refers to stays a reference.
     for line in ["config show", "run kept -v", "plan kept"] {
-        let ran = run(&bench, &format!("{line} -K {}", file.display()));
-        said.push_str(&format!("$ gather {line}\n{}{}\n", ran.stdout, ran.stderr));
+        note(line, run(&bench, &format!("{line} -K {}", jobs.display())), &[0]);
     }
     for line in [
         "report a.jsonl --report c.html",
@@ -196,12 +196,12 @@ fn planted_secrets_are_in_nothing_that_is_written() {
         "changes a.jsonl a.csv",
         "verify a.jsonl",
     ] {
-        let ran = run(&bench, line);
-        said.push_str(&format!("$ gather {line}\n{}{}\n", ran.stdout, ran.stderr));
+        note(line, run(&bench, line), &[0, 1, 2, 3]);
     }
     let shown: Vec<&str> = said.lines().filter(|line| line.contains(CANARY)).collect();
     assert!(shown.is_empty(), "{}", shown.join("\n"));
     let mut found = Vec::new();
+    // As it is, and as `-u` sends it.
     for needle in [CANARY, "bWU6YzRuNHJ5"] {
         files_with(&bench.path("."), needle.as_bytes(), &mut found);
     }
