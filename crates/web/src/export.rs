@@ -28,7 +28,7 @@ pub struct ExportOptions {
     pub targets_max: u32,
     /// Incidents with pages of their own, the newest first.
     pub incidents_max: u32,
-    /// Where the files will be found, with a slash at the end, for the feed: its links must be
+    /// Where the files will be found, for the feed: its links must be
     /// whole. Without it they are relative.
     pub base: Option<String>,
 }
@@ -140,10 +140,13 @@ pub fn export(options: &ExportOptions, dir: &Path) -> Result<Exported, ExportErr
     writer.targets()?;
     writer.incidents()?;
     writer.beyond()?;
-    let base = options.base.as_deref().unwrap_or("");
+    let base = match &options.base {
+        Some(base) => format!("{}/", base.trim_end_matches('/')),
+        None => String::new(),
+    };
     let title = &options.site.title;
     let host = options.site.hosts.first().map(String::as_str);
-    let atom = feed::atom(&mut writer.reader, &writer.clock, title, base, host)?;
+    let atom = feed::atom(&mut writer.reader, &writer.clock, title, &base, host)?;
     writer.put("feed.atom", &atom)?;
     Ok(writer.exported)
 }

@@ -129,7 +129,12 @@ impl Clock {
 
     /// The zone's name, as it stands beside moments.
     pub(crate) fn zone_name(&self) -> String {
-        self.zone.iana_name().unwrap_or("local time").to_owned()
+        // Where the system does not say its zone, jiff has UTC under a name that tells nobody.
+        match self.zone.iana_name() {
+            _ if self.zone.is_unknown() => "UTC".into(),
+            Some(name) => name.to_owned(),
+            None => "local time".into(),
+        }
     }
 
     pub(crate) fn moment(&self, time: Time) -> Moment {

@@ -74,7 +74,9 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let listen = listener.local_addr().map_err(ServeError::Listen)?;
     check_listen(listen, options.token.as_ref()).map_err(ServeError::Access)?;
-    let router = routes::router(Site::new(options));
+    let site = Site::new(options);
+    tokio::spawn(pages::read_ahead(Arc::clone(&site)));
+    let router = routes::router(site);
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (stopping, stopped) = watch::channel(());
     let mut connections = JoinSet::new();

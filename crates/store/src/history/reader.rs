@@ -2,6 +2,7 @@
 
 mod incidents;
 mod list;
+mod maintenance;
 mod overview;
 mod past;
 mod sums;

@@ -1,9 +1,12 @@
 //! Jobs: their schedules, runs, changed values, and what was missed.
 
 use gather_core::time::Time;
+use gather_core::watch::{parse_cron, parse_every};
 use gather_store::history::{
     Gap, HistoryError, JobKind, JobOverview, RunEnd, RunRow, TargetQuery, ValueChange,
 };
+
+use jiff::tz::TimeZone;
 
 use super::span::missed_why;
 use super::{Loader, beside, failing, sentence, worst};
@@ -113,6 +116,9 @@ impl Loader<'_> {
             }
             Mode::Static => Fact::new("targets", total),
         });
+        if let Some(next) = next_slot(job, self.now) {
+            facts.push(Fact::new("next slot", self.clock.moment(next).text));
+        }
         facts.push(Fact::new("failing", say::count(failing(&job.counts))));
         if let Some(run) = &job.last_run {
             facts.push(Fact::new(
@@ -160,6 +166,25 @@ impl Loader<'_> {
     }
 }
 
+/// When a job is due next, by its schedule as people read it. Where each target has slots of its
+/// own there is no such moment; where runs are so long apart it is counted from the last.
+fn next_slot(job: &JobOverview, now: Time) -> Option<Time> {
+    if let Some(cron) = job.schedule.strip_prefix("cron ") {
+        let (expression, zone) = match cron.rsplit_once(' ') {
+            Some((expression, "UTC")) => (expression, TimeZone::UTC),
+            Some((expression, zone)) if zone.contains('/') => {
+                (expression, TimeZone::get(zone).ok()?)
+            }
+            _ => (cron, TimeZone::system()),
+        };
+        return parse_cron(expression, zone).ok()?.next(now);
+    }
+    let interval = parse_every(&job.schedule.strip_prefix("every ")?.replace(' ', "")).ok()?;
+    let last = job.last_run.as_ref()?.due;
+    let passed = now.since(last).as_nanos() / interval.as_nanos().max(1);
+    Some(last + interval.saturating_mul(u32::try_from(passed).ok()?.saturating_add(1)))
+}
+
 /// How far a number went: `+4.2 %`.
 fn step(numbers: (Option<f64>, Option<f64>)) -> String {
     match numbers {
@@ -177,5 +202,47 @@ fn end(end: RunEnd) -> &'static str {
         RunEnd::Finished => "finished",
         RunEnd::Stopped => "stopped",
         RunEnd::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gather_store::history::StateCounts;
+
+    #[test]
+    fn a_job_says_when_it_is_due_next() {
+        let at = |text| say::parse(text).unwrap();
+        let now = at("2026-11-25T14:03:22Z");
+        let run = RunRow {
+            job: "prices".into(),
+            run: "r".into(),
+            due: at("2026-11-25T13:50:00Z"),
+            started: now,
+            ended: None,
+            end: RunEnd::Running,
+            ok: 0,
+            failed: 0,
+            skipped: 0,
+            changes: 0,
+            message: None,
+        };
+        for (schedule, last_run, expected) in [
+            ("every 5 min", Some(&run), Some("2026-11-25T14:05:00Z")),
+            ("every 1 h 30 min", Some(&run), Some("2026-11-25T15:20:00Z")),
+            ("every 5 min", None, None),
+            ("cron 30 4 * * * UTC", None, Some("2026-11-26T04:30:00Z")),
+            ("cron nonsense", None, None),
+            ("", Some(&run), None),
+        ] {
+            let job = JobOverview {
+                name: "prices".into(),
+                kind: JobKind::Fetch,
+                schedule: schedule.into(),
+                counts: StateCounts::default(),
+                last_run: last_run.cloned(),
+            };
+            assert_eq!(next_slot(&job, now), expected.map(at), "{schedule}");
+        }
     }
 }

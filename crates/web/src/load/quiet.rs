@@ -1,34 +1,67 @@
 //! Maintenance windows and silences.
 
 use gather_core::time::Time;
-use gather_store::history::{HistoryError, Silence, SilenceMatch};
+use gather_store::history::{Covers, HistoryError, MaintenanceSpan, Silence, SilenceMatch};
 
 use super::Loader;
 use crate::say;
 use crate::shown::Shown;
 use crate::view::{QuietRow, QuietView, Verdict, View};
 
+/// Maintenance windows of the page, the last.
+const WINDOWS_SHOWN: u32 = 100;
+
 impl Loader<'_> {
     pub(super) fn quiet(&mut self) -> Result<(String, View), HistoryError> {
         let written = self.reader.written()?;
         let silences = self.reader.silences(self.now)?;
+        let spans = self.reader.maintenance(WINDOWS_SHOWN)?;
+        let mut windows = Vec::with_capacity(spans.len());
+        for span in &spans {
+            windows.push(self.window(span)?);
+        }
+        let maintained = spans.iter().any(|span| span.from <= self.now && self.now < span.until);
         let open = silences.iter().filter(|one| one.is_open(self.now)).count() as u64;
         let sentence = match open {
+            0 if maintained => "A maintenance window is open.".into(),
             0 => "Nobody is kept from being told.".into(),
             1 => "1 silence is in force.".into(),
             n => format!("{} silences are in force.", say::count(n)),
         };
         let view = QuietView {
             verdict: Verdict {
-                shown: if open > 0 { Shown::Maintenance } else { Shown::Up },
+                shown: if open > 0 || maintained { Shown::Maintenance } else { Shown::Up },
                 sentence,
                 more: Vec::new(),
                 checked: self.checked(written),
             },
-            windows: Vec::new(),
+            windows,
             silences: silences.iter().map(|one| self.silence(one)).collect(),
         };
         Ok(("Maintenance and silences".into(), View::Quiet(view)))
+    }
+
+    fn window(&mut self, span: &MaintenanceSpan) -> Result<QuietRow, HistoryError> {
+        let (whom, href) = match &span.covers {
+            Covers::Everything => ("everything".into(), None),
+            Covers::Job(name) => {
+                (format!("job {}", say::clipped(name, 80)), Some(self.links.job(name)))
+            }
+            Covers::Target(number) => {
+                let target = self.reader.target(*number)?;
+                let name = target.map(|target| say::clipped(&target.brief.name, 120));
+                let name = name.unwrap_or_else(|| format!("target {}", number.0));
+                (name, Some(self.links.target(*number)))
+            }
+        };
+        Ok(QuietRow {
+            whom,
+            href,
+            when: self.when(span.from, span.until),
+            from: self.clock.moment(span.from),
+            until: self.clock.moment(span.until),
+            why: say::clipped(&span.why, 300),
+        })
     }
 
     fn silence(&self, silence: &Silence) -> QuietRow {

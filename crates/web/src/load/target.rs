@@ -278,7 +278,12 @@ impl Loader<'_> {
             Period::Month => (Span::Month, 120),
             Period::Quarter => (Span::Quarter, 90),
         };
-        let past = self.reader.past(target, span, buckets, self.now)?;
+        let mut past = self.reader.past(target, span, buckets, self.now)?;
+        let measured = past.buckets.iter().filter(|bucket| bucket.p50.is_some()).count();
+        if period == Period::Day && measured < past.buckets.len() / 2 {
+            // Checks that are an hour apart are a line only in steps of an hour.
+            past = self.reader.past(target, span, 24, self.now)?;
+        }
         let points: Vec<ChartPoint> = past
             .buckets
             .iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::response::Response;
 use gather_core::time::Time;
 use gather_core::watch::WatchedNo;
-use gather_store::history::{HistoryError, HistoryErrorKind, HistoryReader};
+use gather_store::history::{HistoryError, HistoryErrorKind, HistoryReader, TargetQuery};
 use http::header::HeaderMap;
 use http::{StatusCode, Uri};
 
@@ -16,7 +16,7 @@ use super::readers::ReadError;
 use super::routes::SharedSite;
 use crate::assets::ASSETS;
 use crate::links::{Links, Mode};
-use crate::load::{Loaded, Loader, Patience, Wanted};
+use crate::load::{Loaded, Loader, Patience, ROWS_OF_PAGE, Wanted};
 use crate::options::Options;
 use crate::say::Clock;
 use crate::view::{Frame, Login, Section};
@@ -65,7 +65,17 @@ pub(super) async fn page(
 
 /// How long a page may read what its rows show of the last day. What is left is read behind its
 /// back, and is there when the page refreshes.
-const PATIENCE: Patience = Patience::Within(Duration::from_millis(20));
+const PATIENCE: Patience = Patience::Within(Duration::from_millis(10));
+
+/// Reads what the first viewer will ask for. Where there is no history yet, there is nothing to do.
+pub(super) async fn read_ahead(site: SharedSite) {
+    let query = TargetQuery { limit: ROWS_OF_PAGE, ..TargetQuery::default() };
+    if let Ok(page) = site.readers.ask(move |reader| reader.targets(&query)).await {
+        let targets = page.targets.iter().map(|target| target.target).collect();
+        let now = (site.options.now)();
+        read_later(&site, targets, now);
+    }
+}
 
 /// Reads the last day of these targets, unless that is being done already.
 fn read_later(site: &SharedSite, targets: Vec<WatchedNo>, now: Time) {

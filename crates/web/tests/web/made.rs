@@ -10,9 +10,9 @@ use gather_core::health::Health;
 use gather_core::time::Time;
 use gather_core::watch::{Check, Missed, MissedCause, State, WatchedNo};
 use gather_store::history::{
-    Answer, Batch, EntryKind, Event, EventKind, Evidence, EvidenceKind, Flapping, History,
-    HistoryPlace, Incident, IncidentEntry, JobKind, JobRow, Notice, Outbox, Phases, RunEnd, RunRow,
-    Silence, SilenceMatch, StoredState, TargetRow, Upkeep, ValueRow,
+    Answer, Batch, Covers, EntryKind, Event, EventKind, Evidence, EvidenceKind, Flapping, History,
+    HistoryPlace, Incident, IncidentEntry, JobKind, JobRow, MaintenanceSpan, Notice, Outbox,
+    Phases, RunEnd, RunRow, Silence, SilenceMatch, StoredState, TargetRow, Upkeep, ValueRow,
 };
 use gather_web::Options;
 
@@ -316,6 +316,20 @@ fn told() -> Batch {
     }
     let up = StoredState { state: State::Up, since: NOW - DAY * 20, ..StoredState::default() };
     batch.states.push((WatchedNo(WIKI), StoredState { maintenance: Upkeep::Open, ..up }));
+    batch.maintenance = vec![
+        MaintenanceSpan {
+            covers: Covers::Target(WatchedNo(WIKI)),
+            from: NOW - MINUTE * 20,
+            until: NOW + MINUTE * 40,
+            why: "New disks <b>canary</b>".into(),
+        },
+        MaintenanceSpan {
+            covers: Covers::Job("domains".into()),
+            from: NOW - DAY * 12,
+            until: NOW - DAY * 12 + MINUTE * 60,
+            why: "The network is rebuilt".into(),
+        },
+    ];
     batch.incidents = vec![over(), open()];
     batch.evidence = evidence();
     batch.values = values();

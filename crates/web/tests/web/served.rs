@@ -117,7 +117,18 @@ const CASES: &[Case<'_>] = &[
         HTML,
         &["-25.9 %", "cannot write prices.db: disk full", "cron 0 * * * * Europe/Berlin"],
     ),
-    ok("/maintenance", HTML, &["1 silence is in force.", "group Partners"]),
+    ok(
+        "/maintenance",
+        HTML,
+        &[
+            "1 silence is in force.",
+            "group Partners",
+            "wiki",
+            "The network is rebuilt",
+            "in force",
+            "over",
+        ],
+    ),
     ok("/healthz", "text/plain; charset=utf-8", &["ok"]),
     ok("/metrics", "text/plain; version=0.0.4; charset=utf-8", &["gather_targets{state=\"up\"} 9"]),
     ok(
