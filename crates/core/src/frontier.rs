@@ -471,7 +471,7 @@ impl<P> Frontier<P> {
         let interval = rate.map_or(self.host_interval, |rate| rate.interval());
         let mut host = Host::new(key.clone(), interval, own.and_then(|own| own.concurrency));
         host.rules = self.rules;
-        if self.trust == HostTrust::Given {
+        if self.trust != HostTrust::Earned {
             host.standing = Standing::Proven;
         }
         if !self.restored.is_empty() {

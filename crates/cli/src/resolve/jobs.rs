@@ -181,6 +181,7 @@ struct Reading<'f> {
 
 impl Reading<'_> {
     fn job(&self, schedule: JobSchedule) -> Result<JobSpec, CliError> {
+        zones(self.file, self.table)?;
         let kind = self.table.item("kind").and_then(|item| item.value.as_str()).unwrap_or("fetch");
         let work = match kind {
             "liveness" | "check" => Work::Liveness(Box::new(self.liveness()?)),

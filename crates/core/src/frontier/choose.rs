@@ -199,7 +199,7 @@ impl<P> Frontier<P> {
 
     /// Notes a lease of an unproven host that may be given up.
     pub(super) fn watch(&mut self, id: LeaseId) {
-        if self.trust == HostTrust::Given {
+        if self.trust != HostTrust::Earned {
             return;
         }
         self.unproven.push_back(id);

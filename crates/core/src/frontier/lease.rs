@@ -63,6 +63,9 @@ pub enum HostTrust {
     Earned,
     /// All are alike and none is parked: in a liveness check the failure is the result.
     Given,
+    /// The same, and a refusal closes no host either: who asks on a schedule leaves it alone as long
+    /// as it wants.
+    Scheduled,
 }
 
 /// What a try says about its host.

@@ -27,10 +27,14 @@ impl<P> Frontier<P> {
         sent: Time,
         now: Time,
     ) {
+        let refusals_close = self.trust != HostTrust::Scheduled;
         let host = self.host_mut(index);
         // Sent before the host was closed or parked: its silence is nothing new.
         let is_late = host.closed_at != Time::NEVER && sent <= host.closed_at;
         match signal {
+            Signal::RateLimited { .. } | Signal::Unavailable { .. } if !refusals_close => {
+                self.prove(index, sent, now);
+            }
             Signal::Answered => {
                 host.answers = host.answers.saturating_add(1);
                 host.unavailable = 0;

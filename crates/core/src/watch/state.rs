@@ -396,6 +396,14 @@ mod tests {
             ],
         );
         assert_eq!(back.since(), at(120.0));
+    }
+
+    #[test]
+    fn what_is_no_failure_is_not_taken_for_one() {
+        use Health as H;
+        use State as S;
+        let usual = Policy::default();
+        let up = (0.0, 0.1, H::Up, S::Up, None);
         // Limited is no failure, and not asked again for.
         check(
             &usual,

@@ -61,6 +61,10 @@ impl Scheduler {
             }
         }
         self.checked(check);
+        if let Some(pause) = judged::pause(record, now) {
+            self.closed.retain(|_, until| *until > now);
+            self.closed.insert(watched.target.host.clone(), now + pause);
+        }
         if record.remote_ip.is_some() && record.remote_ip != watched.address {
             watched.address = record.remote_ip;
             self.place(target, &watched);

@@ -8,13 +8,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gather_core::watch::WatchedNo;
-use gather_store::history::{History, HistoryError, HistoryReader, Known, Outbox, RunEnd};
+use gather_store::history::{
+    History, HistoryError, HistoryReader, Known, OpenIncident, Outbox, RunEnd,
+};
 
 use super::clock::Calendar;
 use super::happening::{HAPPENINGS_MAX, Happening};
 use super::keeper::{Keeper, Note};
 use super::metrics::{self, Metrics};
-use super::outages::{Before, Outages};
+use super::outages::{Before, Outages, Whom, Wrong};
 use super::pulse::Pulse;
 use super::reload::{Refused, Reloaded};
 use super::scheduler::{Parts, Scheduler};
@@ -105,7 +107,8 @@ impl Watch {
             options.routes.clone(),
             &options.channels,
         );
-        outages.go_on(before.incidents, now, &mut |key| {
+        let known = known(&before.incidents, &options)?;
+        outages.go_on(before.incidents, known, now, &mut |key| {
             outbox.knows(key).is_ok_and(|known| known == Known::Yes)
         });
         let parts = Parts {
@@ -211,6 +214,36 @@ fn before(history: &mut History, options: &WatchOptions) -> Result<Earlier, Watc
         silences,
     };
     Ok(Earlier { known, incidents: history.open_incidents()? })
+}
+
+/// Targets of one incident that are looked up: enough to tell what it is about.
+const LOOKED_UP_MAX: usize = 100;
+
+/// Who the targets of these incidents are.
+fn known(
+    incidents: &[OpenIncident],
+    options: &WatchOptions,
+) -> Result<HashMap<WatchedNo, (Whom, Wrong)>, WatchError> {
+    let mut reader = HistoryReader::open(&options.place)?;
+    let mut known = HashMap::new();
+    for (target, _) in incidents.iter().flat_map(|open| open.members.iter().take(LOOKED_UP_MAX)) {
+        let Some(detail) = reader.target(*target)? else { continue };
+        let brief = detail.brief;
+        let wrong = Wrong {
+            reason: brief.reason.unwrap_or_default(),
+            kind: brief.kind,
+            status_code: brief.status_code,
+        };
+        let whom = Whom {
+            job: brief.job,
+            name: brief.name,
+            url: brief.url,
+            group: brief.group,
+            tags: brief.tags,
+        };
+        known.insert(*target, (whom, wrong));
+    }
+    Ok(known)
 }
 
 type Values = HashMap<(WatchedNo, Box<str>), Option<Box<str>>>;

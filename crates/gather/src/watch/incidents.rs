@@ -1,5 +1,7 @@
 //! Incidents: what the correlator found, as rows of the history and as events.
 
+use std::collections::HashMap;
+
 use gather_core::ErrorKind;
 use gather_core::time::Time;
 use gather_core::watch::{Change, Factor, FactorKind, Standing, State, WatchedNo};
@@ -11,16 +13,21 @@ use super::outages::{Open, Outages, Whom, Wrong};
 use super::tell;
 
 impl Outages {
-    /// Goes on with the incidents that were open, and with who was told of them.
+    /// Goes on with the incidents that were open, and with who was told of them. `known` says who
+    /// their targets are.
     pub(crate) fn go_on(
         &mut self,
         incidents: Vec<OpenIncident>,
+        known: HashMap<WatchedNo, (Whom, Wrong)>,
         now: Time,
         knows: &mut dyn FnMut(&str) -> bool,
     ) {
+        self.failing.extend(known);
         let knows = std::cell::RefCell::new(knows);
         for OpenIncident { incident, members } in incidents {
-            let mut event = Event::new(EventKind::Down, now, State::Down);
+            let failing: Vec<&(Whom, Wrong)> =
+                members.iter().filter_map(|(target, _)| self.failing.get(target)).collect();
+            let mut event = event_of(&failing, now);
             event.incident = Some(incident.id);
             event.since = incident.opened;
             event.reason = incident.reason.clone();
@@ -85,10 +92,7 @@ impl Outages {
         let failing: Vec<&(Whom, Wrong)> =
             targets.iter().filter_map(|(target, _)| self.failing.get(target)).collect();
         let wrong = failing.first().map(|(_, wrong)| wrong.clone());
-        let mut event = match failing.as_slice() {
-            [(whom, _)] => tell::of(whom, EventKind::Down, State::Down, now),
-            several => of_several(several, now),
-        };
+        let mut event = event_of(&failing, now);
         event.since = at;
         event.incident = Some(id);
         event.targets = u32::try_from(targets.len()).unwrap_or(u32::MAX);
@@ -172,8 +176,11 @@ impl Outages {
     }
 }
 
-/// An event about several targets: it says of them what is the same for all.
-fn of_several(failing: &[&(Whom, Wrong)], now: Time) -> Event {
+/// An event about these targets: of several it says what is the same for all.
+fn event_of(failing: &[&(Whom, Wrong)], now: Time) -> Event {
+    if let [(whom, _)] = failing {
+        return tell::of(whom, EventKind::Down, State::Down, now);
+    }
     let mut event = Event::new(EventKind::Down, now, State::Down);
     let same = |of: fn(&Whom) -> &str| {
         let first = failing.first().map_or("", |(whom, _)| of(whom));

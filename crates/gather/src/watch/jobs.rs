@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use gather_core::Record;
+use gather_core::frontier::HostTrust;
 use gather_core::time::{Duration, Time};
 use gather_core::watch::{Every, Schedule, WatchedNo};
-use gather_fetch::HttpChoice;
+use gather_fetch::{HttpChoice, KeepBody};
 use gather_store::history::{JobKind, JobRow};
 
 use super::happening::Happening;
+use super::judged;
 use super::runs::{Told, UnderWay};
 use super::spec::{EngineSpec, Fitting, JobSchedule, JobSpec, RunKind, Work};
 use crate::check;
@@ -240,6 +242,11 @@ fn options(spec: &EngineSpec, rate: f64) -> EngineOptions {
     config.retry.retries = 0;
     config.retry.retry_after_max = Duration::ZERO;
     check::prepare(&mut config, &mut client.keep, &spec.expect);
+    // What a host says is a result; the scheduler leaves it alone as long as it asks for that.
+    config.trust = HostTrust::Scheduled;
+    if client.keep.body == KeepBody::No {
+        client.keep.body = KeepBody::UpTo(judged::BODY_BYTES_MAX as u64);
+    }
     client.idle_max = 0;
     if client.net.http == HttpChoice::Auto {
         // A connection of HTTP/2 is shared by its nature.

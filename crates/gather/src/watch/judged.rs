@@ -2,14 +2,14 @@
 
 use gather_core::time::{Duration, Time};
 use gather_core::watch::{Check, Start};
-use gather_core::{Finding, Health, Record, health};
+use gather_core::{Finding, Health, Record, health, retry_after};
 use gather_fetch::RedactQuery;
 use gather_store::history::{Answer, Evidence, EvidenceKind, Phases};
 
 use crate::check::Expect;
 
 /// Bytes of a body that are kept as evidence.
-const BODY_BYTES_MAX: usize = 4096;
+pub(crate) const BODY_BYTES_MAX: usize = 4096;
 /// Headers that may hold a secret.
 const SECRET_HEADERS: &[&str] = &["set-cookie", "authorization", "proxy-authorization", "cookie"];
 const REDACTED: &str = "***";
@@ -37,6 +37,16 @@ pub(crate) fn check(start: Start, record: &Record, health: Health) -> Check {
         kind: record.outcome.error().map(|error| error.kind),
         is_confirmation: start.is_confirmation,
     }
+}
+
+/// How long a refusal asks to be left alone: 429 or 503 with `Retry-After`, at most six hours.
+pub(crate) fn pause(record: &Record, now: Time) -> Option<Duration> {
+    if !matches!(record.status_code, 429 | 503) {
+        return None;
+    }
+    let mut headers = record.headers.as_deref()?.iter();
+    let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+    retry_after::parse(value, now.since(Time::ZERO))
 }
 
 /// When the certificate ends, if one was seen.

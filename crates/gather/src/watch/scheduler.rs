@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use gather_core::Time;
 use gather_core::watch::{Agenda, MissedCause, Start, WatchedNo};
+use gather_core::{HostKey, Time};
 use gather_store::history::{Batch, EvidenceGate, StoredState};
 
 use super::clock::Calendar;
@@ -44,6 +44,8 @@ pub(crate) struct Scheduler {
     pub(super) whole: HashMap<WatchedNo, StoredState>,
     /// The value of each field that was recorded last.
     pub(super) values: HashMap<(WatchedNo, Box<str>), Option<Box<str>>>,
+    /// Hosts that asked to be left alone, and until when.
+    pub(super) closed: HashMap<HostKey, Time>,
     /// Which good answers are kept.
     pub(super) gate: EvidenceGate,
     pub(super) batch: Box<Batch>,
@@ -86,6 +88,7 @@ impl Scheduler {
             outages: parts.outages,
             whole: HashMap::new(),
             values: parts.values,
+            closed: HashMap::new(),
             gate: parts.gate,
             batch: empty(now),
             keeper: parts.keeper,
@@ -192,6 +195,11 @@ impl Scheduler {
             self.agenda.give_up(start.target, now, MissedCause::Stopped);
             return;
         };
+        if !start.is_confirmation && self.closed.get(&watched.target.host).is_some_and(|u| *u > now)
+        {
+            self.agenda.give_up(start.target, now, MissedCause::HostClosed);
+            return;
+        }
         match desk.try_submit(watched.target.clone()) {
             Ok(()) => self.metrics.begun(),
             Err(SubmitError::Busy(_)) => self.agenda.put_back(start.target, now + AGAIN_AFTER),

@@ -1,3 +1,5 @@
+//! Schedules and windows, as they are written and as calendars have them.
+
 use super::*;
 
 fn zone(name: &str) -> Option<TimeZone> {
