@@ -211,7 +211,6 @@ fn fetch(from: &ListFrom, client: &ClientOptions) -> Result<(String, String), Li
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "lists are read on a thread of their own")]
 fn printed(argv: &[String]) -> Result<(String, String), ListError> {
     let (program, arguments) = argv.split_first().ok_or_else(|| {
         ListError::new(

@@ -31,8 +31,16 @@ pub(crate) struct Told {
     pub(crate) status_code: u16,
     pub(crate) kind: Option<ErrorKind>,
     pub(crate) certificate_until: Option<Time>,
-    /// What rules found: the value as text, and as a number.
-    pub(crate) values: Vec<(Box<str>, Option<Box<str>>, Option<f64>)>,
+    /// What rules found.
+    pub(crate) values: Vec<Found>,
+}
+
+/// What a rule found: the field, the value as text, and as a number.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) field: Box<str>,
+    pub(crate) value: Option<Box<str>>,
+    pub(crate) number: Option<f64>,
 }
 
 impl Told {
@@ -155,7 +163,7 @@ fn told(record: &Record) -> Told {
     let values = record.fields.iter().flat_map(|fields| fields.iter()).map(|(name, value)| {
         let text = value.as_text();
         let number = text.as_deref().and_then(|text| text.parse().ok());
-        (Box::from(&**name), text.map(Into::into), number)
+        Found { field: Box::from(&**name), value: text.map(Into::into), number }
     });
     // A page without an answer says nothing of its values.
     let says = finding.health != Health::Down && finding.health != Health::Unknown;

@@ -170,7 +170,7 @@ impl Scheduler {
         if let Some(until) = told.certificate_until {
             self.outages.certificate(&whom, until, now, &mut self.batch);
         }
-        for (field, value, number) in told.values {
+        for super::runs::Found { field, value, number } in told.values {
             self.value(target, &whom, ValueRow { target, field, value, number, at: told.at }, now);
         }
     }
