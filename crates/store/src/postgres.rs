@@ -271,6 +271,7 @@ impl State {
 }
 
 impl Reactor {
+    #[cfg(feature = "history")]
     pub(crate) fn new() -> std::io::Result<Self> {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
