@@ -3,7 +3,7 @@
 //!
 //! One [`History`] writes, about once a second, everything that happened since in one transaction;
 //! any number of [`HistoryReader`]s read meanwhile, and an [`Outbox`] settles notices. Checks are
-//! kept in compressed columns ([`block`]): as they came, then by range of targets, then by hour;
+//! kept in compressed columns (`block.rs`): as they came, then by range of targets, then by hour;
 //! [`History::upkeep`] rewrites them, and adds them up by hour and day. `docs/history.md` has the
 //! tables.
 //!
