@@ -56,7 +56,7 @@ pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
     let typed = |command, job| Typed { argv: &argv, command, job };
     match &cli.command {
         Command::Fetch(args) => fetch(args, typed(&["fetch"], None), &matches),
-        Command::Run(args) => fetch(&args.fetch, typed(&["run"], Some(&args.job)), &matches),
+        Command::Run(args) => run_job(&args.fetch, typed(&["run"], Some(&args.job)), &matches),
         Command::Crawl(args) => {
             let settings = Settings::load(typed(&["crawl"], None), &matches)?;
             crawl::crawl(&settings, args, &argv, &all_notes(&settings, &argv))
@@ -110,6 +110,30 @@ fn fetch(args: &FetchArgs, typed: Typed<'_>, matches: &ArgMatches) -> Result<Exi
     }
     let settings = Settings::load(typed, matches)?;
     fetch::fetch(&settings, typed.argv, &all_notes(&settings, typed.argv))
+}
+
+/// A job of the file, as what its kind says it is.
+fn run_job(args: &FetchArgs, typed: Typed<'_>, matches: &ArgMatches) -> Result<ExitCode, CliError> {
+    if args.file.print_job.is_some() {
+        return fetch(args, typed, matches);
+    }
+    let settings = Settings::load(typed, matches)?;
+    let notes = all_notes(&settings, typed.argv);
+    let (Some(file), Some(name)) = (&settings.file, typed.job) else {
+        return fetch::fetch(&settings, typed.argv, &notes);
+    };
+    let table = file.job(name)?;
+    match table.item("kind").and_then(|item| item.value.as_str()) {
+        Some("crawl") => {
+            let crawl = resolve::scheduled::crawl_of(file, table)?;
+            crawl::crawl(&settings, &crawl, typed.argv, &notes)
+        }
+        Some("liveness" | "check") => {
+            note_all(&settings, typed.argv);
+            ended(check::check(&settings, &resolve::jobs::expect(file, table)?)?)
+        }
+        _ => fetch::fetch(&settings, typed.argv, &notes),
+    }
 }
 
 /// What should be said about the settings.

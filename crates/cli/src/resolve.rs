@@ -6,7 +6,7 @@ pub(crate) mod jobs;
 mod journal;
 mod output;
 mod request;
-mod scheduled;
+pub(crate) mod scheduled;
 mod value;
 
 use std::io::IsTerminal;

@@ -289,14 +289,7 @@ impl Reading<'_> {
     }
 
     fn expect(&self) -> Result<Vec<Expect>, CliError> {
-        let Some(item) = self.table.item("expect") else { return Ok(Vec::new()) };
-        let read = |text: String| {
-            text.parse::<Expect>().map_err(|error| {
-                let wrong = CliError::usage(format!("expect: {}", error.message), error.hint);
-                self.file.error_at(&item.span, wrong)
-            })
-        };
-        texts(self.file, item)?.into_iter().map(read).collect()
+        expect(self.file, self.table)
     }
 
     /// `input = { command = ["program", "argument"] }` or `{ url = "…" }`.
@@ -401,6 +394,21 @@ impl Reading<'_> {
     fn item_text(&self, key: &str) -> Result<Option<String>, CliError> {
         self.table.item(key).map(|item| text(self.file, item)).transpose()
     }
+}
+
+/// What a job expects of every answer.
+///
+/// # Errors
+/// A condition that cannot be read.
+pub(crate) fn expect(file: &ConfigFile, table: &JobTable) -> Result<Vec<Expect>, CliError> {
+    let Some(item) = table.item("expect") else { return Ok(Vec::new()) };
+    let read = |text: String| {
+        text.parse::<Expect>().map_err(|error| {
+            let wrong = CliError::usage(format!("expect: {}", error.message), error.hint);
+            file.error_at(&item.span, wrong)
+        })
+    };
+    texts(file, item)?.into_iter().map(read).collect()
 }
 
 /// When a job is due; `None` if it has no schedule.

@@ -83,6 +83,15 @@ pub(crate) fn crawl_tokens(file: &ConfigFile, table: &JobTable) -> Result<Vec<Os
     Ok(tokens)
 }
 
+/// What a job of the kind crawl says of the crawl.
+///
+/// # Errors
+/// A value that cannot be used.
+pub(crate) fn crawl_of(file: &ConfigFile, table: &JobTable) -> Result<CrawlArgs, CliError> {
+    let args = crawl_args(&crawl_tokens(file, table)?, RunKind::Crawl)?;
+    Ok(args.expect("a crawl has its arguments"))
+}
+
 fn crawl_args(tokens: &[OsString], kind: RunKind) -> Result<Option<CrawlArgs>, CliError> {
     if kind != RunKind::Crawl {
         return Ok(None);

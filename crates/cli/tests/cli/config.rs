@@ -90,18 +90,6 @@ fn a_file_that_is_wrong_is_refused_with_its_place() {
              hint: set it: export NOT_SET_HERE=…\n",
         ),
         (
-            "[job.a]\nevery = \"5m\"\n",
-            "run a",
-            "error: gather.toml:2:1: every is not available in this version\n  \
-             2 | every = \"5m\"\n    | ^^^^^^^^^^^^\nhint: take it out, or run another job\n",
-        ),
-        (
-            "[job.a]\nkind = \"crawl\"\n",
-            "run a",
-            "error: gather.toml:2:1: kind = \"crawl\" is not available in this version\n  \
-             2 | kind = \"crawl\"\n    | ^^^^^^^^^^^^^^\nhint: take it out, or run another job\n",
-        ),
-        (
             "[job.prices]\n",
             "run price",
             "error: gather.toml has no job 'price'\nhint: did you mean prices?\n",

@@ -72,11 +72,6 @@ fn unknown_flags_and_commands_get_the_nearest() {
             "gather --help lists the commands; a host is written http://intranet/",
         ),
         (
-            "watch a.example",
-            "gather watch is not available in this version",
-            "this version fetches lists: gather fetch --help",
-        ),
-        (
             "extract r.jsonl --report e.html",
             "gather extract has no flag --report",
             "gather fetch has it; gather extract --help lists those it has",
@@ -92,7 +87,7 @@ fn unknown_flags_and_commands_get_the_nearest() {
         (
             "man nope",
             "there is no command 'nope'",
-            "there are: fetch, check, crawl, run, plan, compare, extract, export, report, changes, verify, demo, init, config, completions, man",
+            "there are: fetch, check, crawl, run, watch, status, silence, notify, plan, compare, extract, export, report, changes, verify, demo, init, config, completions, man",
         ),
     ]);
 }

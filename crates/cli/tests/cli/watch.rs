@@ -257,3 +257,22 @@ fn silences_and_what_cannot_be_watched() {
     check("notify test nobody", &job(""), "has no channel 'nobody'");
     check("watch", "", "no job with a schedule");
 }
+
+#[test]
+fn one_run_of_a_job_is_of_its_kind() {
+    let server = Server::start(Site { crawled_pages: 30, ..Site::default() });
+    let file = format!(
+        "[job.site]\nkind = \"crawl\"\nurl = \"{}\"\nmax-pages = 12\noutput = \"pages.jsonl\"\n\
+         [job.up]\nkind = \"liveness\"\nurl = [\"{}\", \"{}\"]\n",
+        server.url("/site/aa/0"),
+        server.url("/ok"),
+        server.url("/status/500"),
+    );
+    let bench = Bench::new().with_file("gather.toml", &file);
+    let ran = bench.line("run site -q");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(bench.read("pages.jsonl").lines().count(), 12);
+    let ran = bench.line("run up --format text");
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stdout.contains("1 down, 1 up"), "{}{}", ran.stdout, ran.stderr);
+}
