@@ -44,8 +44,6 @@ pub(crate) struct WebSettings {
     pub(crate) title: Option<String>,
     /// Where people find it.
     pub(crate) url: Option<String>,
-    /// Targets whose own series are among the metrics.
-    pub(crate) target_metrics: bool,
 }
 
 /// Reads the jobs that have a schedule, those named alone if any are.
@@ -128,7 +126,7 @@ pub(crate) fn channel(file: &ConfigFile, name: &str) -> Result<Channel, CliError
 /// # Errors
 /// A key that is unknown, or a value that cannot be used.
 pub(crate) fn web(file: &ConfigFile) -> Result<WebSettings, CliError> {
-    const KEYS: &[&str] = &["listen", "token", "hosts", "title", "url", "target-metrics"];
+    const KEYS: &[&str] = &["listen", "token", "hosts", "title", "url"];
     let mut web = WebSettings::default();
     for item in file.tables.get("web").into_iter().flatten() {
         match item.key.as_str() {
@@ -137,7 +135,6 @@ pub(crate) fn web(file: &ConfigFile) -> Result<WebSettings, CliError> {
             "title" => web.title = Some(text(file, item)?),
             "url" => web.url = Some(text(file, item)?),
             "hosts" => web.hosts = texts(file, item)?,
-            "target-metrics" => web.target_metrics = switch(file, item)?,
             _ => return Err(unknown(file, item, "web", KEYS)),
         }
     }
