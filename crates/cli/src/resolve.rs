@@ -27,6 +27,7 @@ use gather::extract::Rules;
 use gather::fetch::ClientOptions;
 use gather::source::SourceSpec;
 use gather::store::OutputSpec;
+use gather::watch::ListFrom;
 
 pub(crate) use journal::is_fixed;
 pub(crate) use output::{View, outputs_of};
@@ -150,11 +151,11 @@ impl RunSettings {
     ///
     /// # Errors
     /// As [`Self::try_new`].
-    pub(crate) fn for_list(settings: &Settings, is_elsewhere: bool) -> Result<Self, CliError> {
+    pub(crate) fn for_list(settings: &Settings, from: Option<&ListFrom>) -> Result<Self, CliError> {
         refuse_contradictions(settings)?;
         let config = config(settings);
         let mut listed = input::listed(settings)?;
-        if is_elsewhere && listed.is_none() {
+        if from.is_some() && listed.is_none() {
             listed = Some(String::new());
         }
         let source = input::source(&settings.args.input, config.caps, listed)?;

@@ -54,14 +54,6 @@ impl Signals {
         Ok(signals)
     }
 
-    /// As [`Self::watch`], for what ends at the first signal.
-    ///
-    /// # Errors
-    /// As [`Self::watch`].
-    pub(crate) fn watch_for_end(talk: Talk) -> Result<Self, CliError> {
-        Self::watch(talk)
-    }
-
     /// Watches for HUP until the program ends.
     ///
     /// # Errors

@@ -48,22 +48,12 @@ const DURATION_MAX_S: f64 = 366.0 * 86_400.0;
 
 /// A duration that may be zero.
 pub(crate) fn duration(text: &str) -> Parsed<Duration> {
-    let wrong = || ValueError::new(format!("'{text}' is not a duration"), DURATION_HINT);
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let scale = match unit {
-        "" | "s" => 1.0,
-        "ms" => 1e-3,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        _ => return Err(wrong()),
-    };
-    let seconds = decimal(number.trim_end()).ok_or_else(wrong)? * scale;
-    if seconds > DURATION_MAX_S {
+    let duration = gather::core::time::parse_duration(text)
+        .ok_or_else(|| ValueError::new(format!("'{text}' is not a duration"), DURATION_HINT))?;
+    if duration.as_secs_f64() > DURATION_MAX_S {
         return Err(ValueError::new(format!("'{text}' is longer than a year"), DURATION_HINT));
     }
-    Ok(Duration::from_secs_f64(seconds))
+    Ok(duration)
 }
 
 /// A moment in microseconds since 1970: RFC 3339, a date, by the local clock, or so long ago.

@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod field;
 pub mod frontier;
 pub mod health;
+pub mod human;
 pub mod kind;
 mod politeness;
 pub mod record;

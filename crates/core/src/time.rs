@@ -51,3 +51,68 @@ impl Sub<Duration> for Time {
         Self(self.0.saturating_sub(ns))
     }
 }
+
+/// A duration as people write it: `30s`, `1.5h`, `1h30m`, `2 d`; a bare number is seconds. `None` for
+/// anything else, and for more than time can count.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    if !rest.contains(|c: char| c.is_ascii_alphabetic()) {
+        return seconds(rest, 1.0);
+    }
+    let mut sum = Duration::ZERO;
+    while !rest.is_empty() {
+        let (number, tail) = rest.split_at(rest.find(|c: char| c.is_ascii_alphabetic())?);
+        let end = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(end);
+        let unit_s = match unit {
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" | "min" => 60.0,
+            "h" => 3_600.0,
+            "d" => 86_400.0,
+            "w" => 7.0 * 86_400.0,
+            _ => return None,
+        };
+        sum = sum.checked_add(seconds(number.trim_end(), unit_s)?)?;
+        rest = tail.trim_start();
+    }
+    Some(sum)
+}
+
+fn seconds(number: &str, unit_s: f64) -> Option<Duration> {
+    let is_decimal = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let number: f64 = number.parse().ok().filter(|_| is_decimal)?;
+    Duration::try_from_secs_f64(number * unit_s).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, ms) in [
+            ("30s", Some(30_000)),
+            ("250ms", Some(250)),
+            ("1.5h", Some(5_400_000)),
+            ("1h30m", Some(5_400_000)),
+            ("1h 30 min", Some(5_400_000)),
+            ("2w", Some(1_209_600_000)),
+            ("2 d", Some(172_800_000)),
+            ("0", Some(0)),
+            ("2.5", Some(2_500)),
+            ("", None),
+            ("fast", None),
+            ("-1s", None),
+            ("1.2.3s", None),
+            ("1e9", None),
+            ("nan", None),
+            ("5 parsecs", None),
+            ("1h30", None),
+            ("h", None),
+            ("99999999999999999999w", None),
+        ] {
+            assert_eq!(parse_duration(text), ms.map(Duration::from_millis), "{text:?}");
+        }
+    }
+}

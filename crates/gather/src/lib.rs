@@ -83,7 +83,6 @@ pub mod engine;
 pub mod export;
 #[cfg(feature = "extract")]
 pub mod extract_stored;
-pub mod human;
 pub mod journal;
 pub mod live;
 pub mod platform;
@@ -97,6 +96,7 @@ mod account;
 mod asker;
 mod cache;
 mod clock;
+mod comparison;
 #[cfg(feature = "extract")]
 mod extract_pool;
 #[cfg(feature = "extract")]
@@ -130,6 +130,7 @@ pub mod watch;
 mod writer;
 
 pub use gather_core as core;
+pub use gather_core::human;
 #[cfg(any(feature = "crawl", feature = "extract"))]
 pub use gather_extract as extract;
 pub use gather_fetch as fetch;

@@ -2,28 +2,10 @@
 
 use std::fmt;
 
+pub(crate) use gather_core::human::{count, counted};
 use gather_core::time::{Duration, Time};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-
-/// `1,234,567`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 target`, `2 targets`.
-pub(crate) fn counted(number: u64, one: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {one}{plural}", count(number))
-}
 
 /// How long an answer took: `850 µs`, `12.3 ms`, `3.01 s`, then as [`span`].
 pub(crate) fn latency(took: Duration) -> String {
@@ -191,11 +173,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        for (number, expected) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")]
-        {
-            assert_eq!(count(number), expected);
-        }
         for (ms, expected) in [
             (0, "0 s"),
             (300, "under 1 s"),

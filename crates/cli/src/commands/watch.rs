@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use gather::Stop;
 use gather::watch::{Metrics, Watch, WatchError, WatchOptions, Work};
 
 use crate::args::WatchArgs;
@@ -40,29 +39,30 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<ExitCode, CliError> {
     if args.dry_run {
         return super::print(&planned(&file, &options, &web)?);
     }
-    let page = page::Page::prepare(&web)?;
-    let signals = Signals::watch_for_end(talk.clone())?;
+    let page = page::Page::new(&web)?.map(page::Page::listen).transpose()?;
+    let signals = Signals::watch(talk.clone())?;
     let hangup = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&hangup);
     Signals::on_hangup(move || heard.store(true, Ordering::Release))?;
-    talk.note(&headline(&file, &options, page.as_ref()));
+    talk.note(&headline(&file, &options, page.as_ref().map(page::Listening::page)));
     let place = options.place.clone();
     let noting = talk.clone();
     let watch = Watch::start(options, move |note| noting.warn(&format!("note: {note}")))
         .map_err(|error| not_started(&error))?;
     let metrics = watch.metrics();
-    metrics.reloaded(true, unix_s());
+    metrics.reloaded(unix_s());
     let page = page.map(|page| page.serve(place, &metrics, watch.health())).transpose()?;
     let service = service::Service::ready();
-    let stop = Stop::default();
-    signals.attach(stop.clone());
     let mut changed = Changed::new(&file.path);
     let health = watch.health();
     while signals.exit_code().is_none() {
         std::thread::sleep(LOOK);
         service.beat(&health);
         let is_asked = hangup.swap(false, Ordering::AcqRel);
-        if changed.is_new(is_asked) || is_asked {
+        if is_asked {
+            changed.look();
+        }
+        if is_asked || changed.is_new() {
             service.reloading();
             reload(&watch, &file.path, args, &talk, &metrics);
             service.reloaded();
@@ -84,7 +84,7 @@ fn reload(watch: &Watch, path: &Path, args: &WatchArgs, talk: &Talk, metrics: &M
     });
     match taken {
         Ok(reloaded) => {
-            metrics.reloaded(true, unix_s());
+            metrics.reloaded(unix_s());
             talk.note(&format!(
                 "{} read again in {}: {} added, {} removed, {} kept",
                 path.display(),
@@ -95,7 +95,7 @@ fn reload(watch: &Watch, path: &Path, args: &WatchArgs, talk: &Talk, metrics: &M
             ));
         }
         Err(error) => {
-            metrics.reloaded(false, unix_s());
+            metrics.refused();
             talk.warn(&format!("the configuration of before stays in force\n{error}"));
         }
     }
@@ -128,7 +128,7 @@ fn planned(
     options: &WatchOptions,
     web: &WebSettings,
 ) -> Result<String, CliError> {
-    let mut lines = vec![headline(file, options, page::Page::prepare(web)?.as_ref())];
+    let mut lines = vec![headline(file, options, page::Page::new(web)?.as_ref())];
     for job in &options.jobs {
         let what = match &job.work {
             Work::Liveness(liveness) => {
@@ -162,10 +162,13 @@ impl Changed {
         Self { path: path.to_owned(), seen: about(path), looked: Instant::now() }
     }
 
-    fn is_new(&mut self, at_once: bool) -> bool {
-        if !at_once && self.looked.elapsed() < LOOK_AT_FILE {
-            return false;
-        }
+    /// Whether it was written since the last look, which is not long ago.
+    fn is_new(&mut self) -> bool {
+        self.looked.elapsed() >= LOOK_AT_FILE && self.look()
+    }
+
+    /// Whether it was written since the last look.
+    fn look(&mut self) -> bool {
         self.looked = Instant::now();
         let now = about(&self.path);
         // A file that is gone for a moment is being replaced.

@@ -247,7 +247,7 @@ impl Reading<'_> {
     fn liveness(&self) -> Result<Liveness, CliError> {
         let settings = self.settings("liveness")?;
         let list_from = self.list_from()?;
-        let run = RunSettings::for_list(&settings, list_from.is_some())?;
+        let run = RunSettings::for_list(&settings, list_from.as_ref())?;
         let expect = self.expect()?;
         let (mut config, client) = (run.config, run.client);
         if !settings.is_given("timeout") {
@@ -261,7 +261,6 @@ impl Reading<'_> {
         if fitting == Fitting::ToTargets {
             config.concurrency = gather::check::CONCURRENCY.try_into().expect("not zero");
         }
-        let needs_body = expect.iter().any(Expect::needs_body);
         Ok(Liveness {
             list: ListSpec { source: run.source, from: list_from, refresh: self.refresh()? },
             engine: EngineSpec {
@@ -269,7 +268,7 @@ impl Reading<'_> {
                 client,
                 expect: expect.clone(),
                 fitting,
-                text: engine_text(&settings, needs_body).into(),
+                text: engine_text(&settings, &expect).into(),
             },
             expect,
             policy: self.policy()?,
@@ -454,13 +453,14 @@ fn zones<'a>(file: &ConfigFile, table: &JobTable) -> Result<Zones<'a>, CliError>
 }
 
 /// The settings that an engine is made of, as text without secrets.
-fn engine_text(settings: &Settings, needs_body: bool) -> String {
+fn engine_text(settings: &Settings, expect: &[Expect]) -> String {
     let of_engine = settings.all.iter().filter(|one| {
         one.origin != Origin::Default && !OF_THE_LIST.contains(&one.key.name.as_str())
     });
     let mut text: Vec<String> =
         of_engine.map(|one| format!("{}={}", one.key.name, one.values.join(","))).collect();
-    text.push(format!("body={needs_body}"));
+    // What is kept of an answer is the engine's, too.
+    text.push(format!("body={}", expect.iter().any(Expect::needs_body)));
     text.join("\n")
 }
 

@@ -41,12 +41,14 @@ pub struct Network {
 }
 
 impl Network {
-    /// A canary is there, or is one no more.
-    pub fn set_canary(&mut self, target: WatchedNo, is_canary: bool) {
-        match is_canary {
-            true => drop(self.canaries.entry(target).or_insert(false)),
-            false => drop(self.canaries.remove(&target)),
-        }
+    /// A target is a canary from here on.
+    pub fn add_canary(&mut self, target: WatchedNo) {
+        self.canaries.entry(target).or_insert(false);
+    }
+
+    /// A target is none any more.
+    pub fn remove_canary(&mut self, target: WatchedNo) {
+        self.canaries.remove(&target);
     }
 
     /// Whether it is gone.
@@ -192,8 +194,8 @@ mod tests {
     fn canaries_decide_alone() {
         use NetworkChange::{Back, Gone};
         let mut network = Network::default();
-        network.set_canary(WatchedNo(100), true);
-        network.set_canary(WatchedNo(101), true);
+        network.add_canary(WatchedNo(100));
+        network.add_canary(WatchedNo(101));
         let many: Vec<_> = (0..20).map(|n| (n, true, 1, None)).collect();
         check(&mut network, &many);
         check(

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::value::ConfigError;
+use crate::comparison::Comparison;
 
 /// Bytes that a compiled pattern may take.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -42,49 +43,11 @@ enum Side {
     New,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
-    Less,
-    LessOrEqual,
-    Equal,
-    Unequal,
-    GreaterOrEqual,
-    Greater,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Amount {
     Absolute(Decimal),
     /// Of the old value.
     Percent(Decimal),
-}
-
-impl Comparison {
-    /// The comparison at the beginning of a text, and the rest.
-    fn read(text: &str) -> Option<(Self, &str)> {
-        // The longer ones first.
-        [
-            ("<=", Self::LessOrEqual),
-            (">=", Self::GreaterOrEqual),
-            ("==", Self::Equal),
-            ("!=", Self::Unequal),
-            ("<", Self::Less),
-            (">", Self::Greater),
-        ]
-        .into_iter()
-        .find_map(|(sign, comparison)| Some((comparison, text.strip_prefix(sign)?.trim())))
-    }
-
-    fn holds(self, left: Decimal, right: Decimal) -> bool {
-        match self {
-            Self::Less => left < right,
-            Self::LessOrEqual => left <= right,
-            Self::Equal => left == right,
-            Self::Unequal => left != right,
-            Self::GreaterOrEqual => left >= right,
-            Self::Greater => left > right,
-        }
-    }
 }
 
 impl FromStr for Condition {

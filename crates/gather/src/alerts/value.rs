@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use gather_core::time::parse_duration;
+
 /// A year: longer waits are typing errors.
 const DURATION_S_MAX: f64 = 366.0 * 86_400.0;
 const DURATION_HINT: &str = "write 30s, 5m, 1h or 1d; a bare number is seconds";
@@ -285,7 +287,7 @@ pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
 pub(super) fn duration(value: &Value) -> Result<Duration, ConfigError> {
     let seconds = match value {
         Value::Number(seconds) => Some(*seconds),
-        Value::Text(text) => seconds_of(text.expose()),
+        Value::Text(text) => parse_duration(text.expose()).map(|read| read.as_secs_f64()),
         _ => None,
     };
     match seconds {
@@ -295,22 +297,6 @@ pub(super) fn duration(value: &Value) -> Result<Duration, ConfigError> {
         Some(_) => Err(ConfigError::new("it is no time between 0 and a year", DURATION_HINT)),
         None => Err(ConfigError::new("it is no duration", DURATION_HINT)),
     }
-}
-
-fn seconds_of(text: &str) -> Option<f64> {
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let scale = match unit {
-        "" | "s" => 1.0,
-        "ms" => 1e-3,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        _ => return None,
-    };
-    let number = number.trim_end();
-    let is_decimal = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    is_decimal.then(|| number.parse::<f64>().ok()).flatten().map(|number| number * scale)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What is expected of an answer: `status in 200..=399`, `cert_days > 14`, `json:$.state == 'ok'`.
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,6 +8,7 @@ use gather_core::{Duration, Finding, Health, Record};
 use regex::bytes::Regex;
 
 use super::json;
+use crate::comparison::Comparison;
 
 /// Bytes that a compiled pattern may take.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -65,30 +65,6 @@ enum Test {
     Equals(Box<str>),
     Differs(Box<str>),
     Matches(Regex),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
-    Less,
-    LessOrEqual,
-    Equal,
-    Unequal,
-    GreaterOrEqual,
-    Greater,
-}
-
-impl Comparison {
-    fn holds(self, left: f64, right: f64) -> bool {
-        let Some(order) = left.partial_cmp(&right) else { return false };
-        match self {
-            Self::Less => order == Ordering::Less,
-            Self::LessOrEqual => order != Ordering::Greater,
-            Self::Equal => order == Ordering::Equal,
-            Self::Unequal => order != Ordering::Equal,
-            Self::GreaterOrEqual => order != Ordering::Less,
-            Self::Greater => order == Ordering::Greater,
-        }
-    }
 }
 
 /// Why a condition cannot be read.
@@ -378,14 +354,8 @@ fn test(subject: &Subject, operator: &str, value: &str) -> Result<Test, ExpectEr
             Err(wrong(format!("a number is not compared with {operator}")))
         }
         (sign, false) => {
-            let comparison = match sign {
-                "<" => Comparison::Less,
-                "<=" => Comparison::LessOrEqual,
-                ">" => Comparison::Greater,
-                ">=" => Comparison::GreaterOrEqual,
-                "!=" => Comparison::Unequal,
-                _ => Comparison::Equal,
-            };
+            // The one other sign is `=`.
+            let comparison = Comparison::of_sign(sign).unwrap_or(Comparison::Equal);
             number(subject, value).map(|number| Test::Number(comparison, number))
         }
     }

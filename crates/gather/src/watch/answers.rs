@@ -100,7 +100,7 @@ impl Scheduler {
         let whom = self.whom(watched);
         if let Some(flapping) = reaction.flapping {
             watched.flapping = if flapping { Flapping::Yes } else { Flapping::No };
-            self.outages.set_flapping(&whom, flapping);
+            self.outages.set_flapping(&whom, watched.flapping);
             if flapping {
                 self.outages.flaps(&whom, watched.state(), now, &mut self.batch);
             }

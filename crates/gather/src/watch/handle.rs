@@ -8,9 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gather_core::watch::WatchedNo;
-use gather_store::history::{
-    History, HistoryError, HistoryReader, Known, OpenIncident, Outbox, RunEnd,
-};
+use gather_store::history::{History, HistoryError, HistoryReader, OpenIncident, Outbox, RunEnd};
 
 use super::clock::Calendar;
 use super::happening::{HAPPENINGS_MAX, Happening};
@@ -97,20 +95,12 @@ impl Watch {
         let keeper = keeper.map_err(WatchError::Thread)?;
         let told = Arc::clone(keeper.told());
         metrics.with(Arc::new(move |out| metrics::of_history(out, &told)));
-        let planner = Planner::new([], options.routes.clone(), &options.channels);
+        let planner =
+            Planner::new(options.routes_by_job(), options.routes.clone(), &options.channels);
         let asked = Outbox::open(&options.place)?;
         let mut outages = Outages::new(before.known, planner, asked, options.page.clone());
-        let mut outbox = Outbox::open(&options.place)?;
-        let routes = options.jobs.iter().map(|job| (Box::from(&*job.name), job.routes.clone()));
-        outages.planner_mut().set_routes(
-            routes.collect::<Vec<_>>(),
-            options.routes.clone(),
-            &options.channels,
-        );
         let known = known(&before.incidents, &options)?;
-        outages.go_on(before.incidents, known, now, &mut |key| {
-            outbox.knows(key).is_ok_and(|known| known == Known::Yes)
-        });
+        outages.go_on(before.incidents, known, now);
         let parts = Parts {
             clock,
             keeper,

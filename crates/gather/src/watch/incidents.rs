@@ -20,10 +20,8 @@ impl Outages {
         incidents: Vec<OpenIncident>,
         known: HashMap<WatchedNo, (Whom, Wrong)>,
         now: Time,
-        knows: &mut dyn FnMut(&str) -> bool,
     ) {
         self.failing.extend(known);
-        let knows = std::cell::RefCell::new(knows);
         for OpenIncident { incident, members } in incidents {
             let failing: Vec<&(Whom, Wrong)> =
                 members.iter().filter_map(|(target, _)| self.failing.get(target)).collect();
@@ -33,7 +31,7 @@ impl Outages {
             event.reason = incident.reason.clone();
             event.targets = incident.targets;
             event.factor = (!incident.factor.is_empty()).then(|| incident.factor.clone());
-            self.planner.resume(event.clone(), now, &|key| (knows.borrow_mut())(key));
+            self.resume(event.clone(), now);
             self.correlator.restore(Standing {
                 id: incident.id,
                 opened: incident.opened,

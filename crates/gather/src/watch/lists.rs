@@ -12,7 +12,7 @@ use super::jobs::JobNo;
 use super::keeper::Asker;
 use super::roster::{ListError, ListSpec, Listed, Roster};
 use super::scheduler::Scheduler;
-use super::spec::Work;
+use super::spec::{Canary, Work};
 use super::watched::Watched;
 use crate::redact;
 
@@ -125,22 +125,27 @@ impl Scheduler {
             self.watched.resize_with(index + 1, || None);
         }
         let Some(spec) = self.jobs.get(job).map(|job| &job.spec) else { return };
-        if let Some(watched) = &mut self.watched[index] {
-            watched.take_in(job, listed, target, &self.note);
-            return;
-        }
         let timing = spec.timing(listed.key);
         let canary = match &spec.work {
             Work::Liveness(liveness) => liveness.canary,
-            Work::Run(_) => super::spec::Canary::No,
+            Work::Run(_) => Canary::No,
         };
+        self.outages.set_canary(target, canary);
+        if let Some(mut watched) = self.watched[index].take() {
+            let is_changed = watched.target.tags != listed.target.tags;
+            watched.take_in(job, listed, target, &self.note);
+            if is_changed {
+                self.place(target, &watched);
+            }
+            self.watched[index] = Some(watched);
+            return;
+        }
         if is_known {
             self.miss_since_last_time(target, &timing, now);
         }
         let mut watched = Watched::new(job, listed, target, &self.note);
         let stored = self.outages.remembered(target);
         watched.go_on(stored);
-        self.outages.set_canary(target, canary);
         self.outages.counted(None, Some(watched.state()));
         self.place(target, &watched);
         self.go_on_telling(target, &watched, now);
@@ -180,7 +185,7 @@ impl Scheduler {
         let watched = self.watched.get_mut(target.0 as usize).and_then(Option::take);
         if let Some(watched) = watched {
             self.outages.counted(Some(watched.state()), None);
-            self.outages.set_canary(target, super::spec::Canary::No);
+            self.outages.set_canary(target, Canary::No);
             self.outages.forget(target, self.clock.now());
         }
     }

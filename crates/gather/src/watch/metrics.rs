@@ -126,12 +126,15 @@ impl Metrics {
         self.incidents.store(open as u64, Ordering::Relaxed);
     }
 
-    /// The configuration was read again, or could not be.
-    pub fn reloaded(&self, is_in_force: bool, unix_s: u64) {
-        self.reload_failed.store(!is_in_force, Ordering::Relaxed);
-        if is_in_force {
-            self.reloaded_at_s.store(unix_s, Ordering::Relaxed);
-        }
+    /// The configuration was read at this moment, in seconds since 1970, and is in force.
+    pub fn reloaded(&self, unix_s: u64) {
+        self.reload_failed.store(false, Ordering::Relaxed);
+        self.reloaded_at_s.store(unix_s, Ordering::Relaxed);
+    }
+
+    /// A changed configuration was refused: the one of before is in force.
+    pub fn refused(&self) {
+        self.reload_failed.store(true, Ordering::Relaxed);
     }
 
     /// Has another part write its metrics with these.

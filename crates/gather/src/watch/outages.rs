@@ -10,7 +10,7 @@ use gather_core::watch::{
 };
 use gather_core::{ErrorKind, Finding, HostKey, Record};
 use gather_store::history::{
-    Batch, Event, EventKind, Incident, Known, Outbox, Silence, StoredState,
+    Batch, Event, EventKind, Flapping, Incident, Known, Outbox, Silence, StoredState,
 };
 
 use super::spec::Canary;
@@ -227,6 +227,11 @@ impl Outages {
         let mut event = tell::of(whom, EventKind::Degraded, State::Degraded, now);
         event.since = since;
         event.reason = wrong.reason.clone();
+        self.resume(event, now);
+    }
+
+    /// Who was told of an event before the watch started is told of its end, and not of it again.
+    pub(super) fn resume(&mut self, event: Event, now: Time) {
         let Some(outbox) = &self.outbox else { return };
         self.planner.resume(event, now, &|key| {
             outbox.borrow_mut().knows(key).is_ok_and(|known| known == Known::Yes)
@@ -260,11 +265,11 @@ impl Outages {
     }
 
     /// A target begins to change too often to say, or does so no more.
-    pub(super) fn set_flapping(&mut self, whom: &Whom, flapping: bool) {
+    pub(super) fn set_flapping(&mut self, whom: &Whom, flapping: Flapping) {
         let key = (whom.job.clone(), whom.name.clone());
         match flapping {
-            true => drop(self.flapping.insert(key)),
-            false => drop(self.flapping.remove(&key)),
+            Flapping::Yes => drop(self.flapping.insert(key)),
+            Flapping::No => drop(self.flapping.remove(&key)),
         }
     }
 
@@ -275,6 +280,9 @@ impl Outages {
 
     /// A target is a canary, or is none.
     pub(crate) fn set_canary(&mut self, target: WatchedNo, canary: Canary) {
-        self.network.set_canary(target, canary == Canary::Yes);
+        match canary {
+            Canary::Yes => self.network.add_canary(target),
+            Canary::No => self.network.remove_canary(target),
+        }
     }
 }

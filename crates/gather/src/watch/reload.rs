@@ -39,9 +39,8 @@ impl Scheduler {
             return Err(Refused(format!("there are more than {JOBS_MAX} jobs")));
         }
         let mut reloaded = Reloaded::default();
-        let routes = options.jobs.iter().map(|job| (Box::from(&*job.name), job.routes.clone()));
-        let planner = self.outages.planner_mut();
-        planner.set_routes(routes.collect::<Vec<_>>(), options.routes, &options.channels);
+        let routes = options.routes_by_job();
+        self.outages.planner_mut().set_routes(routes, options.routes, &options.channels);
         let names: HashSet<&str> = options.jobs.iter().map(|job| &*job.name).collect();
         for no in self.jobs.numbers() {
             let is_gone = self.jobs.get(no).is_some_and(|job| !names.contains(&*job.spec.name));

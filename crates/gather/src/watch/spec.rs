@@ -30,6 +30,13 @@ pub struct WatchOptions {
     pub page: Option<Box<str>>,
 }
 
+impl WatchOptions {
+    /// Who is told what, by job.
+    pub(crate) fn routes_by_job(&self) -> Vec<(Box<str>, Routes)> {
+        self.jobs.iter().map(|job| (Box::from(&*job.name), job.routes.clone())).collect()
+    }
+}
+
 /// One job.
 #[derive(Debug)]
 pub struct JobSpec {

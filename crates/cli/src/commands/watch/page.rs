@@ -15,13 +15,18 @@ use crate::resolve::jobs::WebSettings;
 /// Where the page listens unless it is told otherwise.
 const LISTEN: &str = "127.0.0.1:8080";
 
-/// A page that may listen where it does.
+/// A page that may listen where it is told to.
 pub(super) struct Page {
-    listener: TcpListener,
     address: SocketAddr,
     token: Option<Token>,
     hosts: Vec<String>,
     title: Option<String>,
+}
+
+/// A page that listens.
+pub(super) struct Listening {
+    page: Page,
+    listener: TcpListener,
 }
 
 /// A page that is served, until it is dropped.
@@ -31,11 +36,11 @@ pub(super) struct Serving {
 }
 
 impl Page {
-    /// Listens; `None` where no page is wanted.
+    /// What the settings say; `None` where no page is wanted.
     ///
     /// # Errors
-    /// An address that is none, is taken, or would be open to others without a token.
-    pub(super) fn prepare(web: &WebSettings) -> Result<Option<Self>, CliError> {
+    /// An address that is none, or would be open to others without a token.
+    pub(super) fn new(web: &WebSettings) -> Result<Option<Self>, CliError> {
         let listen = web.listen.as_deref().unwrap_or(LISTEN);
         if listen == "off" {
             return Ok(None);
@@ -51,18 +56,34 @@ impl Page {
         };
         let token = web.token.as_deref().map(Token::new).transpose().map_err(|e| refused(&e))?;
         check_listen(address, token.as_ref()).map_err(|error| refused(&error))?;
-        let listener = TcpListener::bind(address).map_err(|error| {
-            let message = format!("the status page cannot listen on {address}: {error}");
+        let (hosts, title) = (web.hosts.clone(), web.title.clone());
+        Ok(Some(Self { address, token, hosts, title }))
+    }
+
+    /// Listens.
+    ///
+    /// # Errors
+    /// An address that is taken, or not this machine's.
+    pub(super) fn listen(mut self) -> Result<Listening, CliError> {
+        let listener = TcpListener::bind(self.address).map_err(|error| {
+            let message = format!("the status page cannot listen on {}: {error}", self.address);
             CliError::usage(message, "choose another with --listen, or --listen off")
         })?;
-        let address = listener.local_addr().unwrap_or(address);
-        let (hosts, title) = (web.hosts.clone(), web.title.clone());
-        Ok(Some(Self { listener, address, token, hosts, title }))
+        // Of port 0 the system chose another one.
+        self.address = listener.local_addr().unwrap_or(self.address);
+        Ok(Listening { page: self, listener })
     }
 
     /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+impl Listening {
+    /// The page.
+    pub(super) fn page(&self) -> &Page {
+        &self.page
     }
 
     /// Serves it.
@@ -77,10 +98,11 @@ impl Page {
     ) -> Result<Serving, CliError> {
         let fault = |error: std::io::Error| CliError::fault(format!("the status page: {error}"));
         let mut options = Options::new(place);
-        if let Some(title) = self.title {
+        let Page { token, hosts, title, .. } = self.page;
+        if let Some(title) = title {
             options.title = title;
         }
-        (options.token, options.hosts) = (self.token, self.hosts);
+        (options.token, options.hosts) = (token, hosts);
         options.zone = jiff::tz::TimeZone::system();
         options.health = Arc::new(health);
         let metrics = Arc::clone(metrics);

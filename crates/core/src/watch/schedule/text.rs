@@ -8,7 +8,7 @@ use jiff::civil::{Time as Clock, Weekday};
 use jiff::tz::TimeZone;
 
 use super::{Cron, Days, Every, Window, to_time};
-use crate::time::{Duration, Time};
+use crate::time::{Duration, Time, parse_duration};
 
 const EVERY_HINT: &str = "write 30s, 5m, 1h or 1d; a bare number is seconds";
 const CRON_HINT: &str =
@@ -84,33 +84,12 @@ pub fn parse_every(text: &str) -> Parsed<Duration> {
 }
 
 fn duration(text: &str) -> Parsed<Duration> {
-    let wrong =
-        |part: &str| BadSchedule::new(format!("'{part}' in '{text}' is no duration"), EVERY_HINT);
-    let mut rest = text;
-    let mut sum = Duration::ZERO;
-    while !rest.is_empty() || text.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let (number, tail) = rest.split_at(digits);
-        let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(letters);
-        let unit_ms: u64 = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "" if digits == text.len() => 1_000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "w" => 7 * 86_400_000,
-            _ => return Err(wrong(rest)),
-        };
-        let number: u64 = number.parse().map_err(|_| wrong(rest))?;
-        sum = sum.saturating_add(Duration::from_millis(number.saturating_mul(unit_ms)));
-        rest = tail.trim_start();
-    }
-    if sum > Every::INTERVAL_MAX {
+    let duration = parse_duration(text)
+        .ok_or_else(|| BadSchedule::new(format!("'{text}' is no duration"), EVERY_HINT))?;
+    if duration > Every::INTERVAL_MAX {
         return Err(BadSchedule::new(format!("'{text}' is longer than 366 days"), EVERY_HINT));
     }
-    Ok(sum)
+    Ok(duration)
 }
 
 /// A cron expression of five fields, six with seconds first, or a nickname such as `@daily`. Where
