@@ -1,6 +1,6 @@
 //! What comes of a check: a row for the history, a state, evidence, an incident.
 
-use gather_core::time::{Duration, Time};
+use gather_core::time::Time;
 use gather_core::watch::{Check, Next, Reaction, Seen, State, WatchedNo};
 use gather_core::{Health, Record};
 use gather_store::history::{EvidenceKind, Flapping};
@@ -9,11 +9,9 @@ use super::outages::{Place, Whom, Wrong};
 use super::roster::Listed;
 use super::scheduler::Scheduler;
 use super::spec::Work;
+use super::tell::Ending;
 use super::watched::Watched;
 use super::{judged, lists};
-
-/// A certificate that ends later is not looked at.
-const CERTIFICATE_LOOK: Duration = Duration::from_secs(15 * 86_400);
 
 impl Scheduler {
     /// Takes in the answer of a check.
@@ -79,12 +77,14 @@ impl Scheduler {
             self.changed(&mut watched, target, reaction, &wrong, now);
             self.batch.states.push((target, watched.stored()));
         }
-        if let Some(until) = judged::certificate_until(record)
-            && until.since(now) < CERTIFICATE_LOOK
+        let ends = judged::certificate_until(record).and_then(|until| Ending::at(until, now));
+        if let Some(ending) = ends
+            && watched.ending != ends
         {
             let whom = self.whom(&watched);
-            self.outages.certificate(&whom, until, now, &mut self.batch);
+            self.outages.certificate(&whom, ending, now, &mut self.batch);
         }
+        watched.ending = ends;
         self.watched[target.0 as usize] = Some(watched);
     }
 

@@ -32,12 +32,12 @@ enum Order {
 pub(crate) struct Keeper {
     orders: Option<SyncSender<Order>>,
     thread: Option<JoinHandle<()>>,
-    told: Arc<Told>,
+    told: Arc<Counts>,
 }
 
 /// What the thread tells of itself.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct Counts {
     /// Batches that could not be written at the first try.
     pub(crate) failures: AtomicU64,
     /// Whether the watch ends: what cannot be written is given up.
@@ -61,7 +61,7 @@ impl Keeper {
         to: SyncSender<Happening>,
     ) -> std::io::Result<Self> {
         let (orders, received) = sync_channel(BATCHES_MAX);
-        let told = Arc::new(Told::default());
+        let told = Arc::new(Counts::default());
         let telling = Arc::clone(&told);
         let silences = Silences { outbox, to, known: Vec::new() };
         let run = move || keep(history, silences, &received, clock, &telling, &note);
@@ -88,7 +88,7 @@ impl Keeper {
     }
 
     /// What the thread tells of itself.
-    pub(crate) fn told(&self) -> &Arc<Told> {
+    pub(crate) fn told(&self) -> &Arc<Counts> {
         &self.told
     }
 
@@ -151,7 +151,7 @@ fn keep(
     mut silences: Silences,
     orders: &Receiver<Order>,
     clock: Calendar,
-    told: &Told,
+    told: &Counts,
     note: &Note,
 ) {
     loop {
@@ -172,7 +172,7 @@ fn keep(
 
 /// Writes a batch, again and again until it is written: nothing of it may be lost, and checks go
 /// on meanwhile.
-fn write(history: &mut History, batch: &Batch, told: &Told, note: &Note) {
+fn write(history: &mut History, batch: &Batch, told: &Counts, note: &Note) {
     let mut last: Option<HistoryError> = None;
     loop {
         let began = Instant::now();

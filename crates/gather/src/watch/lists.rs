@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gather_core::time::Time;
 use gather_core::watch::{self, MissedCause, Schedule, State, WatchedNo};
-use gather_store::history::{JobRow, Registered, TargetRow};
+use gather_store::history::{Flapping, JobRow, Registered, TargetRow};
 
 use super::happening::{Happening, Taken};
 use super::jobs::JobNo;
@@ -156,6 +156,10 @@ impl Scheduler {
     /// What was wrong when the watch ended, and is not part of an incident that was open.
     fn go_on_telling(&mut self, target: WatchedNo, watched: &Watched, now: Time) {
         let since = watched.machine.since();
+        if watched.flapping == Flapping::Yes {
+            let whom = self.whom(watched);
+            self.outages.set_flapping(&whom, Flapping::Yes);
+        }
         match watched.state() {
             State::Down if watched.incident.is_none() => {
                 let whom = self.whom(watched);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use gather_core::watch::{Check, Missed, MissedCause, State};
 use gather_core::{Duration, Health};
 
-use super::keeper::Told;
+use super::keeper::Counts;
 use crate::alerts::NotifyCounts;
 
 /// Bounds of the histograms, in seconds.
@@ -67,7 +67,6 @@ pub struct Metrics {
     by_health: [AtomicU64; Health::ALL.len()],
     missed: [AtomicU64; MissedCause::ALL.len()],
     states: [AtomicU64; State::ALL.len()],
-    begun: AtomicU64,
     in_flight: AtomicU64,
     incidents: AtomicU64,
     reload_failed: AtomicBool,
@@ -87,10 +86,6 @@ impl std::fmt::Debug for Other {
 }
 
 impl Metrics {
-    pub(crate) fn begun(&self) {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub(crate) fn checked(&self, check: &Check) {
         self.took.add(check.took);
         if !check.is_confirmation {
@@ -220,7 +215,7 @@ impl Metrics {
 }
 
 /// What the history's thread tells.
-pub(crate) fn of_history(out: &mut String, told: &Told) {
+pub(crate) fn of_history(out: &mut String, told: &Counts) {
     let name = "gather_store_write_seconds";
     head(out, name, "summary", "Time spent writing the history.");
     let seconds = told.write_ns.load(Ordering::Relaxed) as f64 / 1e9;

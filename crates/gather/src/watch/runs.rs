@@ -127,19 +127,22 @@ fn run_to_end(
     stop: &Mutex<Option<Stop>>,
 ) -> Result<Summary, crate::run::RunError> {
     let waiting = Arc::new(Mutex::new(Vec::with_capacity(BATCH)));
-    let (filling, own_job, own_to) = (Arc::clone(&waiting), Arc::clone(job), to.clone());
-    let mut shown = options.on_record.take();
     options.judge = Some(crate::check::judge(expect));
-    options.on_record = Some(Box::new(move |record| {
-        if let Some(shown) = &mut shown {
-            shown(record);
-        }
-        let mut waiting = filling.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(told(record));
-        if waiting.len() >= BATCH {
-            tell(&own_job, std::mem::take(&mut waiting), &own_to);
-        }
-    }));
+    // The records of a run that goes on are those of before, too: its targets are all of them.
+    for hook in [&mut options.on_record, &mut options.on_earlier] {
+        let (filling, own_job, own_to) = (Arc::clone(&waiting), Arc::clone(job), to.clone());
+        let mut shown = hook.take();
+        *hook = Some(Box::new(move |record| {
+            if let Some(shown) = &mut shown {
+                shown(record);
+            }
+            let mut waiting = filling.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.push(told(record));
+            if waiting.len() >= BATCH {
+                tell(&own_job, std::mem::take(&mut waiting), &own_to);
+            }
+        }));
+    }
     let run = Run::start(options)?;
     *stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.stop());
     let ended = run.wait();

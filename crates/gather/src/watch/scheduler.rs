@@ -57,6 +57,8 @@ pub(crate) struct Scheduler {
     /// When the watch was asked to stop.
     stopping: Option<Time>,
     committed_at: Time,
+    /// When a job wants something.
+    jobs_at: Time,
     /// Whether every list was read since the watch started.
     all_read: bool,
     is_stepped: bool,
@@ -98,6 +100,7 @@ impl Scheduler {
             note: parts.note,
             stopping: None,
             committed_at: now,
+            jobs_at: Time::ZERO,
             all_read: false,
             is_stepped: false,
             is_leaving_out: false,
@@ -111,8 +114,7 @@ impl Scheduler {
             self.pulse.beat();
             if self.stopping.is_none() {
                 self.begin_due(now);
-                self.begin_runs(now);
-                self.read_lists_due(now);
+                self.look_at_jobs(now);
             }
             self.turn(now);
             if now >= self.committed_at + COMMIT_EVERY {
@@ -131,6 +133,16 @@ impl Scheduler {
             }
         }
         self.end();
+    }
+
+    /// Begins the runs and reads the lists whose moment has come.
+    fn look_at_jobs(&mut self, now: Time) {
+        if now < self.jobs_at {
+            return;
+        }
+        self.begin_runs(now);
+        self.read_lists_due(now);
+        self.jobs_at = self.jobs.next_at().unwrap_or(Time::NEVER);
     }
 
     /// Incidents and notices that are due; targets remember the incident they are part of.
@@ -152,12 +164,16 @@ impl Scheduler {
         if self.stopping.is_some() {
             return TURN_MAX;
         }
-        let due = self.agenda.next_at().into_iter().chain(self.jobs.next_at());
-        due.min().map_or(TURN_MAX, |due| due.since(now).min(TURN_MAX))
+        let due = self.agenda.next_at().map_or(self.jobs_at, |due| due.min(self.jobs_at));
+        due.since(now).min(TURN_MAX)
     }
 
     fn happen(&mut self, what: Happening) {
         let now = self.clock.now();
+        if !matches!(what, Happening::Answer { .. }) {
+            // It may change when a job wants something.
+            self.jobs_at = Time::ZERO;
+        }
         match what {
             Happening::Answer { target, record: Some(record) } => self.answer(target, &record, now),
             Happening::Answer { target, record: None } => {
@@ -201,7 +217,7 @@ impl Scheduler {
             return;
         }
         match desk.try_submit(watched.target.clone()) {
-            Ok(()) => self.metrics.begun(),
+            Ok(()) => {}
             Err(SubmitError::Busy(_)) => self.agenda.put_back(start.target, now + AGAIN_AFTER),
             // Told through the desk's function, which says that there is no record.
             Err(SubmitError::Stopped) => {}
@@ -234,10 +250,10 @@ impl Scheduler {
     /// All slots before it are in this batch or earlier ones. As long as a list was not read since
     /// the watch started, that is what it was when it ended.
     fn accounted_until(&mut self, now: Time) -> Time {
-        if self.jobs.has_unread() {
-            return self.outages.accounted().unwrap_or(now);
-        }
         if !self.all_read {
+            if self.jobs.has_unread() {
+                return self.outages.accounted().unwrap_or(now);
+            }
             self.all_read = true;
             let (watched, whole) = (&self.watched, &self.whole);
             let is_watched = |target: WatchedNo| {

@@ -1,6 +1,6 @@
 //! From what changed to incidents in the history and notices in the outbox.
 
-use gather_core::time::Time;
+use gather_core::time::{Duration, Time};
 use gather_core::watch::{NetworkChange, State, Transition, WatchedNo};
 use gather_core::{Finding, Health, HostKey};
 use gather_store::history::{Batch, Event, EventKind, Notice};
@@ -9,9 +9,26 @@ use super::outages::{Outages, Whom, Wrong};
 use crate::alerts::silenced;
 
 /// How long a target that flaps is not told of, before that is looked at again.
-const FLAPPING_HUSH: std::time::Duration = std::time::Duration::from_secs(60);
+const FLAPPING_HUSH: Duration = Duration::from_secs(60);
 /// Certificates that end within so many days are told of, at each of these.
-const CERTIFICATE_DAYS: [u64; 3] = [14, 7, 1];
+const CERTIFICATE_DAYS: [u32; 3] = [14, 7, 1];
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A certificate that ends soon: when, and within how many days, of those at which it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    until: Time,
+    days: u32,
+}
+
+impl Ending {
+    /// How a certificate ends; `None` if that is not soon.
+    pub(crate) fn at(until: Time, now: Time) -> Option<Self> {
+        let left = until.since(now);
+        let days = CERTIFICATE_DAYS.iter().rev().find(|days| left < DAY * **days)?;
+        Some(Self { until, days: *days })
+    }
+}
 
 impl Outages {
     /// What a finding means as long as our own network is there or gone.
@@ -79,23 +96,24 @@ impl Outages {
         self.happened(event, now, batch);
     }
 
-    /// A certificate that ends soon is told of at 14 days, at 7 and at 1: the key of each notice is
-    /// that moment, so none is sent twice.
-    pub(super) fn certificate(&mut self, whom: &Whom, until: Time, now: Time, batch: &mut Batch) {
-        let day = std::time::Duration::from_secs(86_400);
-        let left = until.since(now);
-        let crossed = CERTIFICATE_DAYS
-            .iter()
-            .rev()
-            .find(|days| left < day * u32::try_from(**days).unwrap_or(0));
-        let Some(days) = crossed else { return };
-        let at = until - day * u32::try_from(*days).unwrap_or(0);
-        let mut event = of(whom, EventKind::Certificate, State::Up, at);
+    /// A certificate ends soon. The key of its notice is the moment at which it was to be told, so none
+    /// is sent twice.
+    pub(super) fn certificate(
+        &mut self,
+        whom: &Whom,
+        ending: Ending,
+        now: Time,
+        batch: &mut Batch,
+    ) {
+        let Ending { until, days } = ending;
+        let mut event = of(whom, EventKind::Certificate, State::Up, until - DAY * days);
         event.field = Some(format!("{days}d").into());
+        let left = until.since(now);
         event.reason = match left.is_zero() {
             true => "its certificate has ended".into(),
             false => {
-                format!("its certificate ends in {:.1} days", left.as_secs_f64() / 86_400.0).into()
+                let days = left.as_secs_f64() / DAY.as_secs_f64();
+                format!("its certificate ends in {days:.1} days").into()
             }
         };
         self.happened(event, now, batch);
@@ -158,4 +176,23 @@ pub(super) fn of(whom: &Whom, kind: EventKind, state: State, at: Time) -> Event 
     event.group = whom.group.clone();
     event.tags = whom.tags.clone();
     event
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_told_at_each_of_its_days() {
+        let until = Time::from_millis(100 * 86_400_000);
+        for (days_left, told) in
+            [(20.0, None), (13.9, Some(14)), (6.9, Some(7)), (0.5, Some(1)), (-3.0, Some(1))]
+        {
+            let now = match days_left < 0.0 {
+                true => until + DAY.mul_f64(-days_left),
+                false => until - DAY.mul_f64(days_left),
+            };
+            assert_eq!(Ending::at(until, now).map(|ending| ending.days), told, "{days_left}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use super::jobs::JobNo;
 use super::keeper::Note;
 use super::outages::Wrong;
 use super::roster::Listed;
+use super::tell::Ending;
 use crate::check::Expect;
 
 /// One target and what is known of it.
@@ -29,6 +30,8 @@ pub(crate) struct Watched {
     pub(crate) status_code: u16,
     /// The address that was dialled last.
     pub(crate) address: Option<IpAddr>,
+    /// How its certificate ends, once that was told.
+    pub(crate) ending: Option<Ending>,
     /// The incident it is part of.
     pub(crate) incident: Option<i64>,
     pub(crate) flapping: Flapping,
@@ -47,6 +50,7 @@ impl Watched {
             kind: None,
             status_code: 0,
             address: None,
+            ending: None,
             incident: None,
             flapping: Flapping::No,
             maintenance: Upkeep::None,

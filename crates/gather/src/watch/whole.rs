@@ -13,7 +13,7 @@ use super::outages::Whom;
 use super::runs::{Told, UnderWay};
 use super::scheduler::Scheduler;
 use super::spec::{Begin, RunKind, Work};
-use super::tell;
+use super::tell::{self, Ending};
 use crate::summary::{Ended, Summary};
 
 /// Records of a run that are kept as checks of targets; of a longer list the rest has its outputs.
@@ -112,19 +112,29 @@ impl Scheduler {
         }
         self.batch.runs.push(row);
         let records = std::mem::take(&mut job.told);
+        let is_whole = matches!(&ended, Ok(summary) if summary.ended == Ended::Finished);
         let is_crawl = matches!(&job.spec.work, Work::Run(work) if work.kind == RunKind::Crawl);
-        // The pages of a crawl are in its outputs; they are no targets.
-        let records = if is_crawl { Vec::new() } else { records };
+        // The pages of a crawl are in its outputs; they are no targets. And what a run that was cut short
+        // did not come to is not gone.
+        if is_crawl || !is_whole || records.is_empty() {
+            return;
+        }
         let rows: Vec<TargetRow> = records
             .iter()
             .map(|told| target_row(&job.spec.name, told, job.spec.group.as_deref()))
             .collect();
-        let (row, name) = (job.row(now), Arc::clone(name));
+        let (row, name, note) = (job.row(now), Arc::clone(name), Arc::clone(&self.note));
         let number = move || {
             let registered = asker.ask(move |history| history.register(&row, &rows, now));
-            if let Some(Ok(registered)) = registered {
-                // A watch that is gone needs no word.
-                let _ = to.send(Happening::Numbered { job: name, records, registered });
+            match registered {
+                Some(Ok(registered)) => {
+                    // A watch that is gone needs no word.
+                    let _ = to.send(Happening::Numbered { job: name, records, registered });
+                }
+                Some(Err(error)) => {
+                    note(&format!("job {name}: its records are in its outputs alone: {error}"));
+                }
+                None => {}
             }
         };
         // Without a thread the records are in the outputs alone.
@@ -142,6 +152,12 @@ impl Scheduler {
         let Some(no) = self.jobs.find(name) else { return };
         let Some(job) = self.jobs.get_mut(no) else { return };
         job.targets = registered.numbers.clone();
+        for gone in &registered.gone {
+            if let Some(known) = self.whole.remove(gone) {
+                self.outages.counted(Some(known.state), None);
+            }
+            self.outages.forget(*gone, now);
+        }
         for (told, target) in records.into_iter().zip(&registered.numbers) {
             self.take_in_told(name, *target, told, now);
         }
@@ -167,8 +183,8 @@ impl Scheduler {
             tags: told.tags.clone(),
         };
         self.weigh_told(target, &whom, &told, now);
-        if let Some(until) = told.certificate_until {
-            self.outages.certificate(&whom, until, now, &mut self.batch);
+        if let Some(ending) = told.certificate_until.and_then(|until| Ending::at(until, now)) {
+            self.outages.certificate(&whom, ending, now, &mut self.batch);
         }
         for super::runs::Found { field, value, number } in told.values {
             self.value(target, &whom, ValueRow { target, field, value, number, at: told.at }, now);
