@@ -77,15 +77,20 @@ impl Scheduler {
             self.changed(&mut watched, target, reaction, &wrong, now);
             self.batch.states.push((target, watched.stored()));
         }
+        self.certificate(&mut watched, record, now);
+        self.watched[target.0 as usize] = Some(watched);
+    }
+
+    /// Tells of a certificate that is about to end, or has ended, once a stage.
+    fn certificate(&mut self, watched: &mut Watched, record: &Record, now: Time) {
         let ends = judged::certificate_until(record).and_then(|until| Ending::at(until, now));
         if let Some(ending) = ends
             && watched.ending != ends
         {
-            let whom = self.whom(&watched);
+            let whom = self.whom(watched);
             self.outages.certificate(&whom, ending, now, &mut self.batch);
         }
         watched.ending = ends;
-        self.watched[target.0 as usize] = Some(watched);
     }
 
     /// A target has another state, or began or ceased to flap.
