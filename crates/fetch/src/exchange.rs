@@ -251,15 +251,7 @@ impl Try<'_> {
             };
             let error = match sent {
                 Ok(response) => {
-                    let lines = Lines::of(response.headers());
-                    self.begin_head(report, &response, &lines)?;
-                    if !version_is_shared && !outgoing.is_bodiless(response.status()) {
-                        framing::check(&lines)?;
-                    }
-                    let coded = lines.coded;
-                    if let (Some(capture), Some(head)) = (&mut report.capture, &report.head) {
-                        capture.response(&response, head.version, link.tap.take().as_deref());
-                    }
+                    let coded = self.begin_answer(report, outgoing, &response, &link, protocol)?;
                     return Ok(Answer { held, response, coded });
                 }
                 Err(error) => error,
@@ -340,6 +332,26 @@ impl Try<'_> {
             tls: link.tls.clone(),
         });
         Ok(held)
+    }
+
+    /// Takes in the head of a response.
+    fn begin_answer(
+        &self,
+        report: &mut Report<'_, '_>,
+        outgoing: &Outgoing<'_>,
+        response: &Response<Incoming>,
+        link: &Link,
+        protocol: Protocol,
+    ) -> Result<Coded, Failure> {
+        let lines = Lines::of(response.headers());
+        self.begin_head(report, response, &lines)?;
+        if protocol == Protocol::Http1 && !outgoing.is_bodiless(response.status()) {
+            framing::check(&lines)?;
+        }
+        if let (Some(capture), Some(head)) = (&mut report.capture, &report.head) {
+            capture.response(response, head.version, link.tap.take().as_deref());
+        }
+        Ok(lines.coded)
     }
 
     fn begin_head(
