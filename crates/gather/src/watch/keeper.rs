@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use gather_core::Time;
 use gather_store::history::{Batch, History, HistoryError, Outbox, Silence};
 
-use super::clock::Calendar;
 use super::happening::Happening;
+use crate::calendar::Calendar;
 
 /// Between two commits.
 pub(crate) const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +24,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// What is asked of the thread.
 enum Order {
     Write(Box<Batch>),
+    /// Writes it, and ends: who asks later is told that the thread has ended.
+    Last(Box<Batch>),
     /// Something else that only the writer may do.
     Do(Box<dyn FnOnce(&mut History) + Send>),
 }
@@ -97,7 +99,7 @@ impl Keeper {
         self.told.ends.store(true, Ordering::Relaxed);
         if let Some(orders) = self.orders.take() {
             // A thread that is gone has said why.
-            let _ = orders.send(Order::Write(last));
+            let _ = orders.send(Order::Last(last));
         }
         if let Some(thread) = self.thread.take() {
             let _ended = thread.join();
@@ -157,6 +159,7 @@ fn keep(
     loop {
         match orders.recv_timeout(COMMIT_EVERY) {
             Ok(Order::Write(batch)) => write(&mut history, &batch, told, note),
+            Ok(Order::Last(batch)) => return write(&mut history, &batch, told, note),
             Ok(Order::Do(what)) => what(&mut history),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
