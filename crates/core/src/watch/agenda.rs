@@ -355,11 +355,29 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_begun_once_there_is_room() {
+        use MissedCause::Overload;
+        use Step::{Add, Finish, Missed, Nothing, PutBack, Slot};
+        // A full engine.
+        check(&[Slot(3.0, 3.0), PutBack(3.5), Nothing(3.4), Slot(3.5, 3.0), Finish(4.0)]);
+        // Added again meanwhile, it is begun all the same.
+        check(&[Slot(3.0, 3.0), PutBack(3.5), Add(3.2), Slot(3.5, 3.0), Finish(4.0)]);
+        check(&[Slot(3.0, 3.0), Add(3.2), Finish(4.0), Slot(13.0, 13.0)]);
+        check(&[Add(13.5), Missed(3.0, 13.0, 2, Overload), Slot(23.0, 23.0)]);
+        check(&[
+            Slot(3.0, 3.0),
+            PutBack(3.5),
+            Slot(24.0, 23.0),
+            Missed(13.0, 13.0, 1, Overload),
+            Missed(3.0, 3.0, 1, Overload),
+            Finish(25.0),
+        ]);
+    }
+
+    #[test]
     fn a_slot_is_begun_once_or_missed() {
         use MissedCause::{Overlap, Overload, Stopped};
-        use Step::{
-            Accounted, Add, Confirm, Confirmation, Finish, GiveUp, Missed, Nothing, PutBack, Slot,
-        };
+        use Step::{Accounted, Confirm, Confirmation, Finish, GiveUp, Missed, Nothing, Slot};
         check(&[Nothing(2.9), Slot(3.0, 3.0), Nothing(3.0), Finish(4.0), Nothing(12.0)]);
         check(&[Slot(3.0, 3.0), Finish(4.0), Slot(13.2, 13.0), Finish(13.5), Slot(23.0, 23.0)]);
         // Still under way when the next comes.
@@ -396,20 +414,6 @@ mod tests {
             Slot(13.1, 13.0),
             Finish(13.5),
             Nothing(15.0),
-        ]);
-        // A full engine.
-        check(&[Slot(3.0, 3.0), PutBack(3.5), Nothing(3.4), Slot(3.5, 3.0), Finish(4.0)]);
-        // Added again meanwhile, it is begun all the same.
-        check(&[Slot(3.0, 3.0), PutBack(3.5), Add(3.2), Slot(3.5, 3.0), Finish(4.0)]);
-        check(&[Slot(3.0, 3.0), Add(3.2), Finish(4.0), Slot(13.0, 13.0)]);
-        check(&[Add(13.5), Missed(3.0, 13.0, 2, Overload), Slot(23.0, 23.0)]);
-        check(&[
-            Slot(3.0, 3.0),
-            PutBack(3.5),
-            Slot(24.0, 23.0),
-            Missed(13.0, 13.0, 1, Overload),
-            Missed(3.0, 3.0, 1, Overload),
-            Finish(25.0),
         ]);
         check(&[
             Slot(3.0, 3.0),

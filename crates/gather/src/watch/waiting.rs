@@ -107,8 +107,8 @@ mod tests {
 
     #[test]
     fn slots_left_out_are_told_as_missed_and_the_last_state_stays() {
-        let mut batch = Batch::default();
-        batch.checks = vec![check(0, 1, false), check(0, 2, true), check(1, 3, false)];
+        let checks = vec![check(0, 1, false), check(0, 2, true), check(1, 3, false)];
+        let mut batch = Batch { checks, ..Batch::default() };
         assert_eq!(bound(&mut batch, &BOUNDS), LeftOut::Nothing);
         assert_eq!(batch.checks.len(), 3);
         batch.checks.push(check(1, 4, false));

@@ -88,7 +88,7 @@ impl Scheduler {
     pub(super) fn told(&mut self, name: &str, due: Time, records: Vec<Told>) {
         let Some(no) = self.jobs.find(name) else { return };
         let Some(job) = self.jobs.get_mut(no) else { return };
-        if !job.run.as_ref().is_some_and(|run| run.due == due) {
+        if job.run.as_ref().is_none_or(|run| run.due != due) {
             return;
         }
         let room = TOLD_MAX.saturating_sub(job.told.len());
