@@ -38,6 +38,7 @@ impl Scheduler {
         if options.jobs.len() > JOBS_MAX {
             return Err(Refused(format!("there are more than {JOBS_MAX} jobs")));
         }
+        self.probes.want(options.target_metrics);
         let mut reloaded = Reloaded::default();
         let routes = options.routes_by_job();
         self.outages.planner_mut().set_routes(routes, options.routes, &options.channels);
