@@ -13,7 +13,6 @@
 //! a target numbered and a batch written on other threads.
 
 mod answers;
-mod clock;
 mod handle;
 mod happening;
 mod incidents;
@@ -32,6 +31,7 @@ mod runs;
 mod scheduler;
 mod spec;
 mod tell;
+mod waiting;
 mod watched;
 mod whole;
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 use gather_core::watch::WatchedNo;
 use gather_store::history::{History, HistoryError, HistoryReader, OpenIncident, Outbox, RunEnd};
 
-use super::clock::Calendar;
 use super::happening::{HAPPENINGS_MAX, Happening};
 use super::keeper::{Keeper, Note};
 use super::metrics::{Metrics, Probes};
@@ -20,6 +19,7 @@ use super::reload::{Refused, Reloaded};
 use super::scheduler::{Parts, Scheduler};
 use super::spec::{WatchOptions, Work};
 use crate::alerts::{DeliverError, Deliverer, DelivererOptions, Planner};
+use crate::calendar::Calendar;
 
 /// A scheduler that has not turned for so long hangs.
 const PULSE_AGE_MAX: Duration = Duration::from_secs(10);
@@ -125,6 +125,8 @@ impl Watch {
     /// # Errors
     /// When it cannot be; what was in force stays so.
     pub fn reload(&self, options: WatchOptions) -> Result<Reloaded, Refused> {
+        // Before anything changes: channels must be there before anybody is told by them.
+        super::reload::check(&options)?;
         self.deliverer
             .set_channels(options.channels.clone())
             .map_err(|error| Refused(error.to_string()))?;

@@ -10,9 +10,12 @@ use gather_core::Time;
 use gather_store::history::{Batch, History, HistoryError, Outbox, Silence};
 use prometheus_client::metrics::counter::Counter;
 
-use super::clock::Calendar;
 use super::happening::Happening;
+<<<<<<< HEAD
 use super::metrics::Histogram;
+=======
+use crate::calendar::Calendar;
+>>>>>>> main
 
 /// Between two commits.
 pub(crate) const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -26,6 +29,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// What is asked of the thread.
 enum Order {
     Write(Box<Batch>),
+    /// Writes it, and ends: who asks later is told that the thread has ended.
+    Last(Box<Batch>),
     /// Something else that only the writer may do.
     Do(Box<dyn FnOnce(&mut History) + Send>),
 }
@@ -97,7 +102,7 @@ impl Keeper {
         self.told.ends.store(true, Ordering::Relaxed);
         if let Some(orders) = self.orders.take() {
             // A thread that is gone has said why.
-            let _ = orders.send(Order::Write(last));
+            let _ = orders.send(Order::Last(last));
         }
         if let Some(thread) = self.thread.take() {
             let _ended = thread.join();
@@ -157,6 +162,7 @@ fn keep(
     loop {
         match orders.recv_timeout(COMMIT_EVERY) {
             Ok(Order::Write(batch)) => write(&mut history, &batch, told, note),
+            Ok(Order::Last(batch)) => return write(&mut history, &batch, told, note),
             Ok(Order::Do(what)) => what(&mut history),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
