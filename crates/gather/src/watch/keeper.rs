@@ -11,11 +11,8 @@ use gather_store::history::{Batch, History, HistoryError, Outbox, Silence};
 use prometheus_client::metrics::counter::Counter;
 
 use super::happening::Happening;
-<<<<<<< HEAD
 use super::metrics::Histogram;
-=======
 use crate::calendar::Calendar;
->>>>>>> main
 
 /// Between two commits.
 pub(crate) const COMMIT_EVERY: Duration = Duration::from_secs(1);
