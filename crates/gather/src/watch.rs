@@ -36,10 +36,10 @@ mod watched;
 mod whole;
 
 pub use handle::{Watch, WatchError};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, MetricsFormat};
 pub use reload::{Refused, Reloaded};
 pub use roster::{ListError, ListFrom, ListSpec, count};
 pub use spec::{
     After, Begin, Canary, EngineSpec, Fitting, JobSchedule, JobSpec, Liveness, Prepared, RunKind,
-    RunWork, Start, WatchOptions, Work,
+    RunWork, Start, TargetMetrics, WatchOptions, Work,
 };

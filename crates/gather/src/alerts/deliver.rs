@@ -115,6 +115,7 @@ impl Deliverer {
         // Each channel has at most one try under way, and a nudge stands for all before it.
         let (inbox, told) = sync_channel(CHANNELS_MAX + 64);
         let metrics = Arc::new(NotifyMetrics::default());
+        metrics.begin(&options.channels);
         let senders = Senders::start(options.net, inbox.clone(), options.health, &metrics)?;
         senders.beat(&options.channels);
         let nudged = Arc::new(AtomicBool::new(false));
@@ -147,6 +148,7 @@ impl Deliverer {
         if channels.len() > CHANNELS_MAX {
             return Err(DeliverError::TooManyChannels);
         }
+        self.metrics.begin(&channels);
         // It ends only with us.
         let _ = self.inbox.send(Told::Channels(channels));
         Ok(())

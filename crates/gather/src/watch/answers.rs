@@ -30,6 +30,7 @@ impl Scheduler {
         let finding =
             self.outages.in_sight_of_network(target, host, finding, kind, now, &mut self.batch);
         let check = judged::check(start, record, finding.health);
+        self.probes.checked(target, record, finding.health);
         let began = check.due + check.lag;
         let seen = Seen {
             health: finding.health,

@@ -12,7 +12,7 @@ use gather_store::history::{History, HistoryError, HistoryReader, OpenIncident, 
 
 use super::happening::{HAPPENINGS_MAX, Happening};
 use super::keeper::{Keeper, Note};
-use super::metrics::{self, Metrics};
+use super::metrics::{Metrics, Probes};
 use super::outages::{Before, Outages, Whom, Wrong};
 use super::pulse::Pulse;
 use super::reload::{Refused, Reloaded};
@@ -84,17 +84,15 @@ impl Watch {
         let values = values(&mut history, &options)?;
         let gate = history.evidence_gate()?;
         let unfinished = unfinished(&options)?;
-        let metrics = Arc::new(Metrics::default());
         let pulse = Arc::new(Pulse::new());
         let deliverer = deliverer(&options, &pulse)?;
-        let counts = deliverer.metrics();
-        metrics.with(Arc::new(move |out| metrics::of_notices(out, &counts.counts())));
         let (to, happenings) = sync_channel(HAPPENINGS_MAX);
         let outbox = Outbox::open(&options.place)?;
         let keeper = Keeper::start(history, outbox, clock, Arc::clone(&note), to.clone());
         let keeper = keeper.map_err(WatchError::Thread)?;
-        let told = Arc::clone(keeper.told());
-        metrics.with(Arc::new(move |out| metrics::of_history(out, &told)));
+        let probes = Probes::default();
+        let metrics = Metrics::new(deliverer.metrics(), keeper.told(), probes.seen());
+        let metrics = Arc::new(metrics);
         let planner =
             Planner::new(options.routes_by_job(), options.routes.clone(), &options.channels);
         let asked = Outbox::open(&options.place)?;
@@ -105,6 +103,7 @@ impl Watch {
             clock,
             keeper,
             metrics: Arc::clone(&metrics),
+            probes,
             pulse: Arc::clone(&pulse),
             outages,
             values,

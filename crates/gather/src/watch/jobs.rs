@@ -200,6 +200,11 @@ impl Jobs {
         Ok(())
     }
 
+    /// Requests in flight, as the engines told last.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.engines.values().map(|desk| u64::from(desk.engine().in_flight())).sum()
+    }
+
     /// Stops the engines that no job needs any more.
     pub(crate) fn drop_engines(&mut self) {
         let mut needed: Vec<&str> = Vec::new();

@@ -1,15 +1,17 @@
 //! The thread that writes the history: a slow disk delays rows, and never a check.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gather_core::Time;
 use gather_store::history::{Batch, History, HistoryError, Outbox, Silence};
+use prometheus_client::metrics::counter::Counter;
 
 use super::happening::Happening;
+use super::metrics::Histogram;
 use crate::calendar::Calendar;
 
 /// Between two commits.
@@ -41,13 +43,11 @@ pub(crate) struct Keeper {
 #[derive(Default)]
 pub(crate) struct Counts {
     /// Batches that could not be written at the first try.
-    pub(crate) failures: AtomicU64,
+    pub(crate) failures: Counter,
     /// Whether the watch ends: what cannot be written is given up.
     ends: AtomicBool,
-    /// Nanoseconds spent writing.
-    pub(crate) write_ns: AtomicU64,
-    /// Batches written.
-    pub(crate) writes: AtomicU64,
+    /// How long each try to write a batch took.
+    pub(crate) write: Histogram,
 }
 
 /// Says what the operator should know.
@@ -180,16 +180,14 @@ fn write(history: &mut History, batch: &Batch, told: &Counts, note: &Note) {
     loop {
         let began = Instant::now();
         let written = history.write(batch);
-        let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        told.write_ns.fetch_add(took, Ordering::Relaxed);
-        told.writes.fetch_add(1, Ordering::Relaxed);
+        told.write.add(began.elapsed());
         let Err(error) = written else {
             if last.is_some() {
                 note("the history is written again");
             }
             return;
         };
-        told.failures.fetch_add(1, Ordering::Relaxed);
+        told.failures.inc();
         if last.is_none() {
             note(&format!("the history cannot be written, and is tried again: {error}"));
         }

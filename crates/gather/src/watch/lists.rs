@@ -148,6 +148,7 @@ impl Scheduler {
             if is_changed {
                 self.place(target, &watched);
             }
+            self.show(target, &watched);
             self.watched[index] = Some(watched);
             return;
         }
@@ -160,8 +161,17 @@ impl Scheduler {
         self.outages.counted(None, Some(watched.state()));
         self.place(target, &watched);
         self.go_on_telling(target, &watched, now);
+        self.show(target, &watched);
         self.watched[index] = Some(Box::new(watched));
         self.agenda.add(target, timing, now);
+    }
+
+    /// Gives a target series of its own, where that is wanted.
+    fn show(&mut self, target: WatchedNo, watched: &Watched) {
+        if self.probes.are_wanted() {
+            let whom = self.whom(watched);
+            self.probes.watch(target, &whom.job, &whom.group, &whom.name);
+        }
     }
 
     /// What was wrong when the watch ended, and is not part of an incident that was open.
@@ -190,6 +200,7 @@ impl Scheduler {
     /// Watches a target no more. Its history stays.
     pub(super) fn unwatch(&mut self, target: WatchedNo) {
         self.agenda.remove(target);
+        self.probes.unwatch(target);
         let watched = self.watched.get_mut(target.0 as usize).and_then(Option::take);
         let state = if let Some(watched) = watched {
             self.outages.set_canary(target, Canary::No);

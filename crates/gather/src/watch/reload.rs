@@ -48,6 +48,7 @@ impl Scheduler {
     /// Takes over a configuration.
     pub(super) fn reload(&mut self, options: WatchOptions, now: Time) -> Result<Reloaded, Refused> {
         check(&options)?;
+        self.probes.want(options.target_metrics);
         let mut reloaded = Reloaded::default();
         let routes = options.routes_by_job();
         self.outages.planner_mut().set_routes(routes, options.routes, &options.channels);

@@ -12,7 +12,7 @@ use gather_store::history::{Batch, EvidenceGate, StoredState};
 use super::happening::Happening;
 use super::jobs::Jobs;
 use super::keeper::{COMMIT_EVERY, Keeper, Note, empty};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Probes};
 use super::outages::Outages;
 use super::pulse::Pulse;
 use super::waiting::{self, Bounds, LeftOut};
@@ -50,6 +50,8 @@ pub(crate) struct Scheduler {
     pub(super) batch: Box<Batch>,
     pub(super) keeper: Keeper,
     pub(super) metrics: Arc<Metrics>,
+    /// Targets with series of their own.
+    pub(super) probes: Probes,
     pub(super) pulse: Arc<Pulse>,
     pub(super) to_self: SyncSender<Happening>,
     pub(super) note: Note,
@@ -70,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Calendar,
     pub(crate) keeper: Keeper,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) probes: Probes,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) outages: Outages,
     pub(crate) values: HashMap<(WatchedNo, Box<str>), Option<Box<str>>>,
@@ -94,6 +97,7 @@ impl Scheduler {
             batch: empty(now),
             keeper: parts.keeper,
             metrics: parts.metrics,
+            probes: parts.probes,
             pulse: parts.pulse,
             to_self: parts.to_self,
             note: parts.note,
@@ -236,7 +240,8 @@ impl Scheduler {
         self.batch.accounted_until = self.accounted_until(now);
         self.batch.at = now;
         self.maintain(now);
-        self.metrics.states(self.outages.counts(), self.agenda.open(), self.outages.open());
+        let (begun, in_flight) = (self.agenda.open(), self.jobs.in_flight());
+        self.metrics.now(self.outages.counts(), begun, in_flight, self.outages.open());
         match self.keeper.offer(std::mem::replace(&mut self.batch, empty(now))) {
             Ok(()) => self.is_leaving_out = false,
             Err(batch) => {

@@ -5,4 +5,5 @@ mod export;
 mod large;
 mod made;
 mod place;
+mod scraped;
 mod served;
