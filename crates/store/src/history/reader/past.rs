@@ -1,5 +1,7 @@
 //! The past of a target in equal times: how long it was how, how many checks, how fast.
 
+use std::ops::RangeInclusive;
+
 use gather_core::time::{Duration, Time};
 use gather_core::watch::{Check, Missed, WatchedNo};
 
@@ -7,9 +9,7 @@ use super::super::block::Slot;
 use super::super::cells::{self, Cell, Entry};
 use super::super::db::{Db, values};
 use super::super::error::HistoryError;
-use super::super::slots::{
-    self, BLOCK_DAYS, DAY_HOURS, DAY_MS, HOUR_MS, RANGE, block_of, id, of_targets,
-};
+use super::super::slots::{self, BLOCK_DAYS, DAY_HOURS, DAY_MS, HOUR_MS, RANGE, id, of_targets};
 use super::super::upkeep;
 use super::super::walk::{Condition, Times, Walk};
 use super::super::words::{ms, time};
@@ -333,9 +333,7 @@ fn hours_of(db: &mut Db, target: u32, from: i64, until: i64) -> Result<Vec<Entry
     let (first, last) = (from.div_euclid(HOUR_MS), until.div_euclid(HOUR_MS));
     let blocks = first.div_euclid(DAY_HOURS)..=(last - 1).div_euclid(DAY_HOURS);
     let mut found = Vec::new();
-    for day in blocks {
-        read_cells(db, "watch_hour", id(day, target / RANGE), target, &mut found)?;
-    }
+    read_cells(db, "watch_hour", blocks, target, &mut found)?;
     between(db, "watch_hour_new", (first, last), target, &mut found)?;
     found.retain(|entry| (first..last).contains(&entry.period));
     Ok(found)
@@ -346,9 +344,7 @@ fn days_of(db: &mut Db, target: u32, from: i64, until: i64) -> Result<Vec<Entry>
     let (first, last) = (from.div_euclid(DAY_MS), until.div_euclid(DAY_MS));
     let blocks = first.div_euclid(BLOCK_DAYS)..=(last - 1).div_euclid(BLOCK_DAYS);
     let mut found = Vec::new();
-    for block in blocks {
-        read_cells(db, "watch_day", id(block, target / RANGE), target, &mut found)?;
-    }
+    read_cells(db, "watch_day", blocks, target, &mut found)?;
     between(db, "watch_day_new", (first, last), target, &mut found)?;
     found.retain(|entry| (first..last).contains(&entry.period));
     Ok(found)
@@ -366,22 +362,20 @@ fn between(
     let Some(row) = db.query_one(&find, &[])? else { return Ok(()) };
     let (Some(least), Some(most)) = (row.int_opt(0), row.int_opt(1)) else { return Ok(()) };
     let (first, last) = (first.max(slots::period_of(least)), last.min(slots::period_of(most) + 1));
-    for period in first..last {
-        read_cells(db, table, id(period, target / RANGE), target, into)?;
-    }
-    Ok(())
+    read_cells(db, table, first..=last - 1, target, into)
 }
 
 fn read_cells(
     db: &mut Db,
     table: &str,
-    id: i64,
+    periods: RangeInclusive<i64>,
     target: u32,
     into: &mut Vec<Entry>,
 ) -> Result<(), HistoryError> {
-    if let Some(block) = block_of(db, table, id)? {
+    let ids = periods.map(|period| id(period, target / RANGE));
+    for (number, block) in slots::blocks_of(db, table, ids)? {
         let decoded = cells::decode(&block, Some(target), into);
-        decoded.ok_or_else(|| db.damaged(format!("block {id} of {table}")))?;
+        decoded.ok_or_else(|| db.damaged(format!("block {number} of {table}")))?;
     }
     Ok(())
 }
