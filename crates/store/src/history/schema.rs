@@ -77,7 +77,7 @@ CREATE TABLE watch_value (id SERIAL, job INTEGER NOT NULL, target INTEGER NOT NU
     value TEXT, number REAL, earlier INTEGER, last INTEGER NOT NULL) STRICT;
 CREATE INDEX watch_value_target ON watch_value (target, field, at_ms);
 CREATE UNIQUE INDEX watch_value_last ON watch_value (target, field) WHERE last = 1;
-CREATE INDEX watch_value_change ON watch_value (job, at_ms) WHERE earlier IS NOT NULL;
+CREATE INDEX watch_value_change ON watch_value (job, id) WHERE earlier IS NOT NULL;
 CREATE INDEX watch_value_at ON watch_value (at_ms);
 CREATE TABLE watch_run (id SERIAL, job TEXT NOT NULL, run TEXT NOT NULL, due_ms INTEGER NOT NULL,
     started_ms INTEGER NOT NULL, ended_ms INTEGER, state TEXT NOT NULL, ok INTEGER NOT NULL,

@@ -1,5 +1,6 @@
 //! The status page over a real socket, as files, and in a real browser.
 
+mod both;
 mod browser;
 mod export;
 mod large;

@@ -17,7 +17,8 @@ pub(crate) fn history() -> HistoryPlace {
     static MADE: OnceLock<(TempDir, HistoryPlace)> = OnceLock::new();
     let (_, place) = MADE.get_or_init(|| {
         let dir = TempDir::new().unwrap();
-        let place = made::fill(&dir.path().join("gather.db"));
+        let place = HistoryPlace::Sqlite(dir.path().join("gather.db"));
+        made::fill(&place);
         (dir, place)
     });
     place.clone()

@@ -176,9 +176,9 @@ const CASES: &[Case<'_>] = &[
     Case { path: "/api/v1/targets/999", status: 404, content_type: JSON, with: &["\"error\""] },
 ];
 
-#[test]
-fn each_address_answers() {
-    let server = Server::start(made::options(history()));
+/// Each address answers as it should.
+pub(crate) fn each_address_answers(place: &HistoryPlace) {
+    let server = Server::start(made::options(place.clone()));
     for Case { path, status, content_type, with } in CASES {
         let answer = server.get(path, "");
         assert_eq!(answer.status, *status, "{path}: {}", answer.text());
@@ -315,9 +315,9 @@ fn requests_have_limits() {
     assert_eq!(server.get("/", "").status, 200);
 }
 
-#[test]
-fn what_did_not_change_is_not_sent_again() {
-    let server = Server::start(made::options(history()));
+/// What did not change is not sent again.
+pub(crate) fn validators_hold(place: &HistoryPlace) {
+    let server = Server::start(made::options(place.clone()));
     for path in ["/", "/targets/0", "/api/v1/summary", "/feed.atom"] {
         let first = server.get(path, "");
         let tag = first.header("etag").unwrap();
@@ -355,9 +355,21 @@ fn a_history_that_is_not_there_is_said_kindly() {
     assert_eq!(server.get("/healthz", "").status, 200);
 }
 
-#[test]
-fn pages_are_as_they_were() {
-    let server = Server::start(made::options(history()));
+/// Every address of the cases, and what it answers when all rows are read.
+pub(crate) fn bodies(place: &HistoryPlace) -> Vec<(&'static str, String)> {
+    let server = Server::start(made::options(place.clone()));
+    let whole = |path: &str| {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let asked = (0..1_000).map(|at| server.get(&format!("{path}{mark}again={at}"), "").text());
+        let mut asked = asked.skip_while(|text| text.contains("being read"));
+        asked.next().expect("the last day of all rows is read at last")
+    };
+    CASES.iter().map(|case| (case.path, whole(case.path))).collect()
+}
+
+/// Pages are as they were when somebody looked at them last.
+pub(crate) fn pages_are_as_they_were(place: &HistoryPlace) {
+    let server = Server::start(made::options(place.clone()));
     let main = |path| {
         let text = server.get(path, "").text();
         let from = text.find("<main").unwrap();

@@ -143,6 +143,28 @@ impl HistoryReader {
         self.db.snapshot(|db| frame.pasts(db, targets))
     }
 
+    /// What a target was like between these moments, each to the next: days of a time zone, which
+    /// need not be equally long. They are in order; a moment within an hour counts as that hour's
+    /// end. At most 400 buckets; what is still to come is not in them.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn between(
+        &mut self,
+        target: WatchedNo,
+        moments: &[Time],
+        now: Time,
+    ) -> Result<Vec<Bucket>, HistoryError> {
+        let moments = &moments[..moments.len().min(BUCKETS_MAX as usize + 1)];
+        let edges: Vec<i64> = moments.iter().map(|moment| ceil(ms(*moment), HOUR_MS)).collect();
+        if edges.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let frame = Frame { span: Span::Quarter, edges, now: ms(now) };
+        let pasts = self.db.snapshot(|db| frame.pasts(db, &[target]))?;
+        Ok(pasts.into_iter().flat_map(|past| past.buckets).collect())
+    }
+
     /// The last slots of a target in the 24 hours before `before`, the newest first, at most
     /// `limit`.
     ///
@@ -164,17 +186,26 @@ impl HistoryReader {
     }
 }
 
-/// Buckets that are being filled.
-struct Filling {
-    from: i64,
-    step: i64,
+/// The next multiple of a length, or the number itself if it is one.
+fn ceil(ms: i64, length: i64) -> i64 {
+    (ms + length - 1).div_euclid(length) * length
+}
+
+/// Buckets that are being filled: one from each edge to the next.
+struct Filling<'a> {
+    edges: &'a [i64],
     cells: Vec<Cell>,
 }
 
-impl Filling {
+impl Filling<'_> {
+    /// The number of the bucket of a moment.
+    fn index(&self, ms: i64) -> Option<usize> {
+        self.edges.partition_point(|edge| *edge <= ms).checked_sub(1)
+    }
+
     /// The bucket of a moment.
     fn at(&mut self, ms: i64) -> Option<&mut Cell> {
-        let at = usize::try_from((ms - self.from).div_euclid(self.step)).ok()?;
+        let at = self.index(ms)?;
         self.cells.get_mut(at)
     }
 
@@ -188,8 +219,8 @@ impl Filling {
     /// Adds a time, to all buckets that it touches.
     fn time(&mut self, mut from: i64, until: i64, condition: Condition) {
         while from < until {
-            let end = self.from + ((from - self.from).div_euclid(self.step) + 1) * self.step;
-            let end = end.min(until);
+            let next = self.edges.partition_point(|edge| *edge <= from);
+            let end = self.edges.get(next).map_or(until, |edge| until.min(*edge));
             if let Some(cell) = self.at(from) {
                 cell.times.add(condition, end - from);
             }
@@ -210,16 +241,15 @@ impl Filling {
     /// What nothing was said of, until now, is no data.
     fn finish(mut self, now: i64) -> Past {
         let mut all = Cell::default();
-        let (mut from, step) = (self.from, self.step);
-        for cell in &mut self.cells {
-            let passed = (now - from).clamp(0, step);
+        for (cell, edges) in self.cells.iter_mut().zip(self.edges.windows(2)) {
+            let passed = (now - edges[0]).clamp(0, edges[1] - edges[0]);
             cell.times.add(Condition::NoData, passed - cell.times.total_ms());
             all.sum(cell);
-            from += step;
         }
+        let (from, next) = (self.edges[0], self.edges[1]);
         Past {
-            from: time(self.from),
-            step: Duration::from_millis(step.unsigned_abs()),
+            from: time(from),
+            step: Duration::from_millis((next - from).unsigned_abs()),
             buckets: self.cells.iter().map(bucket).collect(),
             total: bucket(&all),
         }
@@ -239,9 +269,8 @@ pub(super) fn bucket(cell: &Cell) -> Bucket {
 /// The times that are asked for.
 struct Frame {
     span: Span,
-    from: i64,
-    step: i64,
-    count: usize,
+    /// At least two, in order.
+    edges: Vec<i64>,
     now: i64,
 }
 
@@ -259,17 +288,22 @@ impl Frame {
         let grain = span.grain(wanted);
         let step = (length + wanted * grain - 1).div_euclid(wanted * grain) * grain;
         let count = (length + step - 1).div_euclid(step);
-        let until = (now + grain - 1).div_euclid(grain) * grain;
-        Self { span, from: until - count * step, step, count: count as usize, now }
+        let until = ceil(now, grain);
+        Self { span, edges: (0..=count).map(|at| until - (count - at) * step).collect(), now }
+    }
+
+    fn from(&self) -> i64 {
+        self.edges[0]
     }
 
     fn sources(&self, db: &mut Db) -> Result<Sources, HistoryError> {
-        let (from, now) = (self.from, self.now);
+        let (from, now) = (self.from(), self.now);
         let (hours, days) = upkeep::done(db)?;
         // Everything before this hour has cells, and everything before this day has those of days.
         let hours = hours.map_or(from, |hour| hour * HOUR_MS);
         let days = days.map_or(from, |day| day * DAY_MS);
-        let single = if self.step % HOUR_MS == 0 { hours.clamp(from, now) } else { from };
+        let is_hourly = self.edges.iter().all(|edge| edge % HOUR_MS == 0);
+        let single = if is_hourly { hours.clamp(from, now.max(from)) } else { from };
         let hours = if self.span == Span::Year { days.clamp(from, single) } else { from };
         Ok(Sources { hours, single })
     }
@@ -297,15 +331,15 @@ impl Frame {
         sources: &Sources,
         slots: &[Slot],
     ) -> Result<Past, HistoryError> {
-        let cells = vec![Cell::default(); self.count];
-        let mut filling = Filling { from: self.from, step: self.step, cells };
+        let cells = vec![Cell::default(); self.edges.len() - 1];
+        let mut filling = Filling { edges: &self.edges, cells };
         let about = db.query_one(
             "SELECT target.job, job.speaks_ms FROM watch_target AS target
              JOIN watch_job AS job ON job.id = target.job WHERE target.id = ?1",
             values![target],
         )?;
         let Some(about) = about else { return Ok(filling.finish(self.now)) };
-        for entry in days_of(db, target, self.from, sources.hours)? {
+        for entry in days_of(db, target, self.from(), sources.hours)? {
             filling.sum(entry.period * DAY_MS, &entry.cell);
         }
         let hour = sources.single.div_euclid(HOUR_MS);

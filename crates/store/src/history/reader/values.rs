@@ -29,6 +29,8 @@ pub struct ValueSeen {
 /// A value that took another's place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueChange {
+    /// Its number: later changes have greater ones.
+    pub id: i64,
     /// The target.
     pub target: WatchedNo,
     /// As people call it.
@@ -122,29 +124,29 @@ impl HistoryReader {
     }
 
     /// What changed in the values of a job (of all, for none), the newest first, at most `limit`,
-    /// of what changed before `before`. The first value of a field is no change.
+    /// of changes with numbers below `before`. The first value of a field is no change.
     ///
     /// # Errors
     /// When they cannot be read.
     pub fn changes(
         &mut self,
         job: Option<&str>,
-        before: Option<Time>,
+        before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<ValueChange>, HistoryError> {
-        let before = before.map_or(i64::MAX, ms);
+        let before = before.unwrap_or(i64::MAX);
         let of_job = match job {
             Some(_) => "AND value.job = (SELECT id FROM watch_job WHERE name = ?3)",
             None => "",
         };
         let sql = format!(
             "SELECT value.target, target.name, value.field, value.at_ms, earlier.value,
-                value.value, earlier.number, value.number
+                value.value, earlier.number, value.number, value.id
              FROM watch_value AS value
              JOIN watch_target AS target ON target.id = value.target
              JOIN watch_value AS earlier ON earlier.id = value.earlier
-             WHERE value.earlier IS NOT NULL AND value.at_ms < ?1 {of_job}
-             ORDER BY value.at_ms DESC, value.id DESC LIMIT ?2"
+             WHERE value.earlier IS NOT NULL AND value.id < ?1 {of_job}
+             ORDER BY value.id DESC LIMIT ?2"
         );
         let limit = limit.min(PAGE_ROWS_MAX);
         let rows = match job {
@@ -159,6 +161,7 @@ impl HistoryReader {
             old: row.text_opt(4).map(Into::into),
             new: row.text_opt(5).map(Into::into),
             numbers: (row.real_opt(6), row.real_opt(7)),
+            id: row.int(8),
         };
         Ok(rows.iter().map(read).collect())
     }
