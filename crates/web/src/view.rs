@@ -18,7 +18,7 @@ pub(crate) use self::pages::{
     JobLine, JobView, JobsView, MemberRow, MissRow, Month, NoticeRow, OverviewView, PeriodRow,
     Proof, QuietRow, QuietView, RunLine, SpanRow, SpanView, TargetView, ValueChangeRow, ValueRow,
 };
-pub(crate) use self::strip::{Bar, Strip, part, share};
+pub(crate) use self::strip::{Bar, Rest, Strip, part, share};
 
 /// Which part of the site a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use crate::assets::ASSETS;
 use crate::options::Token;
 use crate::view::Plain;
 
+/// Sent along also where a link in an alert leads here (`Lax`): nothing here changes anything.
 const COOKIE: &str = "gather_session";
 /// A month: then the token is asked for again.
 const COOKIE_SECONDS: u32 = 30 * 86_400;
@@ -133,7 +134,7 @@ pub(super) async fn enter(State(site): State<SharedSite>, request: Request) -> R
     }
     let secure = if is_https(&headers) { "; Secure" } else { "" };
     let cookie = format!(
-        "{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={COOKIE_SECONDS}{secure}",
+        "{COOKIE}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={COOKIE_SECONDS}{secure}",
         token.session()
     );
     with_cookie(back(&form_given.to), &cookie)
@@ -141,7 +142,7 @@ pub(super) async fn enter(State(site): State<SharedSite>, request: Request) -> R
 
 /// `GET /logout`.
 pub(super) async fn leave() -> Response {
-    with_cookie(back(""), &format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"))
+    with_cookie(back(""), &format!("{COOKIE}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"))
 }
 
 fn with_cookie(mut response: Response, cookie: &str) -> Response {

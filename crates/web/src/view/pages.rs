@@ -80,6 +80,8 @@ pub(crate) struct PeriodRow {
 pub(crate) struct FieldView {
     pub(crate) name: String,
     pub(crate) now: String,
+    /// How long it has been so.
+    pub(crate) lasted: String,
     pub(crate) since: String,
     /// The values over time as a path in 1000 by 100; empty where they are no numbers.
     pub(crate) line: String,

@@ -15,14 +15,25 @@ pub(crate) struct Bar {
     pub(crate) told: String,
 }
 
+/// What the rest of a bar was, above the part that was not well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    Up,
+    /// Mostly not known to be.
+    Unknown,
+}
+
 /// The class of a bar of which this share was not well.
-pub(crate) fn part(shown: Shown, bad: f64) -> &'static str {
+pub(crate) fn part(shown: Shown, bad: f64, rest: Rest) -> &'static str {
     let is_whole = matches!(shown, Shown::Up | Shown::NoData | Shown::Maintenance);
-    match bad {
+    match (bad, rest) {
         _ if is_whole => "",
-        0.0..0.375 => " part q1",
-        0.375..0.625 => " part q2",
-        0.625..0.875 => " part q3",
+        (0.0..0.375, Rest::Up) => " part q1",
+        (0.375..0.625, Rest::Up) => " part q2",
+        (0.625..0.875, Rest::Up) => " part q3",
+        (0.0..0.375, Rest::Unknown) => " part q1 gap",
+        (0.375..0.625, Rest::Unknown) => " part q2 gap",
+        (0.625..0.875, Rest::Unknown) => " part q3 gap",
         _ => "",
     }
 }
@@ -140,7 +151,8 @@ mod tests {
             (Shown::Down, 1.0, ""),
             (Shown::NoData, 0.0, ""),
         ] {
-            assert_eq!(part(shown, bad), expected, "{shown:?} {bad}");
+            assert_eq!(part(shown, bad, Rest::Up), expected, "{shown:?} {bad}");
         }
+        assert_eq!(part(Shown::Down, 0.5, Rest::Unknown), " part q2 gap");
     }
 }

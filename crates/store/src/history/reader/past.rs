@@ -354,7 +354,7 @@ impl Frame {
                 filling.sum(entry.period * HOUR_MS, &entry.cell);
             }
         }
-        let (from, until) = (hour * HOUR_MS, self.now);
+        let (from, until) = (hour * HOUR_MS, self.now.max(hour * HOUR_MS));
         let windows = slots::windows(db, about.int(0), target, from, until)?;
         let walk = Walk { from, until, speaks: about.int(1), carry, windows: &windows };
         filling.walk(&walk, slots);
