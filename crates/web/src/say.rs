@@ -62,8 +62,16 @@ pub(crate) fn printable(text: &str) -> String {
         let is_bidi = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}'
             | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         // Those without a width hide in a name; the last two are not even XML.
-        let is_unseen = matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2060}'
-            | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+        let is_unseen = matches!(
+            c,
+            '\u{200b}'
+                | '\u{2028}'
+                | '\u{2029}'
+                | '\u{2060}'
+                | '\u{feff}'
+                | '\u{fffe}'
+                | '\u{ffff}'
+        );
         c.is_control() || is_bidi || is_unseen
     };
     if !text.contains(hidden) {

@@ -16,7 +16,8 @@ pub(crate) use self::fall::{Step, steps};
 pub(crate) use self::pages::{
     ChangeRow, CheckRow, EntryRow, FieldView, GapRow, GroupsView, IncidentView, IncidentsView,
     JobLine, JobView, JobsView, MemberRow, MissRow, Month, NoticeRow, OverviewView, PeriodRow,
-    Proof, QuietRow, QuietView, RunLine, SpanRow, SpanView, TargetView, ValueChangeRow, ValueRow,
+    Proof, QuietRow, QuietView, RunLine, SpanRow, SpanView, TargetView, ValueChangeRow, ValueLine,
+    ValueRow,
 };
 pub(crate) use self::strip::{Bar, Rest, Strip, part, share};
 

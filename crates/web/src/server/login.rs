@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::answer::{self, root_of};
+use super::asked::Asks;
 use super::guard::is_https;
 use super::routes::SharedSite;
 use crate::assets::ASSETS;
@@ -36,7 +37,7 @@ struct Form {
 }
 
 /// Where the form leads to when it is asked for by itself.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct To {
     #[serde(default)]
     to: String,
@@ -102,7 +103,7 @@ fn form(title: &str, path: &str, to: &str, wrong: Wrong) -> Response {
 }
 
 /// `GET /login`.
-pub(super) async fn show(State(site): State<SharedSite>, Query(to): Query<To>) -> Response {
+pub(super) async fn show(State(site): State<SharedSite>, Asks(to): Asks<To>) -> Response {
     match site.options.token {
         Some(_) => form(&site.options.title, "/login", &to.to, Wrong::No),
         None => back(&to.to),

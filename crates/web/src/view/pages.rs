@@ -202,6 +202,10 @@ pub(crate) struct IncidentView {
     pub(crate) entries: Vec<EntryRow>,
     pub(crate) members: Vec<MemberRow>,
     pub(crate) members_caption: String,
+    /// Other pages of its targets.
+    pub(crate) pages: Vec<Named>,
+    /// What is said where there are no notices.
+    pub(crate) nobody: &'static str,
     pub(crate) proofs: Vec<Proof>,
     pub(crate) notices: Vec<NoticeRow>,
 }
@@ -271,10 +275,21 @@ pub(crate) struct JobView {
     pub(crate) name: String,
     pub(crate) verdict: Verdict,
     pub(crate) facts: Vec<Fact>,
+    pub(crate) values: Vec<ValueLine>,
     pub(crate) changes: Vec<ValueChangeRow>,
+    /// Other pages of changes.
+    pub(crate) pages: Vec<Named>,
     pub(crate) runs: Vec<RunLine>,
     pub(crate) rows: Vec<TargetLine>,
     pub(crate) caption: String,
+}
+
+/// A field of one of a job's targets.
+#[derive(Clone, Debug)]
+pub(crate) struct ValueLine {
+    pub(crate) target: String,
+    pub(crate) href: String,
+    pub(crate) field: FieldView,
 }
 
 /// A change of a value.

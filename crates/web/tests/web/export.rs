@@ -53,6 +53,10 @@ pub(crate) fn every_link_leads_to_a_file(place: &HistoryPlace) {
             assert!(!html.contains("<script>canary") && !html.contains("http-equiv=\"refresh"));
         }
         assert!(followed > 500, "{followed}");
+        let feed = fs::read_to_string(dir.path().join("feed.atom")).unwrap();
+        for link in links(&feed) {
+            assert!(dir.path().join(link).is_file(), "the feed: {link}");
+        }
         // Again in its place, without a trace of the first time.
         assert_eq!(export(&options, dir.path()).unwrap(), exported);
         assert_eq!(files(dir.path()), found);

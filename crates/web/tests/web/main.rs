@@ -5,5 +5,7 @@ mod browser;
 mod export;
 mod large;
 mod made;
+mod many;
 mod place;
 mod served;
+mod zones;

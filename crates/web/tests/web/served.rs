@@ -40,6 +40,11 @@ const fn missing(path: &str) -> Case<'_> {
     Case { path, status: 404, content_type: HTML, with: &["There is no such page"] }
 }
 
+/// What the API says to a question that it cannot answer.
+const fn wrong<'a>(path: &'a str, status: u16, with: &'a [&'a str]) -> Case<'a> {
+    Case { path, status, content_type: JSON, with }
+}
+
 /// The prices' job, whose name is hostile.
 const JOB: &str = "/job?name=prices%20%26%20%3Ci%3Ecanary%3C%2Fi%3E";
 
@@ -64,7 +69,10 @@ const CASES: &[Case<'_>] = &[
     ok("/?after=up-4&rows=50&state=up", HTML, &["First page"]),
     ok("/?after=nonsense&rows=-", HTML, &[]),
     ok("/groups", HTML, &["7 groups"]),
-    ok("/group?name=Payments", HTML, &["1 of 3 targets is down.", "fraud-scoring"]),
+    ok("/group?name=Payments", HTML, &["1 of 3 targets in Payments is down.", "fraud-scoring"]),
+    ok("/group?name=&state=up", HTML, &["without a group is up.", "href=\"group?name=\""]),
+    // Nobody is in that list; the filter is left out rather than shown with everybody in it.
+    ok("/?state=maintenance", HTML, &["18 targets, the worst first", "aria-current=\"true\">all"]),
     ok(
         "/targets/0",
         HTML,
@@ -111,11 +119,23 @@ const CASES: &[Case<'_>] = &[
         ],
     ),
     ok("/incidents/1", HTML, &["It is over, and lasted 2 h.", "network 203.0.113.0/24"]),
-    ok("/jobs", HTML, &["2 jobs are watched.", "the watch was not running", "every 5m"]),
+    ok("/incidents/1?from=1", HTML, &["2 to 2 of 2 targets", "payments-eu", "First targets"]),
+    ok("/incidents/2?from=x", HTML, &["checkout"]),
+    ok(
+        "/jobs",
+        HTML,
+        &["2 of 18 targets are down.", "2 jobs are watched.", "the watch was not running"],
+    ),
     ok(
         JOB,
         HTML,
-        &["-25.9 %", "cannot write prices.db: disk full", "cron 0 * * * * Europe/Berlin"],
+        &[
+            "\u{2212}25.9 %",
+            "cannot write prices.db: disk full",
+            "cron 0 * * * * Europe/Berlin",
+            "All 3 targets of prices",
+            "Between 99.9 and 134.9 in 5 values",
+        ],
     ),
     ok(
         "/maintenance",
@@ -135,7 +155,7 @@ const CASES: &[Case<'_>] = &[
         "/feed.atom",
         "application/atom+xml; charset=utf-8",
         &[
-            "<id>tag:localhost,2026:gather/incident/2</id>",
+            "<id>urn:uuid:",
             "http://localhost/incidents/2",
             "<updated>2026-11-25T13:50:22Z</updated>",
         ],
@@ -163,8 +183,22 @@ const CASES: &[Case<'_>] = &[
         JSON,
         &["\"closed_at\":\"2026-11-16T12:03:22Z\"", "\"timeline\"", "\"members\""],
     ),
+    ok("/api/v1/incidents/1?limit=1", JSON, &["\"members\":[{", "\"next\":1"]),
+    ok("/api/v1/incidents/1?limit=1&from=1", JSON, &["payments-eu", "\"next\":null"]),
     ok("/api/v1/jobs", JSON, &["\"kind\":\"fetch\"", "\"missed\"", "not_running"]),
+    ok("/api/v1/changes?limit=1", JSON, &["\"field\":\"price\"", "\"new_number\":85.9"]),
+    ok("/api/v1/changes?job=domains", JSON, &["\"changes\":[]", "\"next\":null"]),
+    wrong("/api/v1/targets?state=dwon", 400, &["one of down, suspect"]),
+    wrong("/api/v1/targets?after=nonsense", 400, &["page before"]),
+    wrong("/api/v1/targets?limit=many", 400, &["limit"]),
+    wrong("/api/v1/incidents?before=x", 400, &["before"]),
+    wrong("/api/v1/targets/five", 404, &["no such thing"]),
     missing("/targets/999"),
+    missing("/targets/five"),
+    missing("/targets/-1/24h"),
+    missing("/incidents/first"),
+    ok("/targets/0/9999-12-29T23Z", HTML, &["was not checked"]),
+    ok("/targets/0/1970-01-01", HTML, &["was not checked"]),
     missing("/targets/0/yesterday"),
     missing("/targets/0/2026-11-25T13Z+99h"),
     missing("/incidents/99"),
@@ -173,7 +207,7 @@ const CASES: &[Case<'_>] = &[
     missing("/badges/targets/0/size.svg"),
     missing("/../../etc/passwd"),
     missing("/style.css"),
-    Case { path: "/api/v1/targets/999", status: 404, content_type: JSON, with: &["\"error\""] },
+    wrong("/api/v1/targets/999", 404, &["{\"error\":{\"message\":"]),
 ];
 
 /// Each address answers as it should.

@@ -232,6 +232,23 @@ impl HistoryReader {
         Ok(TargetPage { targets, next })
     }
 
+    /// These targets, as far as there are any, in no order; also those that are in no list.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn briefs(&mut self, targets: &[WatchedNo]) -> Result<Vec<TargetBrief>, HistoryError> {
+        const TARGETS_A_QUESTION: usize = 50;
+        let places: Vec<_> = (1..=TARGETS_A_QUESTION).map(|at| format!("?{at}")).collect();
+        let sql = format!("SELECT {BRIEF} WHERE state.target IN ({})", places.join(", "));
+        let mut found = Vec::new();
+        for targets in targets.chunks(TARGETS_A_QUESTION) {
+            let mut numbers: Vec<Value> = targets.iter().map(|target| target.0.into()).collect();
+            numbers.resize(TARGETS_A_QUESTION, Value::Int(-1));
+            found.extend(self.db.query(&sql, &numbers)?.iter().map(brief));
+        }
+        Ok(found)
+    }
+
     /// How many targets a query has in all, whatever its page.
     ///
     /// # Errors

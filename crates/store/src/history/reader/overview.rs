@@ -151,6 +151,15 @@ impl HistoryReader {
         Ok(row.map_or(Time::ZERO, |row| time(row.int(0))))
     }
 
+    /// When this history began: what tells it from any other.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn created(&mut self) -> Result<Time, HistoryError> {
+        let row = self.db.query_one("SELECT created_ms FROM watch_about", &[])?;
+        Ok(row.map_or(Time::ZERO, |row| time(row.int(0))))
+    }
+
     /// The last runs of a job, the newest first, at most `limit`, of those that began before
     /// `before`.
     ///
