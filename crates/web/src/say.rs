@@ -40,7 +40,7 @@ pub(crate) fn span(span: Duration) -> String {
 pub(crate) fn percent(share: f64) -> String {
     let share = share.clamp(0.0, 1.0);
     match (share * 10_000.0).floor() / 100.0 {
-        0.0 if share > 0.0 => "under 0.01 %".into(),
+        0.0 if share > 0.0 => "<0.01 %".into(),
         whole if whole.fract() == 0.0 => format!("{whole} %"),
         part => format!("{part:.2} %"),
     }
@@ -217,7 +217,7 @@ mod tests {
             (0.999_999, "99.99 %"),
             (0.9995, "99.95 %"),
             (0.5, "50 %"),
-            (0.000_01, "under 0.01 %"),
+            (0.000_01, "<0.01 %"),
             (0.0, "0 %"),
             (1.5, "100 %"),
         ] {

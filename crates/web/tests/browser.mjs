@@ -49,6 +49,8 @@ async function check(page, where) {
     return root.scrollWidth > innerWidth ? `${root.scrollWidth} px wide: ${beyond.slice(0, 3).map(e => e.outerHTML.slice(0, 80)).join(" | ")}` : "";
   });
   if (wide) fault(where, wide);
+  const over = await page.evaluate(() => [...document.querySelectorAll(".strip")].filter(e => e.lastElementChild.getBoundingClientRect().right > e.getBoundingClientRect().right + 1).length);
+  if (over) fault(where, `${over} strips stand over what is beside them`);
   if (await page.evaluate(() => window.sang === true)) fault(where, "a hostile name ran");
   await page.evaluate(axe);
   const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"], preload: false }));

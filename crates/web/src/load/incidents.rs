@@ -3,7 +3,7 @@
 use gather_core::time::Time;
 use gather_core::watch::State;
 use gather_store::history::{
-    EntryKind, EventKind, HistoryError, IncidentBrief, IncidentDetail, IncidentEntry, IncidentsOf,
+    EntryKind, EventKind, EvidenceKind, HistoryError, IncidentBrief, IncidentDetail, IncidentEntry, IncidentsOf,
     Member, NOTICES_KEPT, NoticeBrief, TargetBrief,
 };
 
@@ -203,7 +203,13 @@ impl Loader<'_> {
         let mut proofs = Vec::new();
         for member in detail.members.iter().take(PROOFS_SHOWN) {
             let evidence = self.reader.evidence(member.target)?;
-            let of_it = evidence.iter().find(|one| one.incident == Some(detail.incident.id));
+            // The newest come first; the first failure of this incident is the oldest of its time.
+            let until = member.left.unwrap_or(self.now);
+            let of_it = evidence.iter().rfind(|one| {
+                let is_then = member.joined <= one.at && one.at <= until;
+                one.which == EvidenceKind::FirstFailure
+                    && (one.incident == Some(detail.incident.id) || is_then)
+            });
             if let Some(evidence) = of_it {
                 let name = format!("First failure of {}", say::clipped(&member.name, 80));
                 proofs.push(Proof { name, ..self.proof(evidence) });
@@ -219,6 +225,7 @@ impl Loader<'_> {
         let fate = match brief.settled {
             Some(at) if error.is_empty() => self.clock.moment(at).text,
             Some(at) => format!("given up {}", self.clock.moment(at)),
+            None if notice.due <= self.now => "waiting for its turn".into(),
             None => format!("waiting, next try {}", self.clock.moment(notice.due)),
         };
         NoticeRow {

@@ -443,7 +443,8 @@ fn evidence() -> Vec<Evidence> {
     vec![
         failure(0, Some(2)),
         good(0, TARGETS[0].1, "{\"status\":\"ok\",\"version\":\"4.18.2\"}"),
-        failure(3, Some(2)),
+        // It belongs to its incident by its moment.
+        Evidence { at: NOW - MINUTE * 12, ..failure(3, None) },
         hostile,
     ]
 }

@@ -115,7 +115,7 @@ const CASES: &[Case<'_>] = &[
             "It goes on, for 13 min so far.",
             "ops was told by webhook",
             "First failure of payments-eu",
-            "waiting, next try",
+            "waiting for its turn",
         ],
     ),
     ok("/incidents/1", HTML, &["It is over, and lasted 2 h.", "network 203.0.113.0/24"]),
