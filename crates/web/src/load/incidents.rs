@@ -3,8 +3,8 @@
 use gather_core::time::Time;
 use gather_core::watch::State;
 use gather_store::history::{
-    EntryKind, EventKind, EvidenceKind, HistoryError, IncidentBrief, IncidentDetail, IncidentEntry, IncidentsOf,
-    Member, NOTICES_KEPT, NoticeBrief, TargetBrief,
+    EntryKind, EventKind, EvidenceKind, HistoryError, IncidentBrief, IncidentDetail, IncidentEntry,
+    IncidentsOf, Member, NOTICES_KEPT, NoticeBrief, TargetBrief,
 };
 
 use super::{Loader, incident_name, of_state, of_target};
@@ -112,7 +112,11 @@ impl Loader<'_> {
                 checked: self.checked(written),
             },
             facts: self.incident_facts(&detail),
-            entries: detail.entries.iter().map(|entry| self.entry(entry)).collect(),
+            entries: detail
+                .entries
+                .iter()
+                .map(|entry| self.entry(entry, incident.opened))
+                .collect(),
             members_caption: match u64::from(incident.targets) {
                 all if all > members.len() as u64 => format!(
                     "{} to {} of {}, those that are not well first",
@@ -169,7 +173,7 @@ impl Loader<'_> {
         facts
     }
 
-    fn entry(&self, entry: &IncidentEntry) -> EntryRow {
+    fn entry(&self, entry: &IncidentEntry, opened: Time) -> EntryRow {
         let word = match entry.kind {
             EntryKind::Opened => "It began.",
             EntryKind::Joined => "More targets failed.",
@@ -181,7 +185,11 @@ impl Loader<'_> {
         };
         let text = say::clipped(&entry.text, 500);
         let text = if text.is_empty() { word.to_owned() } else { text };
-        EntryRow { at: self.clock.moment(entry.at), text }
+        let after = match entry.at > opened {
+            true => format!("after {}", say::span(entry.at.since(opened))),
+            false => String::new(),
+        };
+        EntryRow { at: self.clock.moment(entry.at), after, text }
     }
 
     fn member(&self, member: &Member, briefs: &[TargetBrief]) -> MemberRow {

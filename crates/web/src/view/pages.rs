@@ -214,6 +214,8 @@ pub(crate) struct IncidentView {
 #[derive(Clone, Debug)]
 pub(crate) struct EntryRow {
     pub(crate) at: Moment,
+    /// How long after the begin; empty for the begin.
+    pub(crate) after: String,
     pub(crate) text: String,
 }
 

@@ -72,8 +72,13 @@ impl Strip {
                     &mut runs.last_mut().expect("it was just pushed").path
                 }
             };
-            // At the foot if there is nothing to show, else in the middle.
-            let y = if run[0] == Shown::NoData { 9 } else { 5 };
+            // What is up is lower than what is not, and no data is at the foot: colours are not all
+            // that tells them apart.
+            let y = match run[0] {
+                Shown::NoData => "9",
+                Shown::Up => "6.5",
+                _ => "5",
+            };
             write!(path, "M{x} {y}H{until}").expect("a string takes everything");
         }
         Self { width: (bars.len() * STEP).max(1), runs, summary }
@@ -118,7 +123,7 @@ mod tests {
         use Shown::{Down, NoData, Up};
         let strip = Strip::new(&[Up, Up, Down, Up, NoData], String::new());
         let runs: Vec<_> = strip.runs.iter().map(|run| (run.class, run.path.as_str())).collect();
-        let expected = [("up", "M0 5H7M12 5H15"), ("down", "M8 5H11"), ("no-data", "M16 9H19")];
+        let expected = [("up", "M0 6.5H7M12 6.5H15"), ("down", "M8 5H11"), ("no-data", "M16 9H19")];
         assert_eq!(runs, expected);
         assert_eq!(strip.width, 20);
         assert_eq!(Strip::new(&[], String::new()).width, 1);

@@ -32,7 +32,7 @@ fn fill(place: &HistoryPlace, zone: &TimeZone, down: Date, now: Timestamp) {
     };
     let target = TargetRow { key: 1, name: "shop".into(), ..TargetRow::default() };
     history.register(&job, &[target], at(from)).unwrap();
-    let mut due = from;
+    let (mut due, mut checks) = (from, Vec::new());
     while due < now {
         let is_down = due.to_zoned(zone.clone()).date() == down;
         let check = Check {
@@ -45,12 +45,15 @@ fn fill(place: &HistoryPlace, zone: &TimeZone, down: Date, now: Timestamp) {
             kind: None,
             is_confirmation: false,
         };
+        checks.push(check);
         due += jiff::SignedDuration::from_hours(1);
-        let moment = at(due);
-        let batch =
-            Batch { at: moment, accounted_until: moment, checks: vec![check], ..Batch::default() };
-        history.write(&batch).unwrap();
-        history.upkeep(moment, HOUR).unwrap();
+        if checks.len() == 24 || due >= now {
+            let moment = at(due);
+            let checks = std::mem::take(&mut checks);
+            let batch = Batch { at: moment, accounted_until: moment, checks, ..Batch::default() };
+            history.write(&batch).unwrap();
+            history.upkeep(moment, HOUR).unwrap();
+        }
     }
 }
 

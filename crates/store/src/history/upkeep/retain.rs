@@ -15,7 +15,8 @@ const ROWS_A_STEP: i64 = 200;
 
 /// Removes some of what is old, if it is time to look.
 pub(super) fn step(progress: &mut Progress, db: &mut Db, now: i64) -> Result<Step, HistoryError> {
-    if now - progress.retained < EVERY_MS {
+    // In either direction: a clock that was far ahead for a moment must not stop this.
+    if (now - progress.retained).abs() < EVERY_MS {
         return Ok(Step::Idle);
     }
     let before = |kept: Duration| now - i64::try_from(kept.as_millis()).unwrap_or(now);
