@@ -2,9 +2,8 @@
 
 use gather_store::DatabaseUrl;
 use gather_store::history::HistoryPlace;
-use gather_testkit::{Postgres, PostgresSync};
 
-use crate::place::history;
+use crate::place::{history, postgres};
 use crate::{export, made, served};
 
 #[test]
@@ -14,10 +13,7 @@ fn sqlite_is_shown() {
 
 #[test]
 fn postgres_is_shown_as_sqlite_is() {
-    let Some(server) = Postgres::start(None, PostgresSync::Off) else {
-        eprintln!("NOT TESTED: what needs postgresql, which is not installed");
-        return;
-    };
+    let Some(server) = postgres() else { return };
     let place = HistoryPlace::Postgres(DatabaseUrl::new(format!("{}?schema=web", server.url())));
     made::fill(&place);
     all(&place);
