@@ -1,6 +1,7 @@
 //! The server: connections with limits, one router, one guard in front of it.
 
 mod answer;
+mod asked;
 mod badges;
 mod cache;
 mod guard;

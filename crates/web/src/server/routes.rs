@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use gather_store::history::Cursor;
@@ -14,12 +14,14 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::answer::{self, Made};
+use super::asked::{Asks, At};
 use super::cache::Cache;
 use super::readers::Readers;
 use super::{badges, guard, login, metrics, pages};
 use crate::api;
 use crate::feed;
-use crate::load::{Asked, Days, Filter, Period, Wanted};
+use crate::links::{Links, Mode};
+use crate::load::{Asked, Days, Filter, Period, Wanted, to_state};
 use crate::options::Options;
 use crate::say::Clock;
 use crate::shown::Shown;
@@ -73,11 +75,24 @@ pub(super) struct ListQuery {
 }
 
 impl ListQuery {
+    /// What is wrong with it, for programs. People get what can be made of it.
+    fn fault(&self) -> Option<&'static str> {
+        let states = "`state` is one of down, suspect, degraded, limited, unknown and up";
+        let after = "`after` is the `next` of the page before";
+        match self.filter() {
+            filter if filter.state.is_none() && !self.state.is_empty() => Some(states),
+            filter if filter.after.is_none() && !self.after.is_empty() => Some(after),
+            _ => None,
+        }
+    }
+
     pub(super) fn filter(&self) -> Filter {
         let short = |text: &str| text.trim().chars().take(SEARCH_CHARS_MAX).collect::<String>();
         Filter {
             search: short(&self.q),
-            state: Shown::ALL.into_iter().find(|shown| shown.class() == self.state),
+            state: Shown::ALL
+                .into_iter()
+                .find(|shown| shown.class() == self.state && to_state(*shown).is_some()),
             job: short(&self.job),
             group: Some(short(&self.group)).filter(|group| !group.is_empty()),
             tag: short(&self.tag),
@@ -90,15 +105,30 @@ impl ListQuery {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct ChartQuery {
-    #[serde(default)]
     chart: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct BeforeQuery {
     before: Option<i64>,
+}
+
+/// Where a page of something begins, in either direction; a job's has its name.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct JobQuery {
+    name: String,
+    before: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct FromQuery {
+    from: u32,
 }
 
 /// All addresses, with the guard in front of them.
@@ -129,7 +159,8 @@ pub(super) fn router(site: SharedSite) -> Router {
         .route("/api/v1/targets/{number}", get(api_target))
         .route("/api/v1/incidents", get(api_incidents))
         .route("/api/v1/incidents/{id}", get(api_incident))
-        .route("/api/v1/jobs", get(api_jobs));
+        .route("/api/v1/jobs", get(api_jobs))
+        .route("/api/v1/changes", get(api_changes));
     pages
         .merge(api)
         .fallback(guard::nothing)
@@ -139,7 +170,12 @@ pub(super) fn router(site: SharedSite) -> Router {
 
 type AtSite = State<SharedSite>;
 
-async fn overview(site: AtSite, uri: Uri, asked: HeaderMap, list: Query<ListQuery>) -> Response {
+async fn overview(
+    site: AtSite,
+    uri: Uri,
+    asked: HeaderMap,
+    Asks(list): Asks<ListQuery>,
+) -> Response {
     pages::page(&site, &uri, &asked, Wanted::Overview(list.filter())).await
 }
 
@@ -147,16 +183,16 @@ async fn groups(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
     pages::page(&site, &uri, &asked, Wanted::Groups).await
 }
 
-async fn group(site: AtSite, uri: Uri, asked: HeaderMap, list: Query<ListQuery>) -> Response {
+async fn group(site: AtSite, uri: Uri, asked: HeaderMap, Asks(list): Asks<ListQuery>) -> Response {
     pages::page(&site, &uri, &asked, Wanted::Group(list.name.clone(), list.filter())).await
 }
 
 async fn target(
     site: AtSite,
-    Path(number): Path<u32>,
+    At(number): At<u32>,
     uri: Uri,
     asked: HeaderMap,
-    chart: Query<ChartQuery>,
+    Asks(chart): Asks<ChartQuery>,
 ) -> Response {
     let period = Period::from_name(&chart.chart).unwrap_or_default();
     pages::page(&site, &uri, &asked, Wanted::Target(number, period)).await
@@ -164,7 +200,7 @@ async fn target(
 
 async fn span(
     site: AtSite,
-    Path((number, span)): Path<(u32, String)>,
+    At((number, span)): At<(u32, String)>,
     uri: Uri,
     asked: HeaderMap,
 ) -> Response {
@@ -174,20 +210,26 @@ async fn span(
     }
 }
 
-async fn incidents(site: AtSite, uri: Uri, asked: HeaderMap, of: Query<BeforeQuery>) -> Response {
-    pages::page(&site, &uri, &asked, Wanted::Incidents(of.before)).await
+async fn incidents(site: AtSite, uri: Uri, asked: HeaderMap, of: Asks<BeforeQuery>) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Incidents(of.0.before)).await
 }
 
-async fn incident(site: AtSite, Path(id): Path<i64>, uri: Uri, asked: HeaderMap) -> Response {
-    pages::page(&site, &uri, &asked, Wanted::Incident(id)).await
+async fn incident(
+    site: AtSite,
+    At(id): At<i64>,
+    uri: Uri,
+    asked: HeaderMap,
+    Asks(of): Asks<FromQuery>,
+) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Incident(id, of.from)).await
 }
 
 async fn jobs(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
     pages::page(&site, &uri, &asked, Wanted::Jobs).await
 }
 
-async fn job(site: AtSite, uri: Uri, asked: HeaderMap, list: Query<ListQuery>) -> Response {
-    pages::page(&site, &uri, &asked, Wanted::Job(list.name.clone())).await
+async fn job(site: AtSite, uri: Uri, asked: HeaderMap, Asks(of): Asks<JobQuery>) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Job(of.name, of.before)).await
 }
 
 async fn quiet(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
@@ -198,9 +240,9 @@ async fn atom(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
     let base = guard::base(&asked);
     let key = format!("{base} {uri}");
     let (title, clock) = (site.options.title.clone(), site.clock.clone());
-    let hosts = site.options.hosts.first().cloned();
+    let links = Links { mode: Mode::Server, root: "", written: None };
     let make = move |reader: &mut _, _| {
-        let body = feed::atom(reader, &clock, &title, &base, hosts.as_deref())?;
+        let body = feed::atom(reader, &clock, &title, &base, links)?;
         Ok(Some(Made::new(StatusCode::OK, "application/atom+xml; charset=utf-8", body)))
     };
     pages::answer(&site, key, &asked, uri.path(), make).await
@@ -214,14 +256,17 @@ async fn api_targets(
     site: AtSite,
     uri: Uri,
     asked: HeaderMap,
-    list: Query<ListQuery>,
-    page: Query<api::Page>,
+    Asks(list): Asks<ListQuery>,
+    Asks(page): Asks<api::Page>,
 ) -> Response {
-    let (list, page) = (list.filter(), page.0);
+    if let Some(fault) = list.fault() {
+        return answer::problem(StatusCode::BAD_REQUEST, fault);
+    }
+    let list = list.filter();
     json(&site, &uri, &asked, move |reader, _| api::targets(reader, &list, page).map(Some)).await
 }
 
-async fn api_target(site: AtSite, Path(number): Path<u32>, uri: Uri, asked: HeaderMap) -> Response {
+async fn api_target(site: AtSite, At(number): At<u32>, uri: Uri, asked: HeaderMap) -> Response {
     json(&site, &uri, &asked, move |reader, now| api::target(reader, number, now)).await
 }
 
@@ -229,18 +274,32 @@ async fn api_incidents(
     site: AtSite,
     uri: Uri,
     asked: HeaderMap,
-    page: Query<api::IncidentsPage>,
+    Asks(page): Asks<api::IncidentsPage>,
 ) -> Response {
-    json(&site, &uri, &asked, move |reader, now| api::incidents(reader, page.0, now).map(Some))
-        .await
+    json(&site, &uri, &asked, move |reader, now| api::incidents(reader, page, now).map(Some)).await
 }
 
-async fn api_incident(site: AtSite, Path(id): Path<i64>, uri: Uri, asked: HeaderMap) -> Response {
-    json(&site, &uri, &asked, move |reader, now| api::incident(reader, id, now)).await
+async fn api_incident(
+    site: AtSite,
+    At(id): At<i64>,
+    uri: Uri,
+    asked: HeaderMap,
+    Asks(page): Asks<api::MembersPage>,
+) -> Response {
+    json(&site, &uri, &asked, move |reader, now| api::incident(reader, id, page, now)).await
 }
 
 async fn api_jobs(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
     json(&site, &uri, &asked, |reader, now| api::jobs(reader, now).map(Some)).await
+}
+
+async fn api_changes(
+    site: AtSite,
+    uri: Uri,
+    asked: HeaderMap,
+    Asks(page): Asks<api::ChangesPage>,
+) -> Response {
+    json(&site, &uri, &asked, move |reader, _| api::changes(reader, &page).map(Some)).await
 }
 
 /// The answer with what the API says.
