@@ -220,6 +220,28 @@ fn robots_txt_that_cannot_be_had_end_the_targets() {
 }
 
 #[test]
+fn it_is_read_where_it_is_led_to_although_that_host_has_none_to_be_had() {
+    for shards in [1, 3] {
+        let refusing = Refusing::start();
+        let dead = format!("http://{}/robots.txt", refusing.addr());
+        let forbids = text("user-agent: *\ndisallow: /x\n");
+        // One that fails, and one that is led to where nobody is, each with the rules of another.
+        for own in [status(500), redirect(&dead)] {
+            let keeper = Site::default().page("/robots.txt", own).page("/rules", forbids.clone());
+            let keeper = Server::start(keeper);
+            let led = site(redirect(&keeper.url("/rules")), 5);
+            let urls = (0..5).flat_map(|host| [led.url_on(host, "/ok"), led.url_on(host, "/x")]);
+            let its_own = [keeper.url("/ok"), keeper.url("/ok?2")];
+            let done = bed(its_own.into_iter().chain(urls)).obedient().shards(shards).run();
+            let done = done.accounts_for(12, Pending::None);
+            let counts = ["ok", "blocked.robots", "blocked.robots_unreachable"]
+                .map(|kind| done.count(kind));
+            assert_eq!(counts, [5, 5, 2], "{:?}", ends(&done));
+        }
+    }
+}
+
+#[test]
 fn a_crawl_delay_spaces_the_targets() {
     let server = site(text("user-agent: *\ncrawl-delay: 0.05\n"), 1);
     let urls = (0..8).map(|n| server.url(&format!("/ok?n={n}")));
