@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use gather::core::config::RobotsConfig;
 use gather::core::{ErrorKind, Outcome};
-use gather_testkit::{Page, Refusing, Request, Server, Site};
+use gather::fetch::options::Verify;
+use gather_testkit::{
+    Ca, ClientCert, Page, Refusing, Request, Server, Site, Tls, Validity,
+};
 
 use crate::bed::{Bed, Done, Pending, bed, kind};
 
@@ -217,6 +220,25 @@ fn robots_txt_that_cannot_be_had_end_the_targets() {
         assert!(led_astray.requests().iter().all(|request| request.target == "/robots.txt"));
         assert!(done.records.iter().all(|record| record.attempts <= 1));
     }
+}
+
+#[test]
+fn it_is_followed_from_https_to_http() {
+    let rules = Site::default().page("/rules", text("user-agent: *\ndisallow: /x\n"));
+    let rules = Server::start(rules);
+    let identity = Ca::new().issue(&["127.0.0.1"], Validity::For(Duration::from_secs(3600)));
+    let tls = Tls::new(&identity, &["http/1.1"], ClientCert::NotAsked);
+    let led = Site::default().page("/robots.txt", redirect(&rules.url("/rules")));
+    let led = Server::start(Site { tls: Some(tls), ..led });
+    let mut bed = bed([led.url("/ok"), led.url("/x"), led.url(&to(&rules.url("/ok")))]).obedient();
+    bed.options.client.net.tls.verify = Verify::Nothing;
+    let authorization = ("Authorization".to_owned(), "secret".to_owned());
+    bed.options.client.headers.push(authorization);
+    let done = bed.run().accounts_for(3, Pending::None);
+    // What a target is led to is another matter.
+    assert_eq!(ends(&done), ["ok", "blocked.robots", "redirect.downgrade"]);
+    let told = rules.requests().into_iter().flat_map(|request| request.headers);
+    assert!(told.into_iter().all(|(name, _)| !name.eq_ignore_ascii_case("authorization")));
 }
 
 #[test]
