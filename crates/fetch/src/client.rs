@@ -146,7 +146,8 @@ pub enum Hops {
     Everywhere,
 }
 
-/// A try that is not for the target's own request: a GET of a small file.
+/// A try that is not for the target's own request: a GET of a small public file. Its redirects are
+/// followed from https to http as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlainGet {
     /// How much of the body is kept; the rest is read and dropped.
