@@ -64,6 +64,10 @@ pub(crate) fn networks() -> Networks {
     }
 }
 
+/// What instructions are counted with.
+pub(crate) const COUNTS: &[Need] =
+    &[Need { there: There::Program("valgrind"), package: "valgrind" }];
+
 /// What benches need beside that.
 pub(crate) const BENCHES: &[Need] = &[
     Need { there: There::Program("wrk"), package: "wrk" },

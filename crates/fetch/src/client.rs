@@ -22,7 +22,7 @@ use crate::exchange::{Report, Try};
 use crate::failure;
 use crate::memory::MemoryBudget;
 use crate::options::{NetOptions, OptionsError};
-use crate::pool::{Pool, PoolLimits, PoolStats};
+use crate::pool::{Freshness, Pool, PoolLimits, PoolStats};
 use crate::progress::{Phase, Progress};
 use crate::request::{AcceptEncoding, HeaderOptions, RedactQuery, RequestDefaults, Secret, Sign};
 use crate::tls::TlsConfigs;
@@ -340,6 +340,17 @@ impl Client {
     /// What the pool did and holds.
     pub fn stats(&self) -> PoolStats {
         self.shard.pool.stats()
+    }
+
+    /// Takes a connection to `host` and gives it back: for `gather-instructions`, which counts what
+    /// that costs apart from a request.
+    #[doc(hidden)]
+    pub async fn check_out_and_in(&self, host: &HostKey) {
+        let Shard { pool, dialer, deadlines, .. } = &self.shard;
+        let (origin, progress, now) = (pool.origin(host), Progress::default(), deadlines.now());
+        let from = Provenance::Operator;
+        let held = pool.acquire(&origin, Freshness::Any, dialer, from, &progress, now).await;
+        pool.give_back(&origin, held.expect("a connection stands"), now);
     }
 
     /// A shared connection on which nothing at all came may be dead: the next try dials.
