@@ -317,10 +317,10 @@ impl<P> Frontier<P> {
     pub fn next_ended(&mut self) -> Option<(Finishing<P>, Failure)> {
         while let Some(&index) = self.ending.front() {
             let ended = self.hosts[index as usize].as_mut().and_then(|host| {
-                let failure = host.ending.as_deref()?.clone();
-                Some((failure, host.pop_any()?, host.key.clone()))
+                let (job, failure) = host.pop_ended()?;
+                Some((job, failure, host.key.clone()))
             });
-            let Some((failure, mut job, host)) = ended else {
+            let Some((mut job, failure, host)) = ended else {
                 self.ending.pop_front();
                 if self.hosts[index as usize].is_some() {
                     self.place(index, Time::ZERO);
@@ -445,6 +445,10 @@ impl<P> Frontier<P> {
                 self.names.push_back(index);
             }
         }
+        let host = self.host_mut(index);
+        if host.targets_waiting() == 0 {
+            host.barred.take_if(|barred| barred.until <= now);
+        }
         let order = self.next_order();
         match role {
             Role::Rules => self.host_mut(index).first.push(Delayed { at: now, order, job }),
@@ -460,7 +464,7 @@ impl<P> Frontier<P> {
     /// A target was added to this host's queue.
     fn queued(&mut self, index: u32, now: Time) {
         let host = self.host(index);
-        if host.ending.is_some() && host.waiting() == 1 {
+        if host.waiting_to_end() == 1 {
             self.ending.push_back(index);
         }
         self.place(index, now);

@@ -28,7 +28,7 @@ use crate::lines::{Coded, Lines};
 use crate::memory::Share;
 use crate::pool::{Freshness, Held, HeldKind, Origin};
 use crate::progress::{Phase, Progress};
-use crate::redirect::{self, Next};
+use crate::redirect::{self, Downgrade, Next};
 use crate::request::{Outgoing, without_userinfo};
 
 /// What does not change during a try.
@@ -181,8 +181,10 @@ impl Try<'_> {
         };
         let origin = self.shard.pool.origin(&key);
         let (mut redirects, mut hops) = (self.shard.redirects, self.shard.hops);
+        let mut downgrade = Downgrade::Refused;
         if let Some(get) = self.plain_get {
             outgoing.becomes_get();
+            downgrade = Downgrade::Followed;
             redirects = Redirects::Follow { max: get.redirects_max };
             hops = Hops::ToOtherHosts;
         }
@@ -195,7 +197,7 @@ impl Try<'_> {
                 response.headers(),
                 &report.url,
                 &report.chain,
-                redirects,
+                (redirects, downgrade),
                 outgoing.after_redirect(status),
             )?;
             let Next::Follow(next) = next else {
