@@ -6,6 +6,7 @@ mod badges;
 mod cache;
 mod guard;
 mod login;
+mod metrics;
 mod pages;
 mod readers;
 mod routes;

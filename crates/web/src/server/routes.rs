@@ -8,15 +8,16 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use gather_store::history::Cursor;
-use http::header::{self, HeaderMap};
+use http::header::HeaderMap;
 use http::{StatusCode, Uri};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use super::answer::{self, Made};
 use super::asked::{Asks, At};
 use super::cache::Cache;
 use super::readers::Readers;
-use super::{badges, guard, login, pages};
+use super::{badges, guard, login, metrics, pages};
 use crate::api;
 use crate::feed;
 use crate::links::{Links, Mode};
@@ -35,6 +36,8 @@ pub(super) struct Site {
     pub(super) readers: Readers,
     pub(super) cache: Cache<Option<Arc<Made>>>,
     pub(super) days: Days,
+    /// Metrics that may be asked for at once.
+    pub(super) scrapes: Arc<Semaphore>,
     /// Whether days are being read that a page did not wait for.
     pub(super) is_reading: AtomicBool,
 }
@@ -45,8 +48,15 @@ impl Site {
     pub(super) fn new(options: Options) -> SharedSite {
         let clock = Clock::new(options.zone.clone());
         let readers = Readers::new(options.place.clone());
-        let (cache, days, is_reading) = (Cache::new(), Days::default(), AtomicBool::new(false));
-        Arc::new(Self { options, clock, readers, cache, days, is_reading })
+        Arc::new(Self {
+            options,
+            clock,
+            readers,
+            cache: Cache::new(),
+            days: Days::default(),
+            scrapes: Arc::new(Semaphore::new(metrics::SCRAPES_MAX)),
+            is_reading: AtomicBool::new(false),
+        })
     }
 }
 
@@ -311,14 +321,8 @@ async fn json(
     pages::answer(site, uri.to_string(), asked, uri.path(), make).await
 }
 
-async fn metrics(site: AtSite) -> Response {
-    let metrics = Arc::clone(&site.options.metrics);
-    // Whoever counts may take a lock.
-    let Ok(text) = tokio::task::spawn_blocking(move || metrics()).await else {
-        return answer::problem(StatusCode::INTERNAL_SERVER_ERROR, "the metrics failed");
-    };
-    let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], text).into_response()
+async fn metrics(site: AtSite, asked: HeaderMap) -> Response {
+    metrics::answer(&site.options.metrics, &site.scrapes, &asked).await
 }
 
 /// Open to all, so it says no more than yes or no to who has no token.

@@ -13,7 +13,7 @@ use gather_store::history::{
     HistoryPlace, Incident, IncidentEntry, JobKind, JobRow, MaintenanceSpan, Notice, Outbox,
     Phases, RunEnd, RunRow, Silence, SilenceMatch, StoredState, TargetRow, Upkeep, ValueRow,
 };
-use gather_web::Options;
+use gather_web::{MetricsFormat, Options};
 
 /// Wed 25 Nov 2026 14:03:22 UTC.
 pub(crate) const NOW: Time = Time::from_millis(1_795_615_402_000);
@@ -159,8 +159,12 @@ pub(crate) fn options(place: HistoryPlace) -> Options {
     Options {
         title: "Example status".into(),
         now: Arc::new(|| NOW + Duration::from_secs(1)),
-        metrics: Arc::new(|| {
-            "# TYPE gather_targets gauge\ngather_targets{state=\"up\"} 9\n".into()
+        metrics: Arc::new(|format, out| {
+            out.write_str("# TYPE gather_targets gauge\ngather_targets{state=\"up\"} 9\n")?;
+            match format {
+                MetricsFormat::Text => Ok(()),
+                MetricsFormat::OpenMetrics => out.write_str("# EOF\n"),
+            }
         }),
         ..Options::new(place)
     }

@@ -7,5 +7,6 @@ mod large;
 mod made;
 mod many;
 mod place;
+mod scraped;
 mod served;
 mod zones;

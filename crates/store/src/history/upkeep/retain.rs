@@ -12,6 +12,11 @@ use super::{Progress, Step};
 const EVERY_MS: i64 = 60_000;
 /// Rows that are removed from one table in one step.
 const ROWS_A_STEP: i64 = 200;
+/// Delivered notices that are old. Of an incident that goes on they stay: a watch that starts again
+/// looks there who was told of it.
+const SETTLED: &str = "settled_ms < ?1 AND NOT EXISTS (
+    SELECT 1 FROM watch_incident AS open
+    WHERE open.closed_ms IS NULL AND watch_notice.key LIKE 'incident:' || open.id || ':%')";
 
 /// Removes some of what is old, if it is time to look.
 pub(super) fn step(progress: &mut Progress, db: &mut Db, now: i64) -> Result<Step, HistoryError> {
@@ -28,7 +33,7 @@ pub(super) fn step(progress: &mut Progress, db: &mut Db, now: i64) -> Result<Ste
         ("watch_hour", "id", "id < ?1", first_id(hours.div_euclid(DAY_MS))),
         ("watch_day", "id", "id < ?1", first_id(days.div_euclid(DAY_MS * BLOCK_DAYS))),
         ("watch_change", "id", "at_ms < ?1", days),
-        ("watch_notice", "id", "settled_ms < ?1", notices),
+        ("watch_notice", "id", SETTLED, notices),
         ("watch_silence", "id", "until_ms < ?1", days),
         ("watch_value", "id", "at_ms < ?1 AND seen_ms < ?1", days),
     ];
