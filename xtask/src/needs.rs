@@ -40,6 +40,7 @@ pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },
     Need { there: There::Program("sqlite3"), package: "sqlite3" },
     Need { there: There::Program("prometheus-alertmanager"), package: "prometheus-alertmanager" },
+    Need { there: There::Program("prometheus"), package: "prometheus" },
     Need { there: There::Program("chromium"), package: "chromium" },
     Need { there: There::Program("node"), package: "nodejs" },
     Need { there: There::Program("npm"), package: "npm" },

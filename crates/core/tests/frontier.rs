@@ -378,6 +378,30 @@ fn redirected_robots_txt_wait_for_no_rules_but_for_politeness() {
 }
 
 #[test]
+fn what_is_led_to_a_host_without_rules_of_its_own_is_still_asked_for() {
+    let mut frontier = obedient(&[("a", 1), ("b", 1)]);
+    let kind = ErrorKind::BlockedRobotsUnreachable;
+    let (its_own, led): (Vec<_>, Vec<_>) =
+        leases(&mut frontier, at(0)).into_iter().partition(|lease| lease.host() == &key("b"));
+    // One that waits there as its own cannot be had.
+    frontier.hop(only(led), Signal::Answered, &key("b"), NameNeeded::No, at(5));
+    finish(&mut frontier, only(its_own), Signal::Answered, at(10));
+    frontier.rules_failed(&key("b"), Failure::new(kind, "status 500"), at(10));
+    // Only the target of `b` ends; what waited there for `a` goes, and so does what comes later.
+    let first = only(leases(&mut frontier, at(20)));
+    assert_eq!((first.host(), first.role()), (&key("b"), Role::Rules));
+    assert_eq!(ended(&mut frontier), [(0, kind)]);
+    frontier.retry(first, Signal::Broken, at(30), Spends::Retry, at(20));
+    frontier.admit(&key("b"), 7, NameNeeded::No, at(25));
+    assert_eq!(ended(&mut frontier), [(7, kind)]);
+    let again = only(leases(&mut frontier, at(30)));
+    finish(&mut frontier, again, Signal::Answered, at(40));
+    frontier.rules_known(&key("a"), None, at(40));
+    assert_eq!(granted(&mut frontier, at(40)), "a 1");
+    assert!(frontier.counts().balanced());
+}
+
+#[test]
 fn a_refused_target_only_leaves() {
     let mut frontier = obedient(&[("a", 3)]);
     let taken = frontier.take_waiting_of(&key("a"), |n| *n == 1, at(0));

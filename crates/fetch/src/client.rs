@@ -146,7 +146,8 @@ pub enum Hops {
     Everywhere,
 }
 
-/// A try that is not for the target's own request: a GET of a small file.
+/// A try that is not for the target's own request: a GET of a small public file. Its redirects are
+/// followed from https to http as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlainGet {
     /// How much of the body is kept; the rest is read and dropped.
@@ -246,7 +247,8 @@ impl Client {
     /// last of the attempt's `chain`. Dropping the future gives the try up and closes its
     /// connection. Deadlines pass only while somebody calls [`Self::tick`].
     ///
-    /// `writer` gets the decoded body of the answer as it comes.
+    /// `writer` gets the decoded body of the answer as it comes. The attempt is boxed: it has
+    /// hundreds of bytes, and goes through many hands.
     ///
     /// # Errors
     /// When this machine ran out of something: not the target's fault, and not a try.
@@ -255,7 +257,7 @@ impl Client {
         target: &Target,
         state: &TryState,
         writer: Option<&mut dyn BodyWriter>,
-    ) -> Result<Attempt, LocalShortage> {
+    ) -> Result<Box<Attempt>, LocalShortage> {
         let started = state.started.unwrap_or_else(Instant::now);
         let timeout = target.request.as_ref().and_then(|request| request.timeout);
         let time = state.time_left.or(timeout).unwrap_or(self.timeout);

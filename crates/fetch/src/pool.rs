@@ -9,7 +9,6 @@ use gather_core::config::Caps;
 use gather_core::target::HostMap;
 use gather_core::{ErrorKind, Failure, HostKey, Provenance, Scheme};
 use http::HeaderMap;
-use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming};
 use tokio::sync::oneshot;
 
@@ -121,7 +120,7 @@ impl Held {
     ) -> Option<Result<Frame<Bytes>, Failure>> {
         match &mut self.kind {
             HeldKind::H1(connection) => connection.next_frame(body).await,
-            HeldKind::H2(_) => Some(body.frame().await?.map_err(|error| failure::of_body(&error))),
+            HeldKind::H2(stream) => stream.next_frame(body).await,
         }
     }
 
@@ -397,7 +396,7 @@ impl Pool {
             written: Cell::default(),
             tap: RefCell::default(),
         });
-        let io = Counted { stream, link };
+        let io = Counted::new(stream, link);
         self.counters.opened.set(self.counters.opened.get() + 1);
         origin.spoken.set(Some(protocol));
         match protocol {

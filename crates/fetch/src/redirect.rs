@@ -2,6 +2,7 @@
 
 use gather_core::attempt::ChainLink;
 use gather_core::config::Redirects;
+use gather_core::target::has_userinfo;
 use gather_core::{ErrorKind, Failure};
 use http::HeaderMap;
 use http::header::LOCATION;
@@ -18,6 +19,14 @@ pub(crate) enum Next {
     Follow(Box<Url>),
 }
 
+/// Whether a redirect from https to http is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Downgrade {
+    Refused,
+    /// What is asked for is public, and no credential goes along.
+    Followed,
+}
+
 /// Decides about a response of `status` to a request for `url`, after the redirects in `chain`.
 ///
 /// # Errors
@@ -27,7 +36,7 @@ pub(crate) fn next(
     headers: &HeaderMap,
     url: &Url,
     chain: &[ChainLink],
-    redirects: Redirects,
+    (redirects, downgrade): (Redirects, Downgrade),
     method: MethodAfter,
 ) -> Result<Next, Failure> {
     let Redirects::Follow { max } = redirects else { return Ok(Next::Final) };
@@ -35,7 +44,7 @@ pub(crate) fn next(
         return Ok(Next::Final);
     }
     let Some(location) = location(headers)? else { return Ok(Next::Final) };
-    let next = resolve(url, location)?;
+    let next = resolve_with(url, location, downgrade)?;
     let was_visited = chain.iter().map(|link| &*link.url).chain([url.as_str()]);
     // A POST answered by "see the same URL" is no loop: what is asked for next is another thing.
     if method == MethodAfter::Stays && was_visited.into_iter().any(|url| is_same(url, &next)) {
@@ -69,6 +78,10 @@ fn location(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
 /// # Errors
 /// `redirect.invalid`, `redirect.scheme` or `redirect.downgrade`.
 pub fn resolve(url: &Url, location: &str) -> Result<Url, Failure> {
+    resolve_with(url, location, Downgrade::Refused)
+}
+
+fn resolve_with(url: &Url, location: &str, downgrade: Downgrade) -> Result<Url, Failure> {
     let mut next = url.join(location).map_err(|error| {
         Failure::new(ErrorKind::RedirectInvalid, format!("redirected to no valid url: {error}"))
     })?;
@@ -76,12 +89,13 @@ pub fn resolve(url: &Url, location: &str) -> Result<Url, Failure> {
         let message = format!("redirected to the scheme {}", next.scheme());
         return Err(Failure::new(ErrorKind::RedirectScheme, message));
     }
-    if url.scheme() == "https" && next.scheme() == "http" {
+    let is_downgrade = url.scheme() == "https" && next.scheme() == "http";
+    if is_downgrade && downgrade == Downgrade::Refused {
         let message = "redirected from https to http";
         return Err(Failure::new(ErrorKind::RedirectDowngrade, message));
     }
     // Credentials come from the operator, never from a response.
-    if !next.username().is_empty() || next.password().is_some() {
+    if has_userinfo(&next) {
         let _ = next.set_username("");
         let _ = next.set_password(None);
     }
@@ -116,7 +130,8 @@ mod tests {
         let chain: Vec<ChainLink> =
             chain.iter().map(|url| ChainLink { url: (*url).into(), status: 302 }).collect();
         let url = Url::parse(url).unwrap();
-        match next(status, &headers, &url, &chain, FOLLOW, MethodAfter::Stays) {
+        let how = (FOLLOW, Downgrade::Refused);
+        match next(status, &headers, &url, &chain, how, MethodAfter::Stays) {
             Ok(Next::Final) => "final".to_owned(),
             Ok(Next::Follow(url)) => url.to_string(),
             Err(failure) => failure.kind.as_str().to_owned(),
@@ -147,6 +162,13 @@ mod tests {
             let what = String::from_utf8_lossy(location);
             assert_eq!(check(url, &[], 302, &[location]), expected, "{url} {what}");
         }
+    }
+
+    #[test]
+    fn a_downgrade_is_followed_for_what_is_public() {
+        let url = Url::parse("https://a/robots.txt").unwrap();
+        let next = resolve_with(&url, "http://user:secret@a/x", Downgrade::Followed);
+        assert_eq!(next.map(String::from), Ok("http://a/x".to_owned()));
     }
 
     #[test]

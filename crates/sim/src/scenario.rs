@@ -118,8 +118,7 @@ fn good_hosts(world: &World) -> Vec<bool> {
     };
     let may_go = |site: &Site| {
         let elsewhere = site.robots_at.filter(|_| world.config.robots.is_some());
-        // Where its robots.txt is led to, what waits ends with the host's own that cannot be had.
-        elsewhere.is_none_or(|to| is_good(&world.sites[to]) && world.sites[to].robots_at.is_none())
+        elsewhere.is_none_or(|to| is_good(&world.sites[to]))
     };
     world.sites.iter().map(|site| is_good(site) && may_go(site)).collect()
 }

@@ -1,9 +1,10 @@
 //! A server whose every byte is written by the test.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Nobody is listened to for longer.
@@ -126,13 +127,19 @@ impl Talk {
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// Sends the same again and again, at most so many bytes, until the client has enough; says
-    /// how much went out.
+    /// Sends the same again and again, at most so many bytes, until the client has enough, and reads
+    /// what it answers; closes, and says how much went out.
     pub fn flood(&mut self, piece: &[u8], bytes_max: u64) -> u64 {
+        let reading = self.stream.try_clone().map(|mut answers| {
+            std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()))
+        });
         let mut sent = 0;
         while sent < bytes_max && self.send(piece) {
             sent += piece.len() as u64;
         }
+        // Ends the reading as well.
+        drop(self.stream.shutdown(Shutdown::Both));
+        drop(reading.map(JoinHandle::join));
         sent
     }
 

@@ -160,6 +160,17 @@ pub(super) struct Host<P> {
     pub(super) gate: Option<Box<Gate>>,
     /// Set when its waiting targets end without a further try, and those that come until `until`.
     pub(super) ending: Option<Box<Failure>>,
+    /// Set when its robots.txt cannot be had.
+    pub(super) barred: Option<Box<Barred>>,
+}
+
+/// A host's targets end, for want of its robots.txt. A robots.txt that another host keeps there is no
+/// target: it is asked for all the same.
+#[derive(Debug)]
+pub(super) struct Barred {
+    pub(super) failure: Failure,
+    /// Until when those that come end as well.
+    pub(super) until: Time,
 }
 
 impl<P> Host<P> {
@@ -195,11 +206,36 @@ impl<P> Host<P> {
             kept_slot: u32::MAX,
             gate: None,
             ending: None,
+            barred: None,
         }
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.queue.len() + self.retries.len() + self.first.len()
+        self.targets_waiting() + self.first.len()
+    }
+
+    /// Of those that wait, all but requests for a robots.txt.
+    pub(super) fn targets_waiting(&self) -> usize {
+        self.queue.len() + self.retries.len()
+    }
+
+    /// How many wait that end without a further try.
+    pub(super) fn waiting_to_end(&self) -> usize {
+        match (&self.ending, &self.barred) {
+            (Some(_), _) => self.waiting(),
+            (None, Some(_)) => self.targets_waiting(),
+            (None, None) => 0,
+        }
+    }
+
+    /// One that ends without a further try, and why.
+    pub(super) fn pop_ended(&mut self) -> Option<(Job<P>, Failure)> {
+        if let Some(failure) = &self.ending {
+            let failure = Failure::clone(failure);
+            return Some((self.pop_any()?, failure));
+        }
+        let failure = self.barred.as_ref()?.failure.clone();
+        Some((self.pop_target()?, failure))
     }
 
     /// The earliest moment it may be asked; `Time::NEVER` without waiting targets.
@@ -231,10 +267,11 @@ impl<P> Host<P> {
 
     /// Any waiting target, whatever it waits for; those never tried first.
     pub(super) fn pop_any(&mut self) -> Option<Job<P>> {
-        self.queue
-            .pop_front()
-            .or_else(|| self.retries.pop().map(|retry| retry.job))
-            .or_else(|| self.first.pop().map(|first| first.job))
+        self.pop_target().or_else(|| self.first.pop().map(|first| first.job))
+    }
+
+    fn pop_target(&mut self) -> Option<Job<P>> {
+        self.queue.pop_front().or_else(|| self.retries.pop().map(|retry| retry.job))
     }
 
     /// Takes out the waiting targets that `is_taken` says; the others keep their order.
@@ -268,6 +305,7 @@ impl<P> Host<P> {
     pub(super) fn clocks_ran_out(&self, now: Time) -> bool {
         self.next_at <= now
             && self.until <= now
+            && self.barred.as_ref().is_none_or(|barred| barred.until <= now)
             && self.gate.as_ref().is_none_or(|gate| gate.forgettable(now))
     }
 }

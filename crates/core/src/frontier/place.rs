@@ -65,7 +65,7 @@ impl<P> Frontier<P> {
         if host.waiting() == 0 {
             return if host.in_flight == 0 { Place::Idle } else { Place::Away };
         }
-        if host.ending.is_some() {
+        if host.waiting_to_end() == host.waiting() {
             return Place::Away;
         }
         if host.name != Name::Known || (host.rules != Rules::Known && host.first.is_empty()) {

@@ -4,7 +4,7 @@
 //! are known. The request for them is admitted like a target, goes before all others of its host,
 //! under the same politeness, and may be led to another host by a redirect.
 
-use super::host::Rules;
+use super::host::{Barred, Rules};
 use super::lease::{Job, Role};
 use super::{Finishing, Frontier, NameNeeded};
 use crate::attempt::Failure;
@@ -42,20 +42,25 @@ impl<P> Frontier<P> {
         let Some(&index) = self.index.get(host) else { return };
         let delay = delay.unwrap_or_default().min(self.crawl_delay_max);
         let host = self.host_mut(index);
-        host.rules = Rules::Known;
+        (host.rules, host.barred) = (Rules::Known, None);
         host.interval = host.interval.max(delay);
         self.place(index, now);
     }
 
-    /// The rules of a host cannot be had: its targets end with `failure`, unless they end anyway.
+    /// The rules of a host cannot be had: its targets end with `failure`, unless they end anyway, and
+    /// those that come within a minute. Whatever robots.txt is led there is still asked for: rules are
+    /// for targets (RFC 9309 section 2.3.1.2).
     pub fn rules_failed(&mut self, host: &HostKey, failure: Failure, now: Time) {
         let Some(&index) = self.index.get(host) else { return };
         let host = self.host_mut(index);
         host.rules = Rules::Unasked;
-        match host.ending {
-            Some(_) => self.place(index, now),
-            None => self.end_waiting(index, failure, now + FAILED_FOR, now),
+        if host.ending.is_none() {
+            host.barred = Some(Box::new(Barred { failure, until: now + FAILED_FOR }));
+            if host.waiting_to_end() > 0 {
+                self.ending.push_back(index);
+            }
         }
+        self.place(index, now);
     }
 
     /// What was known of the rules of a host was forgotten or is too old.
@@ -95,7 +100,7 @@ impl<P> Frontier<P> {
     /// A target waits for the rules of this host: they are asked for, if nobody has.
     pub(super) fn want_rules(&mut self, index: u32) {
         let host = self.host_mut(index);
-        if host.rules == Rules::Unasked && host.ending.is_none() {
+        if host.rules == Rules::Unasked && host.ending.is_none() && host.barred.is_none() {
             host.rules = Rules::Needed;
             self.unruled.push_back(index);
         }

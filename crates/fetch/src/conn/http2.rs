@@ -1,21 +1,26 @@
 //! HTTP/2: one connection for all tries of an origin, driven by a task of its own.
 
+mod meter;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use gather_core::config::Caps;
 use gather_core::{ErrorKind, Failure};
 use http::{Request, Response};
-use hyper::body::Incoming;
+use http_body_util::BodyExt as _;
+use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
 
 use crate::failure;
 
+use self::meter::{Meter, Metered};
 use super::{Counted, Link, RequestBody, SendError};
 
 /// An HTTP/2 connection, shared by all tries of its origin.
@@ -26,6 +31,7 @@ pub(crate) struct H2 {
     /// What the connection ended of.
     ended: Rc<RefCell<Option<Failure>>>,
     streams: Rc<Streams>,
+    meter: Rc<Meter>,
 }
 
 /// The streams of a connection against the peer's limit.
@@ -77,6 +83,8 @@ impl H2 {
         now: Instant,
     ) -> Result<Self, hyper::Error> {
         let link = Rc::clone(&io.link);
+        let meter = Rc::new(Meter::new(Rc::clone(&link), caps));
+        let io = Metered { io, meter: Rc::clone(&meter) };
         let (sender, mut connection) = http2::Builder::new(LocalExecutor)
             .max_header_list_size(caps.header_bytes_max)
             .initial_max_send_streams(STREAMS_BEFORE_SETTINGS)
@@ -103,7 +111,7 @@ impl H2 {
             }
             ended
         }));
-        Ok(Self { sender, link, idle_since: Cell::new(now), ended, streams })
+        Ok(Self { sender, link, idle_since: Cell::new(now), ended, streams, meter })
     }
 
     /// Whether it takes further requests.
@@ -114,7 +122,7 @@ impl H2 {
     /// The failure of a stream of it. Where the stream only knows that its connection is gone, it is
     /// what that ended of.
     pub(crate) fn failure_of(&self, error: &hyper::Error) -> Failure {
-        let failure = failure::of_response(error);
+        let failure = self.meter.explain(failure::of_response(error));
         if failure.kind != ErrorKind::ProtocolOther {
             return failure;
         }
@@ -163,7 +171,21 @@ impl H2Stream {
         &mut self,
         request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, SendError> {
+        self.connection.meter.stream_begins();
         self.sender.try_send_request(request).await
+    }
+
+    /// The next frame of `body`; `None` at its end.
+    pub(crate) async fn next_frame(
+        &self,
+        body: &mut Incoming,
+    ) -> Option<Result<Frame<Bytes>, Failure>> {
+        let meter = &self.connection.meter;
+        let frame = body.frame().await?.map_err(|error| meter.explain(failure::of_body(&error)));
+        if let Some(data) = frame.as_ref().ok().and_then(Frame::data_ref) {
+            meter.data_came(data.len());
+        }
+        Some(frame)
     }
 }
 

@@ -5,10 +5,11 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use gather_core::Failure;
 use gather_core::config::Caps;
 use http::{Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 
 use super::{Counted, Link, RequestBody, SendError};
 
@@ -51,6 +52,13 @@ impl H2Stream {
         &mut self,
         _: Request<RequestBody>,
     ) -> Result<Response<Incoming>, SendError> {
+        match self.connection.none {}
+    }
+
+    pub(crate) async fn next_frame(
+        &self,
+        _: &mut Incoming,
+    ) -> Option<Result<Frame<Bytes>, Failure>> {
         match self.connection.none {}
     }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use gather::core::config::RobotsConfig;
 use gather::core::{ErrorKind, Outcome};
-use gather_testkit::{Page, Refusing, Request, Server, Site};
+use gather::fetch::options::Verify;
+use gather_testkit::{
+    Ca, ClientCert, Page, Refusing, Request, Server, Site, Tls, Validity,
+};
 
 use crate::bed::{Bed, Done, Pending, bed, kind};
 
@@ -216,6 +219,47 @@ fn robots_txt_that_cannot_be_had_end_the_targets() {
         assert_eq!(done.count(unreachable) + done.count("host.parked"), 8, "{:?}", ends(&done));
         assert!(led_astray.requests().iter().all(|request| request.target == "/robots.txt"));
         assert!(done.records.iter().all(|record| record.attempts <= 1));
+    }
+}
+
+#[test]
+fn it_is_followed_from_https_to_http() {
+    let rules = Site::default().page("/rules", text("user-agent: *\ndisallow: /x\n"));
+    let rules = Server::start(rules);
+    let identity = Ca::new().issue(&["127.0.0.1"], Validity::For(Duration::from_secs(3600)));
+    let tls = Tls::new(&identity, &["http/1.1"], ClientCert::NotAsked);
+    let led = Site::default().page("/robots.txt", redirect(&rules.url("/rules")));
+    let led = Server::start(Site { tls: Some(tls), ..led });
+    let mut bed = bed([led.url("/ok"), led.url("/x"), led.url(&to(&rules.url("/ok")))]).obedient();
+    bed.options.client.net.tls.verify = Verify::Nothing;
+    let authorization = ("Authorization".to_owned(), "secret".to_owned());
+    bed.options.client.headers.push(authorization);
+    let done = bed.run().accounts_for(3, Pending::None);
+    // What a target is led to is another matter.
+    assert_eq!(ends(&done), ["ok", "blocked.robots", "redirect.downgrade"]);
+    let told = rules.requests().into_iter().flat_map(|request| request.headers);
+    assert!(told.into_iter().all(|(name, _)| !name.eq_ignore_ascii_case("authorization")));
+}
+
+#[test]
+fn it_is_read_where_it_is_led_to_although_that_host_has_none_to_be_had() {
+    for shards in [1, 3] {
+        let refusing = Refusing::start();
+        let dead = format!("http://{}/robots.txt", refusing.addr());
+        let forbids = text("user-agent: *\ndisallow: /x\n");
+        // One that fails, and one that is led to where nobody is, each with the rules of another.
+        for own in [status(500), redirect(&dead)] {
+            let keeper = Site::default().page("/robots.txt", own).page("/rules", forbids.clone());
+            let keeper = Server::start(keeper);
+            let led = site(redirect(&keeper.url("/rules")), 5);
+            let urls = (0..5).flat_map(|host| [led.url_on(host, "/ok"), led.url_on(host, "/x")]);
+            let its_own = [keeper.url("/ok"), keeper.url("/ok?2")];
+            let done = bed(its_own.into_iter().chain(urls)).obedient().shards(shards).run();
+            let done = done.accounts_for(12, Pending::None);
+            let counts = ["ok", "blocked.robots", "blocked.robots_unreachable"]
+                .map(|kind| done.count(kind));
+            assert_eq!(counts, [5, 5, 2], "{:?}", ends(&done));
+        }
     }
 }
 

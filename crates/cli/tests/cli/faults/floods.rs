@@ -1,14 +1,18 @@
 //! Row 20: HTTP/2 that is refused, reset, told to go away, or flooded.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gather_testkit::{Ca, ClientCert, FaultRow, Raw, Server, Site, Talk, Tls, Validity, fault_row};
 
-use super::{Case, case, check};
+use super::{Case, assert_flat, case, check, kind, records, run};
+use crate::bench::Bench;
 
 /// Frames of HTTP/2 (RFC 9113 section 6) and their flags.
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PUSH_PROMISE: u8 = 5;
@@ -16,6 +20,10 @@ const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
+/// Of a kind that nobody knows, and everybody passes over (section 5.5).
+const UNKNOWN: u8 = 0xbe;
+const ACK: u8 = 1;
+const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 /// `:status: 200`, from the static table (RFC 7541).
@@ -99,9 +107,9 @@ fn a_server_without_http2() {
     row.shown();
 }
 
-/// A flood, and how it may end: as a failure of HTTP/2, of time, or of a limit; each within its time.
-fn drowns(row: &FaultRow, what: &str, kind: &'static str, raw: &Raw) {
-    let one: Case = case(what, raw.url("/"), kind, 2);
+/// A flood ends as a failure of HTTP/2, before its time is over.
+fn drowns(row: &FaultRow, what: &str, raw: &Raw) {
+    let one: Case = case(what, raw.url("/"), "protocol.http2", 2);
     check(row, &one.with("--http2 -k -t 2s"));
 }
 
@@ -125,16 +133,57 @@ fn floods_are_bounded() {
         ("WINDOW_UPDATE beyond 31 bits", head(), frame(WINDOW_UPDATE, 0, 0, &most)),
         ("GOAWAY", vec![], frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 2])),
     ] {
-        drowns(&row, what, "protocol.http2", &flooding(before, again));
+        drowns(&row, what, &flooding(before, again));
     }
-    // Answered as they must be, and no more than that: the time of the try ends them. Nothing is left
-    // to be sent on the stream, so its window matters to nobody.
-    for (what, before, again) in [
-        ("SETTINGS", vec![], frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9])),
-        ("PING", vec![], frame(PING, 0, 0, &[7; 8])),
-        ("WINDOW_UPDATE", head(), frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1])),
+    // Each by itself is in order, and answered where it must be; too many of them are not.
+    for (what, again) in [
+        ("SETTINGS", frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9])),
+        ("PING", frame(PING, 0, 0, &[7; 8])),
+        ("PING answered unasked", frame(PING, ACK, 0, &[7; 8])),
+        ("PRIORITY", frame(PRIORITY, 0, 1, &[0, 0, 0, 0, 9])),
+        ("WINDOW_UPDATE", frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
+        ("frames of no kind", frame(UNKNOWN, 0, 0, &[7; 16_384])),
     ] {
-        drowns(&row, what, "timeout.first_byte", &flooding(before, again));
+        drowns(&row, what, &flooding(vec![], again));
     }
+    row.shown();
+}
+
+/// What a connection that brings nothing may take, with what lies in the buffers of its socket.
+const AFTERWARDS_BYTES_MAX: u64 = 24 << 20;
+
+#[test]
+fn a_connection_that_floods_after_its_answer_is_closed() {
+    let row = fault_row!(20);
+    for (what, again) in [
+        ("PING", frame(PING, 0, 0, &[7; 8])),
+        ("SETTINGS", frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9])),
+        ("WINDOW_UPDATE", frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
+        ("RST_STREAM", frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])),
+        ("frames of no kind", frame(UNKNOWN, 0, 0, &[7; 16_384])),
+    ] {
+        let most = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&most);
+        let server = Raw::start(move |talk: &mut Talk| {
+            let answer = frame(HEADERS, END_HEADERS | END_STREAM, 1, &[STATUS_200]);
+            if asked(talk).is_some() && talk.send(&answer) {
+                let piece = again.repeat(1 + 4096 / again.len());
+                seen.fetch_max(talk.flood(&piece, FLOOD_BYTES_MAX), Ordering::SeqCst);
+            }
+        });
+        let urls: String = (0..3).map(|n| server.url(&format!("/?{n}\n"))).collect();
+        let bench = Bench::new().with_file("urls.txt", &urls);
+        // One after the other, with time to flood in between.
+        let ran = run(&bench, "-i urls.txt -c 1 --rate 2/s --http2 -t 5s --retries 0");
+        let records = records(&ran, 3);
+        let kinds: Vec<&str> = records.iter().map(kind).collect();
+        assert_eq!(kinds, ["ok"; 3], "{what}: {}", ran.stderr);
+        assert_flat(what, &ran);
+        let most = most.load(Ordering::SeqCst);
+        assert!(most <= AFTERWARDS_BYTES_MAX, "{what}: {most} bytes were taken");
+        // The last one is closed because its host has no more work.
+        assert_eq!(server.connections(), 3, "{what}");
+    }
+    row.comes("a connection that floods after its answer is closed");
     row.shown();
 }
