@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hickory_resolver::net::runtime::{RuntimeProvider, TokioRuntimeProvider};
+use hickory_resolver::net::runtime::{RuntimeProvider, Time, TokioRuntimeProvider, TokioTime};
+use hickory_resolver::proto::op::DEFAULT_RETRY_FLOOR;
 
+use super::sources::SERVER_WAIT_MAX;
 use crate::happy::shortage_of;
 
 type Tokio = TokioRuntimeProvider;
@@ -40,9 +42,28 @@ impl Sockets {
     }
 }
 
+/// Tokio's timers, by which no question is put again on a second socket beside the first: so many
+/// questions take so many sockets, however slow who answers them. It is put again when its time is over.
+pub(super) struct Patient;
+
+impl Time for Patient {
+    fn delay_for<'a>(duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        // Shorter ones are pauses between servers.
+        let is_of_question = duration >= DEFAULT_RETRY_FLOOR;
+        TokioTime::delay_for(if is_of_question { duration.max(SERVER_WAIT_MAX) } else { duration })
+    }
+
+    fn timeout<'a, F: 'a + 'static + Future + Send>(
+        duration: Duration,
+        future: F,
+    ) -> Pin<Box<dyn Future<Output = io::Result<F::Output>> + Send + 'a>> {
+        TokioTime::timeout(duration, future)
+    }
+}
+
 impl RuntimeProvider for Sockets {
     type Handle = <Tokio as RuntimeProvider>::Handle;
-    type Timer = <Tokio as RuntimeProvider>::Timer;
+    type Timer = Patient;
     type Udp = <Tokio as RuntimeProvider>::Udp;
     type Tcp = <Tokio as RuntimeProvider>::Tcp;
 

@@ -26,7 +26,7 @@ use crate::options::Family;
 const HOSTS_BYTES_MAX: u64 = 16 << 20;
 /// How long one name server is waited for before the question is put again (a datagram was
 /// lost) or to the next one.
-const SERVER_WAIT_MAX: Duration = Duration::from_secs(2);
+pub(super) const SERVER_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What a shard reads once, before its first lookup.
 pub(super) struct Sources {
