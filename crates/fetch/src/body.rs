@@ -1,5 +1,7 @@
 //! What becomes of a body: counted, decoded, kept as far as asked, never beyond its caps.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use gather_core::attempt::BodySummary;
 use gather_core::config::Caps;
@@ -8,7 +10,7 @@ use gather_core::{ErrorKind, Failure};
 use sha2::{Digest as _, Sha256};
 
 use crate::decode::Decoder;
-use crate::memory::{Grown, Share};
+use crate::memory::{Grown, MemoryBudget, Share};
 
 mod doubt;
 
@@ -107,7 +109,9 @@ struct Content<'a> {
     /// Of an encoded body that is to be kept, as long as it may be a bomb.
     doubt: Option<Doubt>,
     wire: Wire,
-    /// The memory for what is kept, where it is limited.
+    /// What its decoder looks back into.
+    window_bytes: u64,
+    /// The memory for what is kept and looked back into, where it is limited.
     share: Option<Share>,
     truncated: bool,
     sha256: Option<Sha256>,
@@ -164,6 +168,7 @@ impl<'a> BodyReader<'a> {
             kept: Kept::Nothing,
             doubt: (keep.body == KeepBody::All && decoder.is_some()).then(Doubt::default),
             wire: Wire::of(keep, decoder.as_ref()),
+            window_bytes: 0,
             share: share.filter(|_| keep.holds_bodies()),
             truncated: false,
             sha256: (keep.sha256 == KeepSha256::Yes).then(Sha256::new),
@@ -186,8 +191,16 @@ impl<'a> BodyReader<'a> {
         }
     }
 
-    /// Asks for the memory that the next pieces need; `announced` is the length of the whole.
-    pub(crate) fn make_room(&mut self, announced: Option<u64>) -> Option<NoRoom<'_>> {
+    /// Asks for the memory that the next pieces need; `announced` is the length of the whole. What
+    /// keeps nothing takes part in `memory` once its decoder looks back far.
+    pub(crate) fn make_room(
+        &mut self,
+        announced: Option<u64>,
+        memory: Option<&Arc<MemoryBudget>>,
+    ) -> Option<NoRoom<'_>> {
+        if self.content.share.is_none() && self.content.window_bytes > WINDOW_BYTES_FREE {
+            self.content.share = memory.map(Share::new);
+        }
         let share = self.content.share.as_mut()?;
         let all = announced.filter(|_| self.decoder.is_none());
         let wanted = all.unwrap_or(self.content.kept.len() + ROOM_BYTES.max(self.chunk_bytes_max));
@@ -203,6 +216,7 @@ impl<'a> BodyReader<'a> {
                 decoded + announced.unwrap_or(more)
             }
         };
+        let bytes = bytes + self.content.window_bytes;
         match share.try_grow(bytes) {
             Grown::Yes => None,
             Grown::No => Some(NoRoom { share, bytes }),
@@ -226,7 +240,10 @@ impl<'a> BodyReader<'a> {
                 if content.doubt.as_mut().is_some_and(|doubt| !doubt.takes(&chunk)) {
                     content.believe(decoder)?;
                 }
-                decoder.push(&chunk, &mut |decoded| content.push(decoded))
+                decoder.push(&chunk, &mut |decoded| content.push(decoded))?;
+                content.window_bytes = decoder.window_bytes();
+                content.hold();
+                Ok(())
             }
         }
     }
@@ -307,7 +324,7 @@ impl Content<'_> {
     /// What came is held, even if it was more than there was room for.
     fn hold(&mut self) {
         if let Some(share) = &mut self.share {
-            share.grow_anyway(self.kept.len() + self.wire.len());
+            share.grow_anyway(self.kept.len() + self.wire.len() + self.window_bytes);
         }
     }
 
@@ -351,6 +368,8 @@ impl NoRoom<'_> {
     }
 }
 
+/// What a decoder may look back into without asking: most look back less.
+const WINDOW_BYTES_FREE: u64 = 1 << 20;
 /// Asked for at a time, where the length of a body is not known.
 const ROOM_BYTES: u64 = 64 << 10;
 

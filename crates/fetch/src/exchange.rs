@@ -393,7 +393,9 @@ impl Try<'_> {
             // A body of a known length ends with its last byte, and nobody is asked for more.
             while !body.is_end_stream() {
                 // A stream that is not read holds up the others of its connection.
-                if !is_shared && let Some(no_room) = reader.make_room(announced) {
+                if !is_shared
+                    && let Some(no_room) = reader.make_room(announced, self.shard.memory.as_ref())
+                {
                     self.watch.pause();
                     no_room.wait().await;
                     self.watch.resume();
