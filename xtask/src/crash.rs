@@ -1,10 +1,14 @@
 //! The long form of the crash tests: the built program killed again and again, and what was lost.
 
+mod watch;
+
 use std::io::{BufRead, BufReader};
-use std::process::{ExitCode, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::{needs, repo};
 
@@ -13,7 +17,11 @@ const ROUNDS_MIN: u64 = 100;
 
 /// Kills the program at every durable call and at random moments, and counts what is lost.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    /// Another thing than a run.
+    #[command(subcommand)]
+    what: Option<What>,
     /// Runs killed at random moments, up to three times each, over all sinks together.
     #[arg(long, default_value_t = 1_000)]
     rounds: u64,
@@ -23,6 +31,13 @@ pub(crate) struct Args {
     /// Repeats the random moments of an earlier run.
     #[arg(long)]
     seed: Option<u64>,
+}
+
+/// What is killed, where it is not a run.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// A watch of targets that fail and recover, its notices going to a receiver that sometimes fails.
+    Watch(watch::Args),
 }
 
 /// What a test tells of its kills.
@@ -44,11 +59,12 @@ const REPEATS_MAX: u64 = 2 * 20 + 1_000;
 
 /// Runs them; the exit code says whether nothing was lost.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(What::Watch(args)) = &args.what {
+        return watch::run(args);
+    }
     let missing = needs::install(needs::TESTS);
     ensure!(!missing.contains(&"strace"), "strace is missing and could not be installed");
-    let status = repo::cargo().args(["build", "--release", "-p", "gather-cli"]).status()?;
-    ensure!(status.success(), "the program could not be built");
-    let program = repo::target_dir()?.join("release").join("gather");
+    let program = program()?;
     let sinks = if args.sinks.is_empty() { sinks()? } else { args.sinks.clone() };
     let rounds = args.rounds.div_ceil(sinks.len().max(1) as u64).max(ROUNDS_MIN);
     eprintln!("crashing {}, {rounds} rounds of random kills each", sinks.join(", "));
@@ -58,12 +74,26 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .args(["--nocapture", "--test-threads", "1"])
         .env("GATHER_CRASH_PROGRAM", program)
         .env("GATHER_CRASH_ROUNDS", rounds.to_string())
-        .env("GATHER_CRASH_SINKS", sinks.join(","))
-        .stdout(Stdio::piped());
+        .env("GATHER_CRASH_SINKS", sinks.join(","));
     if let Some(seed) = args.seed {
         command.env("GATHER_CRASH_SEED", seed.to_string());
     }
-    let mut tests = command.spawn().context("cannot run the tests")?;
+    let (passed, all): (bool, Vec<Told>) = told_by(&mut command)?;
+    println!("{}", table(&all));
+    let is_clean = all.iter().all(Told::is_clean);
+    Ok(if passed && is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The program as users have it.
+fn program() -> Result<PathBuf> {
+    let status = repo::cargo().args(["build", "--release", "-p", "gather-cli"]).status()?;
+    ensure!(status.success(), "the program could not be built");
+    Ok(repo::target_dir()?.join("release").join("gather"))
+}
+
+/// Runs tests: whether they passed, and what they told. Their other lines are printed.
+fn told_by<T: DeserializeOwned>(command: &mut Command) -> Result<(bool, Vec<T>)> {
+    let mut tests = command.stdout(Stdio::piped()).spawn().context("cannot run the tests")?;
     let mut all = Vec::new();
     for line in BufReader::new(tests.stdout.take().context("stdout is piped")?).lines() {
         let line = line?;
@@ -73,10 +103,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             None => {}
         }
     }
-    let passed = tests.wait()?.success();
-    println!("{}", table(&all));
-    let is_clean = all.iter().all(Told::is_clean);
-    Ok(if passed && is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok((tests.wait()?.success(), all))
 }
 
 impl Told {

@@ -1,11 +1,13 @@
 //! Project automation: `cargo xtask test`, `faults`, `sim`, `fuzz`, `crash`, `show`, `tidy` and others.
 
 mod bench;
+mod callgrind;
 mod crash;
 mod faults;
 mod features;
 mod fuzz;
 mod generate;
+mod instructions;
 mod needs;
 mod repo;
 mod show;
@@ -39,6 +41,8 @@ enum Args {
     Tidy(tidy::Args),
     /// Runs the built program against real servers and holds the figures against their limits.
     Bench(bench::Args),
+    /// Counts the instructions of each step that a target goes through, and fails if one has grown.
+    Instructions(instructions::Args),
     /// Writes the documents that are generated from the program.
     Gen(generate::Args),
 }
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Args::Sim(args) => sim::run(&args),
         Args::Tidy(args) => tidy::run(&args),
         Args::Bench(args) => bench::run(args),
+        Args::Instructions(args) => instructions::run(&args),
         Args::Gen(args) => generate::run(&args),
     };
     match done {

@@ -1,7 +1,9 @@
 //! Programs of the system that tests and benches need, and their installation where it is possible.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use anyhow::{Context, Result};
 
 use crate::repo;
 
@@ -38,6 +40,7 @@ pub(crate) const TESTS: &[Need] = &[
     Need { there: There::Folder("/usr/lib/postgresql"), package: "postgresql" },
     Need { there: There::Program("sqlite3"), package: "sqlite3" },
     Need { there: There::Program("prometheus-alertmanager"), package: "prometheus-alertmanager" },
+    Need { there: There::Program("prometheus"), package: "prometheus" },
     Need { there: There::Program("chromium"), package: "chromium" },
     Need { there: There::Program("node"), package: "nodejs" },
     Need { there: There::Program("npm"), package: "npm" },
@@ -63,16 +66,56 @@ pub(crate) fn networks() -> Networks {
     }
 }
 
+/// What instructions are counted with.
+pub(crate) const COUNTS: &[Need] =
+    &[Need { there: There::Program("valgrind"), package: "valgrind" }];
+
 /// What benches need beside that.
 pub(crate) const BENCHES: &[Need] = &[
     Need { there: There::Program("wrk"), package: "wrk" },
     Need { there: There::Program("time"), package: "time" },
     Need { there: There::Program("valgrind"), package: "valgrind" },
+    Need { there: There::Program("curl"), package: "curl" },
+    Need { there: There::Program("openssl"), package: "openssl" },
+    Need { there: There::Program("perf"), package: "linux-perf" },
     Need {
         there: There::Program("prometheus-blackbox-exporter"),
         package: "prometheus-blackbox-exporter",
     },
 ];
+
+/// Clients of Debian's that benches run beside the program, where they are asked for.
+pub(crate) const PEERS: &[Need] = &[
+    Need { there: There::Program("wget2"), package: "wget2" },
+    Need { there: There::Program("aria2c"), package: "aria2" },
+];
+
+/// Clients written in Python, with their versions.
+const PYTHON_PEERS: &[&str] = &["aiohttp==3.14.5", "scrapy==2.19.0", "uvloop==0.23.0"];
+
+/// A Python that has them, installed where it is missing.
+pub(crate) fn python_with_peers() -> Result<PathBuf> {
+    let dir = repo::target_dir()?.join("bench-peers");
+    install_into(&dir, PYTHON_PEERS)?;
+    Ok(dir.join("bin/python"))
+}
+
+/// A program of crates.io, built where it is missing: for minutes, and so never unasked. It is kept
+/// outside the repository, so that `cargo clean` leaves it.
+pub(crate) fn crate_program(name: &str, version: &str) -> Result<PathBuf> {
+    let home = std::env::var_os("HOME").context("HOME says where peers are kept")?;
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map_or_else(|| Path::new(&home).join(".cache"), PathBuf::from);
+    let root = cache.join("gather-bench");
+    let program = root.join("bin").join(name);
+    if !program.is_file() {
+        eprintln!("building {name} {version}");
+        let mut command = repo::cargo();
+        command.args(["install", "--quiet", "--locked", "--root"]).arg(&root);
+        repo::output(command.arg(format!("{name}@{version}")))?;
+    }
+    Ok(program)
+}
 
 /// Installs what is missing if this is root on a machine with apt; returns the packages still
 /// missing.
@@ -111,27 +154,26 @@ const PYTHON_DIR: &str = "target/test-python";
 /// Installs the packages of Python that are missing into an environment of their own; returns those
 /// still missing.
 pub(crate) fn install_python() -> Vec<&'static str> {
-    let root = repo::root();
-    let dir = root.join(PYTHON_DIR);
-    let stamp = dir.join("installed");
-    let wanted = PYTHON.join("\n");
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Vec::new();
-    }
-    eprintln!("installing {} for Python", PYTHON.join(" "));
-    let installed = repo::output(Command::new("python3").args(["-m", "venv"]).arg(&dir))
-        .and_then(|_| {
-            let mut pip = Command::new(dir.join("bin/python"));
-            repo::output(pip.args(["-m", "pip", "install", "--quiet"]).args(PYTHON))
-        })
-        .and_then(|_| Ok(std::fs::write(&stamp, &wanted)?));
-    match installed {
+    match install_into(&repo::root().join(PYTHON_DIR), PYTHON) {
         Ok(()) => Vec::new(),
         Err(error) => {
             eprintln!("could not install {} for Python: {error:#}", PYTHON.join(" "));
             PYTHON.to_vec()
         }
     }
+}
+
+/// Makes an environment of Python with these packages, unless it is there.
+fn install_into(dir: &Path, packages: &[&str]) -> Result<()> {
+    let (stamp, wanted) = (dir.join("installed"), packages.join("\n"));
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    eprintln!("installing {} for Python", packages.join(" "));
+    repo::output(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
+    let mut pip = Command::new(dir.join("bin/python"));
+    repo::output(pip.args(["-m", "pip", "install", "--quiet"]).args(packages))?;
+    Ok(std::fs::write(&stamp, &wanted)?)
 }
 
 /// Packages of npm that the test of the status page needs, with their versions.

@@ -38,7 +38,7 @@ pub struct Attempt {
 impl Attempt {
     /// The same without the bytes of its body: what is kept of a try that is not the last.
     #[must_use]
-    pub fn without_body(mut self) -> Self {
+    pub fn without_body(mut self: Box<Self>) -> Box<Self> {
         (self.body.bytes, self.body.hold) = (None, None);
         self.exchanges = Vec::new();
         self

@@ -106,6 +106,13 @@ struct Slot {
     withdraw: Withdraw,
 }
 
+/// What is left of a lease that was given back.
+struct Given<P> {
+    index: u32,
+    job: Job<P>,
+    host: HostKey,
+}
+
 /// How long hosts take to answer for the first time, smoothed, in seconds.
 #[derive(Debug, Default)]
 struct FirstAnswer {
@@ -239,7 +246,7 @@ impl<P> Frontier<P> {
     /// Puts a target back to be tried again, not before `at`. Its slot and permit are free.
     pub fn retry(&mut self, lease: Lease<P>, signal: Signal, at: Time, spends: Spends, now: Time) {
         let (cause, role) = (lease.job.last_failure.clone(), lease.role);
-        let (index, mut job) = self.give_back(lease, signal, cause.as_deref(), now);
+        let Given { index, mut job, .. } = self.give_back(lease, signal, cause.as_deref(), now);
         let order = self.next_order();
         let host = self.host_mut(index);
         if spends == Spends::Retry {
@@ -271,16 +278,15 @@ impl<P> Frontier<P> {
         now: Time,
     ) {
         let role = lease.role;
-        let (index, job) = self.give_back(lease, signal, None, now);
+        let Given { index, job, .. } = self.give_back(lease, signal, None, now);
         self.place(index, now);
         self.enqueue(to, job, role, name, now);
     }
 
     /// The last try of a target is over. Its slot and permit are free.
     pub fn release(&mut self, lease: Lease<P>, signal: Signal, now: Time) -> Finishing<P> {
-        let host = lease.host.clone();
         let cause = lease.job.last_failure.clone();
-        let (index, job) = self.give_back(lease, signal, cause.as_deref(), now);
+        let Given { index, job, host } = self.give_back(lease, signal, cause.as_deref(), now);
         self.place(index, now);
         self.counts.finishing += 1;
         Finishing { job, host }
@@ -289,7 +295,7 @@ impl<P> Frontier<P> {
     /// A try was withdrawn before it came to anything. It counts as never made.
     pub fn put_back(&mut self, lease: Lease<P>, now: Time) {
         let role = lease.role;
-        let (index, mut job) = self.give_back(lease, Signal::Nothing, None, now);
+        let Given { index, mut job, .. } = self.give_back(lease, Signal::Nothing, None, now);
         job.attempts -= 1;
         let order = self.next_order();
         match role {
@@ -557,8 +563,8 @@ impl<P> Frontier<P> {
         signal: Signal,
         cause: Option<&Failure>,
         now: Time,
-    ) -> (u32, Job<P>) {
-        let Lease { job, index, id, leased_at, .. } = lease;
+    ) -> Given<P> {
+        let Lease { job, host: key, index, id, leased_at, .. } = lease;
         debug_assert!(self.slots[id.slot as usize].turn == id.turn, "a lease of this frontier");
         self.slots[id.slot as usize].live = false;
         self.slots_free.push(id.slot);
@@ -571,7 +577,7 @@ impl<P> Frontier<P> {
             self.unproven_busy -= 1;
         }
         self.hear(index, signal, cause, leased_at, now);
-        (index, job)
+        Given { index, job, host: key }
     }
 }
 

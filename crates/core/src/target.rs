@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use url::Url;
+use url::{Position, Url};
 
 use crate::address::Provenance;
 use crate::cache::Ticket;
@@ -90,6 +90,11 @@ impl HostKey {
         let (host, port) = authority.rsplit_once(':').expect("a key is built with its port");
         (host, port.parse().expect("a key is built from a u16 port"))
     }
+}
+
+/// Whether a URL names a user, or a password, before its host.
+pub fn has_userinfo(url: &Url) -> bool {
+    !url[Position::BeforeUsername..Position::BeforeHost].is_empty()
 }
 
 impl fmt::Debug for HostKey {
@@ -219,7 +224,12 @@ impl Target {
     /// A target of a URL alone; `None` if it is not http or https.
     pub fn new(n: TargetNo, url: Url) -> Option<Self> {
         let host = HostKey::of(&url)?;
-        Some(Self {
+        Some(Self::of_host(n, url, host))
+    }
+
+    /// The same where the key of the URL's host is at hand.
+    pub fn of_host(n: TargetNo, url: Url, host: HostKey) -> Self {
+        Self {
             n,
             url,
             host,
@@ -230,7 +240,7 @@ impl Target {
             place: None,
             cache: None,
             from: Provenance::Operator,
-        })
+        }
     }
 
     /// The input as given.

@@ -22,7 +22,7 @@ use crate::exchange::{Report, Try};
 use crate::failure;
 use crate::memory::MemoryBudget;
 use crate::options::{NetOptions, OptionsError};
-use crate::pool::{Pool, PoolLimits, PoolStats};
+use crate::pool::{Freshness, Pool, PoolLimits, PoolStats};
 use crate::progress::{Phase, Progress};
 use crate::request::{AcceptEncoding, HeaderOptions, RedactQuery, RequestDefaults, Secret, Sign};
 use crate::tls::TlsConfigs;
@@ -247,7 +247,8 @@ impl Client {
     /// last of the attempt's `chain`. Dropping the future gives the try up and closes its
     /// connection. Deadlines pass only while somebody calls [`Self::tick`].
     ///
-    /// `writer` gets the decoded body of the answer as it comes.
+    /// `writer` gets the decoded body of the answer as it comes. The attempt is boxed: it has
+    /// hundreds of bytes, and goes through many hands.
     ///
     /// # Errors
     /// When this machine ran out of something: not the target's fault, and not a try.
@@ -256,7 +257,7 @@ impl Client {
         target: &Target,
         state: &TryState,
         writer: Option<&mut dyn BodyWriter>,
-    ) -> Result<Attempt, LocalShortage> {
+    ) -> Result<Box<Attempt>, LocalShortage> {
         let started = state.started.unwrap_or_else(Instant::now);
         let timeout = target.request.as_ref().and_then(|request| request.timeout);
         let time = state.time_left.or(timeout).unwrap_or(self.timeout);
@@ -339,6 +340,17 @@ impl Client {
     /// What the pool did and holds.
     pub fn stats(&self) -> PoolStats {
         self.shard.pool.stats()
+    }
+
+    /// Takes a connection to `host` and gives it back: for `gather-instructions`, which counts what
+    /// that costs apart from a request.
+    #[doc(hidden)]
+    pub async fn check_out_and_in(&self, host: &HostKey) {
+        let Shard { pool, dialer, deadlines, .. } = &self.shard;
+        let (origin, progress, now) = (pool.origin(host), Progress::default(), deadlines.now());
+        let from = Provenance::Operator;
+        let held = pool.acquire(&origin, Freshness::Any, dialer, from, &progress, now).await;
+        pool.give_back(&origin, held.expect("a connection stands"), now);
     }
 
     /// A shared connection on which nothing at all came may be dead: the next try dials.

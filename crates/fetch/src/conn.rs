@@ -24,9 +24,11 @@ use crate::failure;
 use crate::proxy::ProxyHeader;
 use crate::stream::Stream;
 
+mod alarm;
 #[cfg_attr(not(feature = "http2"), path = "conn/no_http2.rs")]
 mod http2;
 
+use alarm::Alarmed;
 pub(crate) use http2::{H2, H2Stream};
 
 /// Every request carries its whole body.
@@ -50,8 +52,9 @@ pub(crate) struct Link {
 
 /// A stream that counts in its link what passes.
 pub(crate) struct Counted {
-    pub(crate) stream: Stream,
-    pub(crate) link: Rc<Link>,
+    stream: Stream,
+    link: Rc<Link>,
+    alarmed: Alarmed,
 }
 
 /// An HTTP/1.1 connection. Nothing happens on it unless the one who holds it polls; dropping it
@@ -191,7 +194,8 @@ impl AsyncRead for Counted {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let stream = Pin::new(&mut this.stream);
+        let read = this.alarmed.poll(cx, |cx| stream.poll_read(cx, buf));
         let came = &buf.filled()[before..];
         add(&this.link.read, came.len());
         // Bounded by what hyper accepts as a head, and one read.
@@ -235,6 +239,10 @@ impl AsyncWrite for Counted {
 }
 
 impl Counted {
+    pub(crate) fn new(stream: Stream, link: Rc<Link>) -> Self {
+        Self { stream, link, alarmed: Alarmed::default() }
+    }
+
     fn count_written(
         &mut self,
         write: impl FnOnce(Pin<&mut Stream>) -> Poll<io::Result<usize>>,

@@ -11,7 +11,6 @@ use gather_core::exchange::Cut;
 use gather_core::{
     Attempt, Duration, End, Failure, HostKey, Provenance, Sent, Target, Timings, retry_after,
 };
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Request, Response};
 use hyper::body::{Body as _, Incoming};
 use url::Url;
@@ -25,6 +24,7 @@ use crate::decode::Decoder;
 use crate::dial::{DialError, DialFailure, Protocol};
 use crate::failure;
 use crate::framing;
+use crate::lines::{Coded, Lines};
 use crate::memory::Share;
 use crate::pool::{Freshness, Held, HeldKind, Origin};
 use crate::progress::{Phase, Progress};
@@ -87,6 +87,13 @@ impl Passed {
     }
 }
 
+/// A response whose head was read, and the connection its body comes over.
+struct Answer {
+    held: Held,
+    response: Response<Incoming>,
+    coded: Coded,
+}
+
 impl<'u> Report<'u, '_> {
     pub(crate) fn new(
         url: Cow<'u, Url>,
@@ -132,13 +139,13 @@ impl<'u> Report<'u, '_> {
         if self.was_sent || last_was_sent { Sent::Maybe } else { Sent::No }
     }
 
-    pub(crate) fn attempt(self, end: End) -> Attempt {
+    pub(crate) fn attempt(self, end: End) -> Box<Attempt> {
         let sent = self.sent();
         let (body, wire) = self.body.map_or_else(Default::default, BodyReader::summary);
         let exchanges = self
             .capture
             .map_or_else(Vec::new, |capture| capture.exchanges(wire.bytes, wire.coding, &end));
-        Attempt {
+        Box::new(Attempt {
             url: match self.url {
                 Cow::Borrowed(_) => None,
                 Cow::Owned(url) => Some(Box::new(url)),
@@ -151,7 +158,7 @@ impl<'u> Report<'u, '_> {
             connection: self.connection,
             sent,
             exchanges,
-        }
+        })
     }
 }
 
@@ -166,8 +173,11 @@ impl Try<'_> {
     ) -> Result<End, DialError> {
         let mut outgoing = Outgoing::new(self.target, &self.shard.defaults, &report.chain);
         let key = match hop {
-            None => self.target.host.clone(),
-            Some(url) => HostKey::of(url).ok_or_else(|| failure::not_fetched(url.scheme()))?,
+            None => Cow::Borrowed(&self.target.host),
+            Some(url) => {
+                let key = HostKey::of(url).ok_or_else(|| failure::not_fetched(url.scheme()))?;
+                Cow::Owned(key)
+            }
         };
         let origin = self.shard.pool.origin(&key);
         let (mut redirects, mut hops) = (self.shard.redirects, self.shard.hops);
@@ -179,7 +189,8 @@ impl Try<'_> {
             hops = Hops::ToOtherHosts;
         }
         loop {
-            let (held, response) = self.ask(report, &outgoing, &origin).await?;
+            let answer = self.ask(report, &outgoing, &origin).await?;
+            let response = &answer.response;
             let status = response.status().as_u16();
             let next = redirect::next(
                 status,
@@ -190,10 +201,10 @@ impl Try<'_> {
                 outgoing.after_redirect(status),
             )?;
             let Next::Follow(next) = next else {
-                self.read(report, &origin, held, response, writer.take()).await?;
+                self.read(report, &origin, answer, writer.take()).await?;
                 return Ok(End::Complete);
             };
-            self.drain(report, &origin, held, response.into_body()).await;
+            self.drain(report, &origin, answer.held, answer.response.into_body()).await;
             report.chain.push(ChainLink { url: report.url.as_str().into(), status });
             outgoing.redirected(status);
             if let Some(connection) = &report.connection
@@ -201,7 +212,7 @@ impl Try<'_> {
             {
                 report.from = self.shard.dialer.leads_from(&key, connection.remote_ip);
             }
-            if hops == Hops::Everywhere || HostKey::of(&next).as_ref() != Some(&key) {
+            if hops == Hops::Everywhere || HostKey::of(&next).as_ref() != Some(&*key) {
                 return Ok(End::Hop(next));
             }
             report.url = Cow::Owned(*next);
@@ -217,7 +228,7 @@ impl Try<'_> {
         report: &mut Report<'_, '_>,
         outgoing: &Outgoing<'_>,
         origin: &Origin,
-    ) -> Result<(Held, Response<Incoming>), DialError> {
+    ) -> Result<Answer, DialError> {
         let mut freshness = Freshness::Any;
         if !outgoing.method.is_idempotent() {
             // It cannot be sent again if its answer needs it.
@@ -242,14 +253,8 @@ impl Try<'_> {
             };
             let error = match sent {
                 Ok(response) => {
-                    self.begin_head(report, &response)?;
-                    if !version_is_shared && !outgoing.is_bodiless(response.status()) {
-                        framing::check(response.headers())?;
-                    }
-                    if let (Some(capture), Some(head)) = (&mut report.capture, &report.head) {
-                        capture.response(&response, head.version, link.tap.take().as_deref());
-                    }
-                    return Ok((held, response));
+                    let coded = self.begin_answer(report, outgoing, &response, &link, protocol)?;
+                    return Ok(Answer { held, response, coded });
                 }
                 Err(error) => error,
             };
@@ -331,16 +336,35 @@ impl Try<'_> {
         Ok(held)
     }
 
+    /// Takes in the head of a response.
+    fn begin_answer(
+        &self,
+        report: &mut Report<'_, '_>,
+        outgoing: &Outgoing<'_>,
+        response: &Response<Incoming>,
+        link: &Link,
+        protocol: Protocol,
+    ) -> Result<Coded, Failure> {
+        let lines = Lines::of(response.headers());
+        self.begin_head(report, response, &lines)?;
+        if protocol == Protocol::Http1 && !outgoing.is_bodiless(response.status()) {
+            framing::check(&lines)?;
+        }
+        if let (Some(capture), Some(head)) = (&mut report.capture, &report.head) {
+            capture.response(response, head.version, link.tap.take().as_deref());
+        }
+        Ok(lines.coded)
+    }
+
     fn begin_head(
         &self,
         report: &mut Report<'_, '_>,
         response: &Response<Incoming>,
+        lines: &Lines<'_>,
     ) -> Result<(), Failure> {
         self.progress.enter(Phase::Body);
         report.timings.starttransfer = self.started.elapsed();
         let headers = response.headers();
-        let content_type = headers.get(CONTENT_TYPE);
-        let retry_after = headers.get(RETRY_AFTER);
         let keeps_headers = self.shard.keep.headers == KeepHeaders::All;
         report.head = Some(Head {
             status: response.status().as_u16(),
@@ -349,8 +373,9 @@ impl Try<'_> {
                 http::Version::HTTP_11 => HttpVersion::Http11,
                 _ => HttpVersion::Http10,
             },
-            content_type: content_type.map(|value| self.shard.intern(value.as_bytes())),
-            retry_after: retry_after
+            content_type: lines.content_type.map(|value| self.shard.intern(value.as_bytes())),
+            retry_after: lines
+                .retry_after
                 .and_then(|value| value.to_str().ok())
                 .and_then(|text| retry_after::parse(text, report.now_unix()))
                 .map(|delay| RetryAfter { delay }),
@@ -367,14 +392,16 @@ impl Try<'_> {
         &self,
         report: &mut Report<'_, 'w>,
         origin: &Origin,
-        mut held: Held,
-        response: Response<Incoming>,
+        answer: Answer,
         writer: Option<&'w mut dyn BodyWriter>,
     ) -> Result<(), Failure> {
         let caps = self.shard.caps;
-        let decoder = match response.body().is_end_stream() {
-            true => None,
-            false => Decoder::of(response.headers(), caps.encodings_max)?,
+        let Answer { mut held, response, coded } = answer;
+        let decoder = match coded {
+            Coded::Yes if !response.body().is_end_stream() => {
+                Decoder::of(response.headers(), caps.encodings_max)?
+            }
+            Coded::Yes | Coded::No => None,
         };
         let (parts, mut body) = response.into_parts();
         self.shard.defaults.reuse(parts.headers);

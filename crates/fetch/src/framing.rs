@@ -1,28 +1,29 @@
 //! Where a response of HTTP/1.1 ends, as strictly as RFC 9112 section 6 asks: what hyper lets through.
 
 use gather_core::{ErrorKind, Failure};
-use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+
+use crate::lines::{Lines, Told};
 
 /// Refuses a head that says more than once, or in more than one way, where its body ends, and a
 /// transfer coding that was not asked for (section 6.1: `chunked` alone needs no asking).
 ///
 /// # Errors
 /// `protocol.framing`: whoever is in between may have seen another end (section 11.2).
-pub(crate) fn check(headers: &HeaderMap) -> Result<(), Failure> {
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let length = lengths.next();
-    let is_listed = length.is_some_and(|value| value.as_bytes().contains(&b','));
-    if is_listed || lengths.next().is_some() {
-        return refused("more than one content-length");
-    }
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else { return Ok(()) };
-    if length.is_some() {
+pub(crate) fn check(lines: &Lines<'_>) -> Result<(), Failure> {
+    let has_length = match lines.content_length {
+        Told::No => false,
+        Told::Once(value) if !value.as_bytes().contains(&b',') => true,
+        Told::Once(_) | Told::Often => return refused("more than one content-length"),
+    };
+    let is_chunked = match lines.transfer_encoding {
+        Told::No => return Ok(()),
+        Told::Once(coding) => coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        Told::Often => false,
+    };
+    if has_length {
         return refused("both transfer-encoding and content-length");
     }
-    let is_chunked = coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
-    if !is_chunked || codings.next().is_some() {
+    if !is_chunked {
         return refused("a transfer-encoding other than chunked");
     }
     Ok(())
@@ -35,7 +36,7 @@ fn refused(what: &str) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderName;
+    use http::{HeaderMap, HeaderName};
 
     #[test]
     fn one_length_or_chunked_alone_is_an_end() {
@@ -67,7 +68,7 @@ mod tests {
                 let name: HeaderName = name.parse().unwrap();
                 headers.append(name, value.parse().unwrap());
             }
-            let got = check(&headers).err().map(|failure| failure.message);
+            let got = check(&Lines::of(&headers)).err().map(|failure| failure.message);
             match expected {
                 None => assert_eq!(got, None, "{lines:?}"),
                 Some(part) => assert!(got.is_some_and(|got| got.contains(part)), "{lines:?}"),

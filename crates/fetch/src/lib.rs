@@ -14,6 +14,7 @@ mod failure;
 mod framing;
 mod happy;
 mod host_headers;
+mod lines;
 mod memory;
 pub mod options;
 mod pool;

@@ -396,7 +396,7 @@ impl Pool {
             written: Cell::default(),
             tap: RefCell::default(),
         });
-        let io = Counted { stream, link };
+        let io = Counted::new(stream, link);
         self.counters.opened.set(self.counters.opened.get() + 1);
         origin.spoken.set(Some(protocol));
         match protocol {

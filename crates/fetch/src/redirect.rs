@@ -2,6 +2,7 @@
 
 use gather_core::attempt::ChainLink;
 use gather_core::config::Redirects;
+use gather_core::target::has_userinfo;
 use gather_core::{ErrorKind, Failure};
 use http::HeaderMap;
 use http::header::LOCATION;
@@ -94,7 +95,7 @@ fn resolve_with(url: &Url, location: &str, downgrade: Downgrade) -> Result<Url, 
         return Err(Failure::new(ErrorKind::RedirectDowngrade, message));
     }
     // Credentials come from the operator, never from a response.
-    if !next.username().is_empty() || next.password().is_some() {
+    if has_userinfo(&next) {
         let _ = next.set_username("");
         let _ = next.set_password(None);
     }

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
 use gather_core::attempt::ChainLink;
 use gather_core::cache::Stored;
+use gather_core::target::has_userinfo;
 use gather_core::{ErrorKind, Failure, HostKey, Method, Target};
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue,
@@ -431,7 +432,7 @@ fn add_conditions(stored: &Stored, headers: &mut HeaderMap) {
 
 /// The same URL without user and password.
 pub(crate) fn without_userinfo(mut url: Cow<'_, Url>) -> Cow<'_, Url> {
-    if !url.username().is_empty() || url.password().is_some() {
+    if has_userinfo(&url) {
         let url = url.to_mut();
         // They fail only where there is no host.
         let _ = url.set_username("");
@@ -441,7 +442,7 @@ pub(crate) fn without_userinfo(mut url: Cow<'_, Url>) -> Cow<'_, Url> {
 }
 
 fn userinfo(url: &Url) -> Option<HeaderValue> {
-    if url.username().is_empty() && url.password().is_none() {
+    if !has_userinfo(url) {
         return None;
     }
     let decode = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();

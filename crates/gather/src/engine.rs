@@ -81,6 +81,7 @@ use crate::feed::Feed;
 use crate::fit::{self, Fit};
 use crate::pending::Pending;
 use crate::platform::Descriptors;
+use crate::report::ShardReport;
 use crate::reroute::Credentials;
 use crate::run::{RunError, start_shard};
 use crate::shard::ShardParts;
@@ -154,6 +155,7 @@ struct Inner {
     entrance: Arc<Entrance>,
     read_ahead: usize,
     threads: Mutex<Vec<JoinHandle<Result<(), ClientError>>>>,
+    reports: Vec<Arc<ShardReport>>,
     /// Kept so that callers and shards can reach a shard for as long as the engine lives.
     _inboxes: Vec<mpsc::Sender<Box<Pending>>>,
 }
@@ -186,6 +188,7 @@ impl Engine {
             entrance: Arc::new(Entrance::new(Arc::clone(&shared), &inboxes, outstanding)),
             read_ahead: read_ahead.min(outstanding),
             threads: Mutex::default(),
+            reports: (0..fit.shards).map(|_| Arc::default()).collect(),
             _inboxes: inboxes,
         }));
         let written = Arc::new(Written::new(fit.shards, Account::new()));
@@ -198,7 +201,7 @@ impl Engine {
                 feed: Feed::new(index, None, inbox),
                 batches,
                 written: Arc::clone(&written),
-                report: Arc::default(),
+                report: Arc::clone(&engine.0.reports[index]),
                 memory: client.memory.clone(),
                 clocks: Vec::new(),
                 neighbours: engine.0.entrance.inboxes().to_vec(),
@@ -290,6 +293,11 @@ impl Engine {
     /// Targets accepted and not finished.
     pub fn outstanding(&self) -> usize {
         self.0.entrance.outstanding()
+    }
+
+    /// Requests in flight, as its event loops told within the last second.
+    pub fn in_flight(&self) -> u32 {
+        self.0.reports.iter().map(|report| report.in_flight()).sum()
     }
 
     /// What stops the engine while others still use it.

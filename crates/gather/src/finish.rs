@@ -20,7 +20,12 @@ pub(crate) struct Ending {
 }
 
 /// The record of a target whose last try was `attempt`.
-pub(crate) fn tried(target: Target, attempt: Attempt, ending: Ending, outcome: Outcome) -> Record {
+pub(crate) fn tried(
+    target: Target,
+    attempt: Box<Attempt>,
+    ending: Ending,
+    outcome: Outcome,
+) -> Record {
     let stored = cache::confirmed(&target, &attempt).cloned();
     let mut record = untried(target, ending, outcome);
     let head = attempt.head.unwrap_or_default();

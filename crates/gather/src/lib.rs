@@ -95,6 +95,8 @@ pub mod summary;
 mod account;
 mod asker;
 mod cache;
+#[cfg(feature = "alerts")]
+mod calendar;
 mod clock;
 mod comparison;
 #[cfg(feature = "extract")]

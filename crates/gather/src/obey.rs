@@ -97,7 +97,7 @@ impl Shard {
     pub(crate) fn conclude_rules(
         &self,
         mut lease: Lease<Box<Pending>>,
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         now: Time,
     ) {
         let signal = classify::signal(&attempt);

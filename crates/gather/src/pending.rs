@@ -45,7 +45,7 @@ pub(crate) struct Past {
     /// What is left of the time for one try after a redirect.
     pub(crate) time_left: Option<Duration>,
     /// The last try that was not final.
-    pub(crate) last: Option<Attempt>,
+    pub(crate) last: Option<Box<Attempt>>,
     /// Leases that were only a part of a try, because it went on at another host.
     pub(crate) hops: u32,
     /// Whether it waits to go on with a try that began at another host.

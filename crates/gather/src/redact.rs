@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use gather_core::Record;
+use gather_core::target::has_userinfo;
 use gather_fetch::RedactQuery;
 use url::Url;
 
@@ -11,7 +12,7 @@ const REDACTED: &str = "***";
 
 /// The URL without its user name and password.
 pub(crate) fn url(url: &Url) -> Cow<'_, Url> {
-    if url.username().is_empty() && url.password().is_none() {
+    if !has_userinfo(url) {
         return Cow::Borrowed(url);
     }
     let mut bare = url.clone();

@@ -99,6 +99,10 @@ impl ShardReport {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = facts;
     }
 
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).in_flight
+    }
+
     pub(crate) fn read(&self) -> ShardFacts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

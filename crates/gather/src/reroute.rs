@@ -3,7 +3,7 @@
 use gather_core::exchange;
 use gather_core::frontier::{Finishing, Lease, Signal};
 use gather_core::robots::Access;
-use gather_core::target::SchemeFrom;
+use gather_core::target::{SchemeFrom, has_userinfo};
 use gather_core::{Attempt, Duration, End, ErrorKind, HostKey, Provenance, Scheme, Time};
 use gather_fetch::ClientOptions;
 use url::Url;
@@ -17,7 +17,7 @@ impl Shard {
     pub(crate) fn hop(
         &self,
         mut lease: Lease<Box<Pending>>,
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         signal: Signal,
         now: Time,
     ) {
@@ -68,8 +68,7 @@ impl Shard {
         // One that redirected has spoken https: what fails now is another host.
         let redirected = pending.past.as_ref().is_some_and(|past| past.url.is_some());
         let has_credentials = self.run.credentials == Credentials::Some
-            || target.url.password().is_some()
-            || !target.url.username().is_empty()
+            || has_userinfo(&target.url)
             || target.request.as_ref().is_some_and(|request| are_secret(&request.headers));
         if !guessed || !cannot_connect || redirected || has_credentials {
             return None;

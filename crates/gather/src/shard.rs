@@ -259,7 +259,7 @@ impl Shard {
         }
         self.give_up_probes();
         for _ in 0..SEATS_PER_TURN {
-            let Some(lease) = self.next_lease() else {
+            let Some(lease) = self.next_lease(self.run.clock.now()) else {
                 self.tell_what_waits();
                 return self.end_refused();
             };
@@ -301,9 +301,9 @@ impl Shard {
         }
     }
 
-    /// The next target to fetch, unless nothing may be fetched now; then the loop is told when to
+    /// The next target to fetch, unless nothing may be fetched `now`; then the loop is told when to
     /// look again.
-    pub(crate) fn next_lease(&self) -> Option<Lease<Box<Pending>>> {
+    pub(crate) fn next_lease(&self, now: Time) -> Option<Lease<Box<Pending>>> {
         let leaving_full = self.leaving.borrow().len() >= LEAVING_TARGETS_MAX;
         if self.outbox.is_behind() || leaving_full || self.run.stop.cause().is_some() {
             return None;
@@ -313,7 +313,6 @@ impl Shard {
             self.brakes.note(Brake::Output);
             return None;
         }
-        let now = self.run.clock.now();
         if now < self.paused_until.get() {
             self.look_again_at(self.paused_until.get());
             return None;

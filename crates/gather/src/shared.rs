@@ -57,6 +57,7 @@ pub(crate) struct Shared {
     /// How many may be finished and not committed before nothing more is started; a kill loses
     /// them.
     uncommitted_max: u64,
+    untold_max: u64,
     /// Whether somebody waits for a commit, and the bell for whoever makes it.
     wants_commit: AtomicBool,
     /// Whether records are searched on their way to the outputs.
@@ -88,10 +89,12 @@ impl Shared {
         shards: usize,
         past: &Past,
     ) -> Self {
+        let all = (shards as u64).max(1);
+        let untold_max = (UNCOMMITTED_MAX / 2 / all).clamp(1, UNTOLD_MAX);
         let uncommitted_max = match past.journal {
             // Less what the shards have not told yet.
             HasJournal::Yes => {
-                u64::from(permits) + UNCOMMITTED_MAX.saturating_sub(UNTOLD_MAX * shards as u64)
+                u64::from(permits) + UNCOMMITTED_MAX.saturating_sub(untold_max * all)
             }
             HasJournal::No => u64::MAX,
         };
@@ -105,6 +108,7 @@ impl Shared {
             unfinished: AtomicU64::new(0),
             committed: AtomicU64::new(past.records),
             uncommitted_max,
+            untold_max,
             wants_commit: AtomicBool::new(false),
             extracts: AtomicBool::new(false),
             commit_wanted: Notify::new(),
@@ -242,7 +246,7 @@ impl Shared {
     /// How many good ones a shard may count for itself; none where a share of failures is judged, by
     /// all that have finished.
     pub(crate) fn untold_max(&self) -> u64 {
-        if matches!(self.config.stop, StopRule::MoreThanShare(_)) { 1 } else { UNTOLD_MAX }
+        if matches!(self.config.stop, StopRule::MoreThanShare(_)) { 1 } else { self.untold_max }
     }
 
     /// A target that had counted as finished turned out to be a failure.

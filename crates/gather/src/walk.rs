@@ -20,7 +20,7 @@ use crate::stop::StopOnPanic;
 use crate::tally::add;
 
 /// What a seat gives back: an attempt, what this machine lacked for one, or why it was cut short.
-type Tried = Result<Result<Attempt, LocalShortage>, Interrupt>;
+type Tried = Result<Result<Box<Attempt>, LocalShortage>, Interrupt>;
 
 /// Whether a lease may be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,10 @@ impl Shard {
                 begun = self.announce(lease.payload().target.n).await;
                 started = self.run.clock.now();
             }
-            if begun == Begun::No || self.begin(&mut lease) == Begun::No {
+            let now = if begun == Begun::No || self.begin(&mut lease) == Begun::No {
                 self.take_back(lease.payload());
                 self.stop_lease(lease, started);
+                self.run.clock.now()
             } else {
                 // Watched from outside the lease, which the try borrows.
                 let mut asker = lease.payload_mut().asker.take();
@@ -67,14 +68,14 @@ impl Shard {
                     seat.hold(lease.id(), lease.leased_at(), &pending.target, try_, gone).await
                 };
                 lease.payload_mut().asker = asker;
-                self.end(lease, tried, started);
-            }
+                self.end(lease, tried, started)
+            };
             self.end_refused();
-            next = self.next_lease();
+            // The clock is read once between two tries: when the first is over.
+            next = self.next_lease(now);
             if next.is_none() {
                 self.tell_finished();
             }
-            // It was read to find the lease.
             started = next.as_ref().map_or(Time::ZERO, Lease::leased_at);
         }
         self.seats.leave(seat);
@@ -122,8 +123,8 @@ impl Shard {
         Begun::Yes
     }
 
-    /// What follows from the end of a try.
-    fn end(&self, lease: Lease<Box<Pending>>, tried: Tried, started: Time) {
+    /// What follows from the end of a try; answers when that was.
+    fn end(&self, lease: Lease<Box<Pending>>, tried: Tried, started: Time) -> Time {
         let now = match &tried {
             // The clock was read for its total.
             Ok(Ok(attempt)) => started + attempt.timings.total,
@@ -144,13 +145,14 @@ impl Shard {
             Err(Interrupt::Abandoned) => self.abandon(lease, now),
             Err(Interrupt::Stop) => self.stop_lease(lease, now),
         }
+        now
     }
 
     /// Classifies the attempt and sends the target where the verdict says.
     fn conclude(
         &self,
         mut lease: Lease<Box<Pending>>,
-        mut attempt: Attempt,
+        mut attempt: Box<Attempt>,
         started: Time,
         now: Time,
     ) {
@@ -207,7 +209,7 @@ impl Shard {
     fn finish(
         &self,
         lease: Lease<Box<Pending>>,
-        mut attempt: Attempt,
+        mut attempt: Box<Attempt>,
         outcome: Outcome,
         signal: Signal,
         started: Time,

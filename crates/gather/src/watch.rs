@@ -13,7 +13,6 @@
 //! a target numbered and a batch written on other threads.
 
 mod answers;
-mod clock;
 mod handle;
 mod happening;
 mod incidents;
@@ -32,14 +31,15 @@ mod runs;
 mod scheduler;
 mod spec;
 mod tell;
+mod waiting;
 mod watched;
 mod whole;
 
 pub use handle::{Watch, WatchError};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, MetricsFormat};
 pub use reload::{Refused, Reloaded};
 pub use roster::{ListError, ListFrom, ListSpec, count};
 pub use spec::{
     After, Begin, Canary, EngineSpec, Fitting, JobSchedule, JobSpec, Liveness, Prepared, RunKind,
-    RunWork, Start, WatchOptions, Work,
+    RunWork, Start, TargetMetrics, WatchOptions, Work,
 };

@@ -43,16 +43,36 @@ function place(element) {
 // What is worth saying aloud: the sentence on top, if it is another than before.
 const sentence = root => root.querySelector("[data-say]")?.textContent.trim() ?? "";
 
+// Whether somebody fills in a form: what they typed or chose must not be taken from them.
+const isBusy = region => {
+  if (region.contains(document.activeElement) && document.activeElement.matches("input, select")) return true;
+  const isTyped = field => field.matches("select") ? [...field.options].some(one => one.selected !== one.defaultSelected && one.value !== "") : field.value !== field.defaultValue;
+  return [...region.querySelectorAll("form input, form select")].some(isTyped);
+};
+
+// A page that cannot refresh must not look as if nothing had happened since.
+const lost = document.getElementById("lost");
+let told = new Date();
+function hear(isThere) {
+  if (!lost) return;
+  if (isThere) told = new Date();
+  lost.hidden = isThere;
+  lost.textContent = isThere ? "" : `These figures stand still: the server has not answered since ${told.toLocaleTimeString()}.`;
+}
+
 let paused = false;
+let seconds = Number(document.body.dataset.refresh);
 async function refresh() {
   const region = live();
-  if (paused || document.hidden || !region) return;
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  if (paused || document.hidden || !region || isBusy(region)) return;
+  const answer = await fetch(location.href, { headers: { accept: "text/html" }, signal: AbortSignal.timeout(20000) });
   if (answer.status === 401) return location.reload();
-  if (!answer.ok) return;
+  if (!answer.ok) throw new Error(`${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  hear(true);
+  seconds = Number(fresh.body.dataset.refresh) || seconds;
   const next = fresh.getElementById("live");
-  if (!next || next.innerHTML === region.dataset.was) return;
+  if (!next || next.innerHTML === region.dataset.was || isBusy(live())) return;
   const before = sentence(document);
   const open = [...region.querySelectorAll("details")].map(one => one.open);
   const focus = place(document.activeElement);
@@ -70,7 +90,6 @@ async function refresh() {
 strips();
 const region = live();
 if (region) region.dataset.was = region.innerHTML;
-const seconds = Number(document.body.dataset.refresh);
 const button = document.getElementById("pause");
 if (seconds > 0 && button) {
   button.hidden = false;
@@ -80,7 +99,7 @@ if (seconds > 0 && button) {
   });
   let failed = 0;
   const again = () => setTimeout(async () => {
-    try { await refresh(); failed = 0; } catch { failed = Math.min(failed + 1, 4); }
+    try { await refresh(); failed = 0; } catch { failed = Math.min(failed + 1, 4); hear(false); }
     again();
   }, seconds * 1000 * 2 ** failed);
   again();

@@ -19,16 +19,37 @@ const LIMIT_MAX: u32 = 1_000;
 const INCIDENTS_MAX: u32 = 20;
 /// Values of a field.
 const VALUES_MAX: u32 = 100;
+/// Bytes of all values of a target; a value may have 16 KiB, and older ones are left out.
+const VALUES_BYTES_MAX: usize = 1 << 20;
 
 /// How many targets a page has.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Page {
     limit: Option<u32>,
 }
 
 /// Which incidents a page has.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct IncidentsPage {
+    limit: Option<u32>,
+    before: Option<i64>,
+}
+
+/// Which targets of an incident a page has.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct MembersPage {
+    limit: Option<u32>,
+    from: u32,
+}
+
+/// Which changes of values a page has.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ChangesPage {
+    job: Option<String>,
     limit: Option<u32>,
     before: Option<i64>,
 }
@@ -98,10 +119,16 @@ pub(crate) fn target(
         object.insert(name.into(), evidence_of(evidence));
     }
     let mut fields = Map::new();
+    let mut left = VALUES_BYTES_MAX;
     for field in reader.fields(number)? {
         let values = reader.values(number, &field, None, VALUES_MAX)?;
         let values: Vec<_> = values
             .iter()
+            .take_while(|value| {
+                let bytes = value.value.as_ref().map_or(0, |value| value.len());
+                left = left.saturating_sub(bytes);
+                left > 0
+            })
             .map(|value| {
                 json!({ "value": value.value, "number": value.number, "from": moment(value.from),
                         "seen": moment(value.seen), "times": value.times })
@@ -130,9 +157,11 @@ pub(crate) fn incidents(
 pub(crate) fn incident(
     reader: &mut HistoryReader,
     id: i64,
+    page: MembersPage,
     now: Time,
 ) -> Result<Option<Value>, HistoryError> {
-    let Some(detail) = reader.incident(id, 0, LIMIT_MAX)? else { return Ok(None) };
+    let limit = page.limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
+    let Some(detail) = reader.incident(id, page.from, limit)? else { return Ok(None) };
     let mut object = incident_of(&detail.incident, now);
     let entries: Vec<_> = detail
         .entries
@@ -149,6 +178,8 @@ pub(crate) fn incident(
         .collect();
     object["timeline"] = entries.into();
     object["members"] = members.into();
+    let next = page.from.saturating_add(limit);
+    object["next"] = (next < detail.incident.targets).then_some(next).into();
     Ok(Some(object))
 }
 
@@ -172,6 +203,26 @@ pub(crate) fn jobs(reader: &mut HistoryReader, now: Time) -> Result<Value, Histo
         })
         .collect();
     Ok(json!({ "jobs": jobs, "missed": gaps }))
+}
+
+/// `GET /api/v1/changes`.
+pub(crate) fn changes(
+    reader: &mut HistoryReader,
+    page: &ChangesPage,
+) -> Result<Value, HistoryError> {
+    let limit = limit(page.limit);
+    let found = reader.changes(page.job.as_deref(), page.before, limit)?;
+    let next = found.last().filter(|_| found.len() == limit as usize).map(|last| last.id);
+    let changes: Vec<_> = found
+        .iter()
+        .map(|change| {
+            json!({ "change": change.id, "at": moment(change.at), "target": change.target.0,
+                    "name": change.name, "field": change.field, "old": change.old,
+                    "new": change.new, "old_number": change.numbers.0,
+                    "new_number": change.numbers.1 })
+        })
+        .collect();
+    Ok(json!({ "changes": changes, "next": next }))
 }
 
 fn run(run: &RunRow) -> Value {

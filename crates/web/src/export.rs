@@ -12,7 +12,7 @@ use gather_store::history::{HistoryError, HistoryPlace, HistoryReader, Incidents
 use crate::assets::ASSETS;
 use crate::feed;
 use crate::links::{BEYOND, Links, Mode, Written, file_of};
-use crate::load::{Asked, Days, Filter, Loader, Patience, Period, Wanted};
+use crate::load::{Asked, Days, Filter, Loader, Patience, Period, Wanted, to_state};
 use crate::options::Options;
 use crate::say::{self, Clock};
 use crate::server::frame;
@@ -145,8 +145,8 @@ pub fn export(options: &ExportOptions, dir: &Path) -> Result<Exported, ExportErr
         None => String::new(),
     };
     let title = &options.site.title;
-    let host = options.site.hosts.first().map(String::as_str);
-    let atom = feed::atom(&mut writer.reader, &writer.clock, title, &base, host)?;
+    let links = Links { mode: Mode::Static, root: "", written: Some(&writer.written) };
+    let atom = feed::atom(&mut writer.reader, &writer.clock, title, &base, links)?;
     writer.put("feed.atom", &atom)?;
     Ok(writer.exported)
 }
@@ -166,7 +166,7 @@ impl Writer<'_> {
     /// The pages of the menu, groups and jobs.
     fn lists(&mut self) -> Result<(), ExportError> {
         self.page("index.html", &Wanted::Overview(Filter::default()))?;
-        for shown in Shown::ALL {
+        for shown in Shown::ALL.into_iter().filter(|shown| to_state(*shown).is_some()) {
             let filter = Filter { state: Some(shown), ..Filter::default() };
             self.page(&format!("state-{}.html", shown.class()), &Wanted::Overview(filter))?;
         }
@@ -175,7 +175,7 @@ impl Writer<'_> {
         self.page("maintenance.html", &Wanted::Quiet)?;
         let overview = self.reader.overview(self.now)?;
         for job in &overview.jobs {
-            self.page(&file_of("job", &job.name), &Wanted::Job(job.name.to_string()))?;
+            self.page(&file_of("job", &job.name), &Wanted::Job(job.name.to_string(), None))?;
         }
         for group in &self.reader.groups(1_000)?.0 {
             let wanted = Wanted::Group(group.name.to_string(), Filter::default());
@@ -203,7 +203,7 @@ impl Writer<'_> {
         let mut ids: Vec<i64> = self.written.incidents.iter().copied().collect();
         ids.sort_unstable();
         for id in ids {
-            self.page(&format!("incidents/{id}.html"), &Wanted::Incident(id))?;
+            self.page(&format!("incidents/{id}.html"), &Wanted::Incident(id, 0))?;
         }
         Ok(())
     }
@@ -235,7 +235,7 @@ impl Writer<'_> {
         let Self { reader, clock, now, written, days, .. } = self;
         let links = Links { mode: Mode::Static, root, written: Some(written) };
         let (now, patience, later) = (*now, Patience::Endless, Vec::new());
-        let mut loader = Loader { reader, clock, links, now, days, patience, later };
+        let mut loader = Loader { reader, clock, links, now, days, patience, later, unread: 0 };
         let Some(loaded) = loader.load(wanted)? else { return Ok(()) };
         let mut frame = frame(&self.options.site, &self.clock, wanted, &loaded, links);
         frame.refresh = 0;

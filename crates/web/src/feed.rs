@@ -3,7 +3,9 @@
 use askama::Template;
 use gather_core::time::Time;
 use gather_store::history::{HistoryError, HistoryReader, IncidentBrief, IncidentsOf};
+use sha2::{Digest, Sha256};
 
+use crate::links::Links;
 use crate::load::incident_name;
 use crate::say::{self, Clock};
 
@@ -17,6 +19,7 @@ struct Feed<'a> {
     id: String,
     updated: String,
     base: &'a str,
+    page: String,
     entries: Vec<Entry>,
 }
 
@@ -29,8 +32,8 @@ struct Entry {
     text: String,
 }
 
-/// The last incidents. `base` is the site's address with a slash at its end; `host` names the site
-/// in the entries' identities, which have to stay the same however it is asked for.
+/// The last incidents. `base` is the site's address with a slash at its end, and `links` lead on
+/// from there.
 ///
 /// # Errors
 /// When the history cannot be read.
@@ -39,33 +42,44 @@ pub(crate) fn atom(
     clock: &Clock,
     title: &str,
     base: &str,
-    host: Option<&str>,
+    links: Links<'_>,
 ) -> Result<String, HistoryError> {
     let page = reader.incidents(IncidentsOf::Everything, None, ENTRIES_MAX)?;
-    let authority = host.unwrap_or("localhost");
-    // RFC 4151: a name, a date on which it was ours, and what we call it.
-    let tag = |what: &str| format!("tag:{authority},2026:gather/{what}");
+    let created = reader.created()?;
     let changed = |one: &IncidentBrief| one.closed.unwrap_or(one.opened);
-    let updated = page.incidents.iter().map(changed).max().unwrap_or(Time::ZERO);
+    let updated = page.incidents.iter().map(changed).max().unwrap_or(created);
     let entries = page.incidents.iter().map(|incident| Entry {
-        id: tag(&format!("incident/{}", incident.id)),
+        id: identity(created, &format!("incident {}", incident.id)),
         title: match incident.closed {
             Some(_) => format!("Over: {}", incident_name(incident)),
             None => incident_name(incident),
         },
         published: say::rfc3339(incident.opened),
         updated: say::rfc3339(changed(incident)),
-        link: format!("{base}incidents/{}", incident.id),
+        link: format!("{base}{}", links.incident(incident.id)),
         text: text(incident, clock),
     });
     let feed = Feed {
         title,
-        id: tag("incidents"),
+        id: identity(created, "incidents"),
         updated: say::rfc3339(updated),
         base,
+        page: links.page("incidents"),
         entries: entries.collect(),
     };
     Ok(feed.render().expect("a string takes everything"))
+}
+
+/// The identity of something: the same however the site is called, and no other site's, since two
+/// histories hardly began in the same millisecond. A UUID of version 8 (RFC 9562).
+fn identity(created: Time, what: &str) -> String {
+    let hash = Sha256::digest(format!("gather {} {what}", created.as_nanos()));
+    let mut bytes: [u8; 16] = std::array::from_fn(|at| hash[at]);
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let [a, b, c, d, e] = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &hex[part]);
+    format!("urn:uuid:{a}-{b}-{c}-{d}-{e}")
 }
 
 fn text(incident: &IncidentBrief, clock: &Clock) -> String {

@@ -21,7 +21,7 @@ use crate::say::{self, Clock};
 use crate::shown::Shown;
 use crate::view::{IncidentLine, View};
 
-pub(crate) use self::days::{Days, Patience};
+pub(crate) use self::days::{Days, Patience, TARGETS_AT_ONCE};
 pub(crate) use self::lists::Filter;
 pub(crate) use self::span::Asked;
 pub(crate) use self::spent::Spent;
@@ -40,9 +40,11 @@ pub(crate) enum Wanted {
     Span(u32, Asked),
     /// Below this number.
     Incidents(Option<i64>),
-    Incident(i64),
+    /// With its targets from this one on.
+    Incident(i64, u32),
     Jobs,
-    Job(String),
+    /// With its changes below this number.
+    Job(String, Option<i64>),
     Quiet,
 }
 
@@ -104,6 +106,8 @@ pub(crate) struct Loader<'a> {
     pub(crate) patience: Patience,
     /// Targets whose day is to be read behind the page's back.
     pub(crate) later: Vec<WatchedNo>,
+    /// Rows whose day is not known at all yet.
+    pub(crate) unread: usize,
 }
 
 /// A page, and what its frame has to know.
@@ -112,6 +116,8 @@ pub(crate) struct Loaded {
     pub(crate) view: View,
     /// Why its figures are old.
     pub(crate) stale: Option<String>,
+    /// Rows that lack their last day: it is there in a moment.
+    pub(crate) unread: usize,
 }
 
 impl Loader<'_> {
@@ -125,13 +131,14 @@ impl Loader<'_> {
             Wanted::Target(target, chart) => self.target(*target, *chart)?,
             Wanted::Span(target, asked) => self.span(*target, asked)?,
             Wanted::Incidents(before) => Some(self.incidents(*before)?),
-            Wanted::Incident(id) => self.incident(*id)?,
+            Wanted::Incident(id, from) => self.incident(*id, *from)?,
             Wanted::Jobs => Some(self.jobs()?),
-            Wanted::Job(name) => self.job(name)?,
+            Wanted::Job(name, before) => self.job(name, *before)?,
             Wanted::Quiet => Some(self.quiet()?),
         };
         let stale = self.stale(written);
-        Ok(found.map(|(title, view)| Loaded { title, view, stale }))
+        let unread = self.unread;
+        Ok(found.map(|(title, view)| Loaded { title, view, stale, unread }))
     }
 
     /// Why the figures are old, if they are: a watch writes about once a second.

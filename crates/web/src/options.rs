@@ -11,8 +11,19 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Gives the metrics of the process in the text format of Prometheus.
-pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+/// Writes the metrics of the process in this format, piece by piece. It may take a lock, and is asked
+/// on a thread that may block; an error of the writer means that nobody reads on.
+pub type Metrics = Arc<dyn Fn(MetricsFormat, &mut dyn fmt::Write) -> fmt::Result + Send + Sync>;
+
+/// The form in which metrics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsFormat {
+    /// Prometheus' text, version 0.0.4.
+    Text,
+    /// OpenMetrics' text, version 1.0.0.
+    OpenMetrics,
+}
+
 /// Says whether the watch is well, or why not, in one line.
 pub type HealthCheck = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 /// Says what time it is, since the Unix epoch.
@@ -53,7 +64,7 @@ impl Options {
             hosts: Vec::new(),
             zone: TimeZone::UTC,
             refresh: Duration::from_secs(30),
-            metrics: Arc::new(String::new),
+            metrics: Arc::new(|_, _| Ok(())),
             health: Arc::new(|| Ok(())),
             now: Arc::new(system_now),
         }

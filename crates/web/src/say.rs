@@ -40,7 +40,7 @@ pub(crate) fn span(span: Duration) -> String {
 pub(crate) fn percent(share: f64) -> String {
     let share = share.clamp(0.0, 1.0);
     match (share * 10_000.0).floor() / 100.0 {
-        0.0 if share > 0.0 => "under 0.01 %".into(),
+        0.0 if share > 0.0 => "<0.01 %".into(),
         whole if whole.fract() == 0.0 => format!("{whole} %"),
         part => format!("{part:.2} %"),
     }
@@ -59,8 +59,20 @@ fn figures(number: f64) -> String {
 /// Markup is for the template to escape.
 pub(crate) fn printable(text: &str) -> String {
     let hidden = |c: char| {
-        let is_bidi = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        c.is_control() || is_bidi
+        let is_bidi = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        // Those without a width hide in a name; the last two are not even XML.
+        let is_unseen = matches!(
+            c,
+            '\u{200b}'
+                | '\u{2028}'
+                | '\u{2029}'
+                | '\u{2060}'
+                | '\u{feff}'
+                | '\u{fffe}'
+                | '\u{ffff}'
+        );
+        c.is_control() || is_bidi || is_unseen
     };
     if !text.contains(hidden) {
         return text.to_owned();
@@ -114,6 +126,7 @@ impl Clock {
         // Where the system does not say its zone, jiff has UTC under a name that tells nobody.
         match self.zone.iana_name() {
             _ if self.zone.is_unknown() => "UTC".into(),
+            Some("Etc/UTC" | "Etc/UCT" | "Etc/Universal" | "Zulu") => "UTC".into(),
             Some(name) => name.to_owned(),
             None => "local time".into(),
         }
@@ -204,7 +217,7 @@ mod tests {
             (0.999_999, "99.99 %"),
             (0.9995, "99.95 %"),
             (0.5, "50 %"),
-            (0.000_01, "under 0.01 %"),
+            (0.000_01, "<0.01 %"),
             (0.0, "0 %"),
             (1.5, "100 %"),
         ] {
@@ -219,6 +232,7 @@ mod tests {
         assert_eq!(utc.moment(at).text, "Wed 25 Nov 2026 14:03:22");
         assert_eq!(utc.moment(at).iso, "2026-11-25T14:03:22Z");
         assert_eq!(utc.zone_name(), "UTC");
+        assert_eq!(Clock::new(TimeZone::get("Etc/UTC").unwrap()).zone_name(), "UTC");
         let east = Clock::new(TimeZone::fixed(jiff::tz::offset(11)));
         assert_eq!(east.moment(at).text, "Thu 26 Nov 2026 01:03:22");
         let (begin, end) = east.day(at);
@@ -232,6 +246,8 @@ mod tests {
     #[test]
     fn what_comes_from_outside_is_seen() {
         assert_eq!(printable("a\u{202e}b\u{7}é"), "a\\u{202e}b\\u{7}é");
+        assert_eq!(printable("\u{200f}a\u{200b}\u{ffff}"), "\\u{200f}a\\u{200b}\\u{ffff}");
+        assert_eq!(printable("\u{1f469}\u{200d}\u{1f680}"), "\u{1f469}\u{200d}\u{1f680}");
         assert_eq!(clipped("abcdef", 3), "abc…");
         assert_eq!(clipped("abc", 3), "abc");
     }

@@ -1,10 +1,12 @@
 //! The server: connections with limits, one router, one guard in front of it.
 
 mod answer;
+mod asked;
 mod badges;
 mod cache;
 mod guard;
 mod login;
+mod metrics;
 mod pages;
 mod readers;
 mod routes;

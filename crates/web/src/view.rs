@@ -16,9 +16,10 @@ pub(crate) use self::fall::{Step, steps};
 pub(crate) use self::pages::{
     ChangeRow, CheckRow, EntryRow, FieldView, GapRow, GroupsView, IncidentView, IncidentsView,
     JobLine, JobView, JobsView, MemberRow, MissRow, Month, NoticeRow, OverviewView, PeriodRow,
-    Proof, QuietRow, QuietView, RunLine, SpanRow, SpanView, TargetView, ValueChangeRow, ValueRow,
+    Proof, QuietRow, QuietView, RunLine, SpanRow, SpanView, TargetView, ValueChangeRow, ValueLine,
+    ValueRow,
 };
-pub(crate) use self::strip::{Bar, Strip, part, share};
+pub(crate) use self::strip::{Bar, Rest, Strip, part, share};
 
 /// Which part of the site a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,6 +49,8 @@ async function check(page, where) {
     return root.scrollWidth > innerWidth ? `${root.scrollWidth} px wide: ${beyond.slice(0, 3).map(e => e.outerHTML.slice(0, 80)).join(" | ")}` : "";
   });
   if (wide) fault(where, wide);
+  const over = await page.evaluate(() => [...document.querySelectorAll(".strip")].filter(e => e.lastElementChild.getBoundingClientRect().right > e.getBoundingClientRect().right + 1).length);
+  if (over) fault(where, `${over} strips stand over what is beside them`);
   if (await page.evaluate(() => window.sang === true)) fault(where, "a hostile name ran");
   await page.evaluate(axe);
   const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"], preload: false }));
@@ -133,6 +135,20 @@ for (const look of looks) {
   }));
   if (after.href !== href) fault("refresh", `the focus went from ${href} to ${after.href}`);
   if (after.said !== after.top) fault("refresh", `said ${after.said}`);
+  // What somebody types stays theirs.
+  await page.focus("input[name=q]");
+  await page.keyboard.type("pa");
+  await page.evaluate(() => { window.before = document.getElementById("live"); });
+  await new Promise(done => setTimeout(done, 2500));
+  const typed = await page.evaluate(() => ({ value: document.querySelector("input[name=q]").value, same: document.getElementById("live") === window.before }));
+  if (typed.value !== "pa" || !typed.same) fault("refresh", `took what was typed: ${typed.value}`);
+  await page.evaluate(() => { document.querySelector("input[name=q]").value = ""; document.activeElement.blur(); });
+  // A page whose server is gone says so, until it is back.
+  await page.setOfflineMode(true);
+  await page.waitForFunction(() => !document.getElementById("lost").hidden, { timeout: 20000 }).catch(() => fault("refresh", "hides that the server is gone"));
+  await page.setOfflineMode(false);
+  await page.waitForFunction(() => document.getElementById("lost").hidden, { timeout: 40000 }).catch(() => fault("refresh", "does not see that the server is back"));
+  page.heard = page.heard.filter(heard => !heard.includes("ERR_INTERNET_DISCONNECTED"));
   const button = await page.$("#pause");
   await button.click();
   if (await page.evaluate(() => document.getElementById("pause").textContent) !== "Refresh again") fault("refresh", "cannot be stopped");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -144,6 +144,33 @@ impl Client {
         };
         self.runs.push(run.clone());
         Ok(run)
+    }
+
+    /// Fetches a list under `perf stat`: each event by its name, and how often it came.
+    pub(super) fn count_events(
+        &self,
+        list: &Path,
+        flags: &[&str],
+        events: &[&str],
+    ) -> Result<Vec<(String, f64)>> {
+        let counted = self.folder.join("events.csv");
+        let mut command = Command::new("perf");
+        command.args(["stat", "-x", ",", "-o"]).arg(&counted);
+        for event in events {
+            command.args(["-e", event]);
+        }
+        command.arg("--").arg(&self.program).args(["fetch", "-q", "--overwrite", "-i"]).arg(list);
+        command.arg("-o").arg(self.folder.join("out.jsonl")).args(flags);
+        let output = command.output().context("cannot run perf, of Debian's linux-perf")?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = fs::read_to_string(&counted)?;
+        // count,unit,event,…
+        let lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let events: Vec<_> = lines
+            .filter_map(|words| Some(((*words.get(2)?).to_owned(), words.first()?.parse().ok()?)))
+            .collect();
+        ensure!(!events.is_empty(), "perf counted nothing: {text}");
+        Ok(events)
     }
 
     /// The runs since the last call.

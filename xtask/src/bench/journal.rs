@@ -1,5 +1,6 @@
 //! What a journal costs in instructions, and how soon a long run that was cut off goes on.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use super::nginx::Nginx;
 use super::report::Sample;
 use super::{Bench, Case};
+use crate::callgrind;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "journal-instructions", rounds: 3, run: instructions },
@@ -35,7 +37,7 @@ fn instructions(bench: &mut Bench) -> Result<Vec<Sample>> {
         let mut counted = [0.0; 2];
         for (targets, counted) in [SHORT, LONG].into_iter().zip(&mut counted) {
             let list = bench.write_list((0..targets).map(|i| nginx.url(i, &format!("/1k/{i}"))))?;
-            *counted = callgrind(bench, &list, flags)?;
+            *counted = count(bench, &list, flags)?;
         }
         Ok((counted[1] - counted[0]) / (LONG - SHORT) as f64)
     };
@@ -50,24 +52,13 @@ fn instructions(bench: &mut Bench) -> Result<Vec<Sample>> {
 }
 
 /// The instructions of one run over the list.
-fn callgrind(bench: &Bench, list: &Path, flags: &[&str]) -> Result<f64> {
-    let folder = bench.folder.path();
-    let mut command = Command::new("valgrind");
-    command
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(bench.client.program())
-        .args(["fetch", "-c", "100", "-q", "--overwrite", "-i"])
-        .arg(list)
-        .arg("-o")
-        .arg(folder.join("counted.jsonl"))
-        .args(flags);
-    let output = command.output().context("cannot run valgrind")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{}: {said}", output.status);
-    // ==123== Collected : 1234567
-    let line = said.lines().find(|line| line.contains("Collected"));
-    let count = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
-    count.with_context(|| format!("callgrind counted nothing: {said}"))
+fn count(bench: &Bench, list: &Path, flags: &[&str]) -> Result<f64> {
+    let out = bench.folder.path().join("counted.jsonl");
+    let mut args: Vec<OsString> =
+        ["fetch", "-c", "100", "-q", "--overwrite", "-i"].map(OsString::from).into();
+    args.extend([list.into(), "-o".into(), out.into()]);
+    args.extend(flags.iter().map(OsString::from));
+    callgrind::count(bench.client.program(), &args)
 }
 
 /// A run cut off when nine tenths of it are recorded: how soon after its start the one that goes on

@@ -1,16 +1,22 @@
 //! The program under load: real servers, figures beside their limits, raw runs kept.
 
 mod client;
+mod coldstart;
+mod delays;
 mod extract;
+mod frontier;
 mod journal;
 mod machine;
+mod memory;
 mod monitor;
 mod nginx;
+mod peers;
 mod politeness;
 mod report;
 mod seeds;
 mod sinks;
 mod testkit;
+mod throughput;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,7 +60,13 @@ pub(crate) struct Args {
     /// The only order of lists with good and bad hosts; all of them otherwise.
     #[arg(long, value_enum)]
     order: Option<Order>,
-    /// Targets of the long list of the memory case.
+    /// Clients to run beside ours: names, `all` or `none`; all that need not be built if not given.
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<String>,
+    /// Requests of each client; each case has its own number otherwise.
+    #[arg(long)]
+    requests: Option<usize>,
+    /// Targets of the longest list.
     #[arg(long, default_value_t = 1_000_000)]
     targets: usize,
 }
@@ -63,6 +75,20 @@ pub(crate) struct Args {
 enum Suite {
     /// What the seeds time: delays, memory, CPU.
     Seeds,
+    /// CPU of a request beside other clients: plain, TLS, HTTP/2, one host and many.
+    Throughput,
+    /// Delays at a concurrency, beside the least time that they can take.
+    Schedule,
+    /// 10,000 requests in flight.
+    Inflight,
+    /// Peaks of lists of up to `--targets`: one host, 1,000, every URL its own.
+    Memory,
+    /// The longest time that a loop did not turn.
+    Stall,
+    /// One URL: the whole process.
+    Coldstart,
+    /// Decisions with up to 1,000,000 hosts waiting.
+    Frontier,
     /// 429 storms, head of line, dead hosts.
     Politeness,
     /// Records a second into each output, and what outputs cost a run.
@@ -109,8 +135,8 @@ struct Bench {
 
 /// Runs the suite, prints its figures, and stores the run.
 pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
-    // Extraction is timed in a program of its own, without servers.
-    let fetches = args.suite != Suite::Extract;
+    // These are timed in a program of their own, without servers.
+    let fetches = !matches!(args.suite, Suite::Extract | Suite::Frontier);
     let needed: Vec<_> = match fetches {
         true => [needs::TESTS, needs::BENCHES].concat(),
         false => needs::BENCHES.to_vec(),
@@ -137,6 +163,13 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
     };
     let (name, cases) = match bench.args.suite {
         Suite::Seeds => ("seeds", seeds::CASES),
+        Suite::Throughput => ("throughput", throughput::CASES),
+        Suite::Schedule => ("schedule", delays::SCHEDULE),
+        Suite::Inflight => ("inflight", delays::INFLIGHT),
+        Suite::Memory => ("memory", memory::CASES),
+        Suite::Stall => ("stall", delays::STALL),
+        Suite::Coldstart => ("coldstart", coldstart::CASES),
+        Suite::Frontier => ("frontier", frontier::CASES),
         Suite::Politeness => ("politeness", politeness::CASES),
         Suite::Sinks => ("sinks", sinks::CASES),
         Suite::Journal => ("journal", journal::CASES),
@@ -152,6 +185,7 @@ impl Args {
     fn words(&self) -> String {
         let Self { rounds, quick, seed, rates, retry_after, hosts, order, targets, only, .. } =
             self;
+        let peers = (!self.peers.is_empty()).then(|| self.peers.join(","));
         let mut words = vec![format!("--seed {}", seed.unwrap_or_default())];
         let mut add = |flag: &str, value: Option<String>| {
             words.extend(value.map(|value| format!("--{flag} {value}")));
@@ -166,6 +200,8 @@ impl Args {
         add("hosts", hosts.map(|hosts| hosts.to_string()));
         add("order", order.map(|order| format!("{order:?}")));
         add("targets", Some(targets.to_string()));
+        add("peers", peers);
+        add("requests", self.requests.map(|requests| requests.to_string()));
         add("only", only.clone());
         words.extend(quick.then(|| "--quick".to_owned()));
         words.join(" ")

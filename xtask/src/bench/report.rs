@@ -32,6 +32,8 @@ pub(super) enum Limit {
     Exactly(f64),
     /// Shown for comparison.
     Free,
+    /// A ratio to somebody else's value: it says who needs less, if anything can be said.
+    Beside,
 }
 
 /// The values of one figure over all rounds.
@@ -82,6 +84,12 @@ impl Sample {
         self
     }
 
+    /// A ratio, ours over theirs.
+    pub(super) fn beside(mut self) -> Self {
+        self.limit = Limit::Beside;
+        self
+    }
+
     pub(super) fn exactly(mut self, value: f64) -> Self {
         self.limit = Limit::Exactly(value);
         self.ideal = Some(value);
@@ -94,7 +102,7 @@ impl Limit {
         match self {
             Self::AtMost(limit) | Self::EachAtMost(limit) => value <= limit,
             Self::Exactly(wanted) => value == wanted,
-            Self::Free => true,
+            Self::Free | Self::Beside => true,
         }
     }
 }
@@ -126,7 +134,7 @@ impl Figure {
             Limit::Exactly(_) | Limit::EachAtMost(_) => {
                 self.samples.iter().all(|value| self.limit.is_kept_by(*value))
             }
-            Limit::AtMost(_) | Limit::Free => self.limit.is_kept_by(self.median),
+            Limit::AtMost(_) | Limit::Free | Limit::Beside => self.limit.is_kept_by(self.median),
         };
     }
 
@@ -138,7 +146,7 @@ impl Figure {
                 let is_off = |value: &&f64| **value != wanted;
                 self.samples.iter().find(is_off).copied().unwrap_or(wanted)
             }
-            Limit::AtMost(_) | Limit::Free => self.median,
+            Limit::AtMost(_) | Limit::Free | Limit::Beside => self.median,
         }
     }
 
@@ -153,6 +161,7 @@ impl Figure {
             Limit::EachAtMost(limit) => (format!("each <= {}", number(limit)), self.verdict()),
             Limit::Exactly(wanted) => (format!("each {}", number(wanted)), self.verdict()),
             Limit::Free => (String::new(), ""),
+            Limit::Beside => (String::new(), conclusion(self.median, self.min, self.max)),
         };
         [
             self.name.clone(),
@@ -272,6 +281,17 @@ impl Report {
     }
 }
 
+/// What a ratio of ours to theirs says, with its least and its largest value.
+///
+/// Where the rounds differ among themselves by more than we differ from the other, it says nothing.
+pub(super) fn conclusion(median: f64, min: f64, max: f64) -> &'static str {
+    match median {
+        _ if max - min >= (median - 1.0).abs() => "no conclusion",
+        ..1.0 => "less",
+        _ => "more",
+    }
+}
+
 fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -310,5 +330,19 @@ mod tests {
             assert_eq!(report.passed(), want, "{sample:?} {values:?}");
         }
         assert_eq!(median(&[4.0, 1.0]), 2.5);
+    }
+
+    #[test]
+    fn a_spread_as_large_as_the_difference_concludes_nothing() {
+        let cases = [
+            ([0.5, 0.4, 0.6], "less"),
+            ([0.9, 0.85, 0.96], "no conclusion"),
+            ([1.0, 1.0, 1.0], "no conclusion"),
+            ([3.0, 2.9, 3.1], "more"),
+            ([1.1, 0.9, 3.0], "no conclusion"),
+        ];
+        for ([median, min, max], want) in cases {
+            assert_eq!(conclusion(median, min, max), want, "{median} of {min} to {max}");
+        }
     }
 }

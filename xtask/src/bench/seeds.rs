@@ -62,7 +62,7 @@ struct Delay {
 
 /// Fetches one page from nginx for each target, whose path is made from the target's number:
 /// the run, and how many requests nginx counted.
-fn fetch(
+pub(super) fn fetch(
     bench: &mut Bench,
     nginx: &mut Nginx,
     (targets, in_flight): (usize, usize),
@@ -71,12 +71,14 @@ fn fetch(
     let urls = (0..targets).map(|i| nginx.url(i, &path(i)));
     let list = bench.write_list(urls)?;
     let before = nginx.hits()?;
-    let run = bench.client.fetch(&list, &["-c", &in_flight.to_string()])?;
+    let in_flight = in_flight.to_string();
+    let flags = [&["-c", &in_flight], nginx.flags()].concat();
+    let run = bench.client.fetch(&list, &flags)?;
     Ok((run, nginx.hits()? - before))
 }
 
 /// Every target has one record, which is ok, and one request reached the server for it.
-fn complete(suffix: &str, targets: usize, (run, hits): &(Run, u64)) -> Vec<Sample> {
+pub(super) fn complete(suffix: &str, targets: usize, (run, hits): &(Run, u64)) -> Vec<Sample> {
     let (name, want) = (|what: &str| format!("{what}{suffix}"), targets as f64);
     vec![
         Sample::new(name("ok"), "targets", run.records.ok as f64).exactly(want),
@@ -131,13 +133,13 @@ fn cpu(bench: &mut Bench) -> Result<Vec<Sample>> {
     // Whoever comes second finds a warmer machine, so they take turns.
     let (fetched, wrk);
     if bench.round.is_multiple_of(2) {
-        wrk = run_wrk(bench.folder.path(), &url)?;
+        wrk = run_wrk(bench.folder.path(), &url, CPU_TARGETS)?;
         fetched = fetch(bench, &mut nginx, size, page)?;
     } else {
         fetched = fetch(bench, &mut nginx, size, page)?;
-        wrk = run_wrk(bench.folder.path(), &url)?;
+        wrk = run_wrk(bench.folder.path(), &url, CPU_TARGETS)?;
     }
-    let (cost, (wrk_cost, wrk_requests)) = (fetched.0.cost, wrk);
+    let (cost, wrk_cost, wrk_requests) = (fetched.0.cost, wrk.cost, wrk.requests);
     let wrk_us = wrk_cost.cpu_s() * 1e6 / wrk_requests;
     let ours_us = cost.cpu_s() * 1e6 / CPU_TARGETS as f64;
     let mut samples = vec![
@@ -155,13 +157,23 @@ fn cpu(bench: &mut Bench) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// wrk for about as many requests as ours: its cost, and how many there were.
+/// What wrk did.
+pub(super) struct Wrk {
+    /// Of its last run, the one that counts.
+    pub(super) cost: Cost,
+    pub(super) requests: f64,
+    /// Of all its runs.
+    pub(super) requests_of_all: f64,
+    pub(super) runs: usize,
+}
+
+/// wrk for about as many requests as ours.
 ///
 /// wrk counts whole seconds and not requests, so the number is met as nearly as seconds allow.
-fn run_wrk(folder: &Path, url: &str) -> Result<(Cost, f64)> {
-    let wanted = CPU_TARGETS as f64;
+pub(super) fn run_wrk(folder: &Path, url: &str, wanted: usize) -> Result<Wrk> {
+    let wanted = wanted as f64;
     let connections = CPU_CONNECTIONS.to_string();
-    let mut seconds = 2;
+    let (mut seconds, mut requests_of_all, mut runs) = (2, 0.0, 0);
     loop {
         let duration = format!("{seconds}s");
         let command =
@@ -172,15 +184,20 @@ fn run_wrk(folder: &Path, url: &str) -> Result<(Cost, f64)> {
         let line = stdout.lines().find(|line| line.contains(" requests in "));
         let requests = line.and_then(|line| line.split_whitespace().next());
         let requests: f64 = requests.and_then(|word| word.parse().ok()).context(stdout)?;
+        requests_of_all += requests;
+        runs += 1;
         // Rounding to whole seconds cannot do better than this.
         let is_near = (0.7..=1.5).contains(&(requests / wanted));
         let better = ((f64::from(seconds) * wanted / requests).round() as u32).clamp(1, 60);
-        if is_near || better == seconds {
-            return Ok((cost, requests));
+        if is_near || better == seconds || runs == WRK_RUNS_MAX {
+            return Ok(Wrk { cost, requests, requests_of_all, runs });
         }
         seconds = better;
     }
 }
+
+/// On a machine whose speed changes wrk may never meet the number.
+const WRK_RUNS_MAX: usize = 4;
 
 /// The longest stalls of the program's loops.
 pub(super) fn stalls(suffix: &str, run: &Run) -> Vec<Sample> {

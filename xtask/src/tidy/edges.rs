@@ -82,6 +82,8 @@ const CRATES: &[Crate] = &[
         tests_use: &[],
         never: &[("tokio", "a clock of its own")],
     },
+    // It takes single steps of the program, to be counted; nobody uses it.
+    Crate { name: "gather-instructions", uses: &["gather"], tests_use: &[], never: &[] },
     Crate { name: "gather-testkit", uses: &[], tests_use: &[], never: &[] },
     Crate { name: "xtask", uses: &["gather-testkit"], tests_use: &[], never: &[] },
 ];

@@ -12,8 +12,8 @@ use gather::fetch::NetOptions;
 use gather::store::DatabaseUrl;
 use gather::store::history::HistoryPlace;
 use gather::watch::{
-    Canary, EngineSpec, Fitting, JobSchedule, JobSpec, ListFrom, ListSpec, Liveness, WatchOptions,
-    Work,
+    Canary, EngineSpec, Fitting, JobSchedule, JobSpec, ListFrom, ListSpec, Liveness, TargetMetrics,
+    WatchOptions, Work,
 };
 use jiff::tz::TimeZone;
 
@@ -85,6 +85,7 @@ pub(crate) fn watch_options(
         channels,
         net: net.unwrap_or_else(NetOptions::default),
         page: web.url.as_deref().map(Into::into),
+        target_metrics: target_metrics(file)?,
     };
     Ok((options, web))
 }
@@ -139,6 +140,23 @@ pub(crate) fn web(file: &ConfigFile) -> Result<WebSettings, CliError> {
         }
     }
     Ok(web)
+}
+
+/// `target_metrics` of `[watch]`.
+fn target_metrics(file: &ConfigFile) -> Result<TargetMetrics, CliError> {
+    let mut wanted = TargetMetrics::No;
+    for item in file.tables.get("watch").into_iter().flatten() {
+        match item.key.replace('-', "_").as_str() {
+            "target_metrics" => {
+                wanted = match switch(file, item)? {
+                    true => TargetMetrics::Yes,
+                    false => TargetMetrics::No,
+                }
+            }
+            _ => return Err(unknown(file, item, "watch", &["target_metrics"])),
+        }
+    }
+    Ok(wanted)
 }
 
 fn channels(file: &ConfigFile) -> Result<Vec<Channel>, CliError> {

@@ -158,7 +158,12 @@ pub(super) fn target(name: &str) -> Result<OutputTarget, CliError> {
     if name.starts_with("postgres://") || name.starts_with("postgresql://") {
         return Ok(OutputTarget::Postgres(DatabaseUrl::new(name)));
     }
-    Ok(OutputTarget::File(PathBuf::from(dated(name, &jiff::Zoned::now()))))
+    // To know the local time, the system's zones are looked through.
+    let name = match name.contains('{') {
+        true => dated(name, &jiff::Zoned::now()),
+        false => name.to_owned(),
+    };
+    Ok(OutputTarget::File(PathBuf::from(name)))
 }
 
 /// The name with `{date}` and `{time}` filled in: `2026-11-25` and `094500`.

@@ -15,6 +15,7 @@ mod extract;
 mod extract_stored;
 mod faults;
 mod fetch;
+mod prometheus;
 mod report;
 mod resume;
 mod usage;

@@ -15,3 +15,4 @@ mod kills;
 mod others;
 mod power;
 mod sinks;
+mod watch;

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use url::Url;
 
+use crate::target::has_userinfo;
+
 /// How URLs are brought into one form. Parsing (WHATWG) has lowered the host, dropped the default
 /// port and solved dot segments; an empty path is `/`.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +78,7 @@ impl Canonical {
     /// only where needed (RFC 3986 section 6.2.2), and what was asked for.
     pub fn apply(&self, mut url: Url) -> Url {
         url.set_fragment(None);
-        if !url.username().is_empty() || url.password().is_some() {
+        if has_userinfo(&url) {
             // They fail only where there is no host.
             let _ = url.set_username("");
             let _ = url.set_password(None);

@@ -115,10 +115,16 @@ impl Agenda {
             self.entries.resize_with(index + 1, || None);
         }
         let slot = timing.next(after).unwrap_or(Time::NEVER);
-        let before = self.entries[index].take();
+        let mut before = self.entries[index].take();
         self.len += usize::from(before.is_none());
-        let (confirm, open) = before.map_or((None, None), |before| (before.confirm, before.open));
-        self.entries[index] = Some(Entry { timing, slot, confirm, open, turn: 0 });
+        // Slots of its old timing that nobody has begun by now are not begun any more.
+        if let Some(before) = &mut before {
+            before.miss(target, after, MissedCause::Overload, &mut self.missed);
+        }
+        // What waits to be begun again keeps its place in the queue.
+        let (confirm, open, turn) =
+            before.map_or((None, None, 0), |before| (before.confirm, before.open, before.turn));
+        self.entries[index] = Some(Entry { timing, slot, confirm, open, turn });
         self.arm(index);
     }
 
@@ -283,9 +289,12 @@ mod tests {
     /// One target, each ten seconds at 3, 13, 23, ...
     fn agenda() -> Agenda {
         let mut agenda = Agenda::default();
-        let timing = Schedule::Every(Every::with_phase(10 * SECOND, 3 * SECOND));
-        agenda.add(WatchedNo(0), timing, at(0.0));
+        agenda.add(WatchedNo(0), timing(), at(0.0));
         agenda
+    }
+
+    fn timing() -> Schedule {
+        Schedule::Every(Every::with_phase(10 * SECOND, 3 * SECOND))
     }
 
     /// What happens to the target of [`agenda`], and what comes of it.
@@ -298,6 +307,8 @@ mod tests {
         Finish(f64),
         Confirm(f64, f64),
         PutBack(f64),
+        /// It is added again, with the same timing, at this second.
+        Add(f64),
         GiveUp(f64, MissedCause),
         /// First and last slot that are missed, how many, why.
         Missed(f64, f64, u32, MissedCause),
@@ -326,6 +337,7 @@ mod tests {
                     agenda.finish(no, at(now), Next::Confirm { at: at(when) }).expect("under way");
                 }
                 Step::PutBack(when) => agenda.put_back(no, at(when)),
+                Step::Add(now) => agenda.add(no, timing(), at(now)),
                 Step::GiveUp(now, cause) => agenda.give_up(no, at(now), cause),
                 Step::Missed(from, until, slots, cause) => {
                     missed.extend(agenda.take_missed());
@@ -343,11 +355,29 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_begun_once_there_is_room() {
+        use MissedCause::Overload;
+        use Step::{Add, Finish, Missed, Nothing, PutBack, Slot};
+        // A full engine.
+        check(&[Slot(3.0, 3.0), PutBack(3.5), Nothing(3.4), Slot(3.5, 3.0), Finish(4.0)]);
+        // Added again meanwhile, it is begun all the same.
+        check(&[Slot(3.0, 3.0), PutBack(3.5), Add(3.2), Slot(3.5, 3.0), Finish(4.0)]);
+        check(&[Slot(3.0, 3.0), Add(3.2), Finish(4.0), Slot(13.0, 13.0)]);
+        check(&[Add(13.5), Missed(3.0, 13.0, 2, Overload), Slot(23.0, 23.0)]);
+        check(&[
+            Slot(3.0, 3.0),
+            PutBack(3.5),
+            Slot(24.0, 23.0),
+            Missed(13.0, 13.0, 1, Overload),
+            Missed(3.0, 3.0, 1, Overload),
+            Finish(25.0),
+        ]);
+    }
+
+    #[test]
     fn a_slot_is_begun_once_or_missed() {
         use MissedCause::{Overlap, Overload, Stopped};
-        use Step::{
-            Accounted, Confirm, Confirmation, Finish, GiveUp, Missed, Nothing, PutBack, Slot,
-        };
+        use Step::{Accounted, Confirm, Confirmation, Finish, GiveUp, Missed, Nothing, Slot};
         check(&[Nothing(2.9), Slot(3.0, 3.0), Nothing(3.0), Finish(4.0), Nothing(12.0)]);
         check(&[Slot(3.0, 3.0), Finish(4.0), Slot(13.2, 13.0), Finish(13.5), Slot(23.0, 23.0)]);
         // Still under way when the next comes.
@@ -384,16 +414,6 @@ mod tests {
             Slot(13.1, 13.0),
             Finish(13.5),
             Nothing(15.0),
-        ]);
-        // A full engine.
-        check(&[Slot(3.0, 3.0), PutBack(3.5), Nothing(3.4), Slot(3.5, 3.0), Finish(4.0)]);
-        check(&[
-            Slot(3.0, 3.0),
-            PutBack(3.5),
-            Slot(24.0, 23.0),
-            Missed(13.0, 13.0, 1, Overload),
-            Missed(3.0, 3.0, 1, Overload),
-            Finish(25.0),
         ]);
         check(&[
             Slot(3.0, 3.0),

@@ -52,7 +52,7 @@ pub(crate) fn with_method(url: &str, method: &str) -> Target {
 
 /// One try, from the beginning.
 pub(crate) async fn fetch(client: &Client, target: &Target) -> Attempt {
-    client.fetch(target, &TryState::default(), None).await.unwrap()
+    *client.fetch(target, &TryState::default(), None).await.unwrap()
 }
 
 /// How an attempt ended, in a few words: `200`, a kind, or `-> URL`.

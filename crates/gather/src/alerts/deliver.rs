@@ -22,7 +22,7 @@ use self::channels::Channels;
 use self::senders::{Done, Senders};
 use super::channel::Channel;
 use super::metrics::NotifyMetrics;
-use super::send;
+use crate::calendar::Calendar;
 
 /// Channels of one watch.
 pub const CHANNELS_MAX: usize = 256;
@@ -115,6 +115,7 @@ impl Deliverer {
         // Each channel has at most one try under way, and a nudge stands for all before it.
         let (inbox, told) = sync_channel(CHANNELS_MAX + 64);
         let metrics = Arc::new(NotifyMetrics::default());
+        metrics.begin(&options.channels);
         let senders = Senders::start(options.net, inbox.clone(), options.health, &metrics)?;
         senders.beat(&options.channels);
         let nudged = Arc::new(AtomicBool::new(false));
@@ -123,6 +124,7 @@ impl Deliverer {
             channels: Channels::new(options.channels, Arc::clone(&metrics)),
             senders,
             nudged: Arc::clone(&nudged),
+            clock: Calendar::read(),
         };
         let thread = std::thread::Builder::new().name("gather-notices".to_owned());
         let thread = thread.spawn(move || desk.run(&told)).map_err(DeliverError::Thread)?;
@@ -146,6 +148,7 @@ impl Deliverer {
         if channels.len() > CHANNELS_MAX {
             return Err(DeliverError::TooManyChannels);
         }
+        self.metrics.begin(&channels);
         // It ends only with us.
         let _ = self.inbox.send(Told::Channels(channels));
         Ok(())
@@ -183,6 +186,8 @@ struct Desk {
     channels: Channels,
     senders: Senders,
     nudged: Arc<AtomicBool>,
+    /// Of a system clock that is set back no notice knows.
+    clock: Calendar,
 }
 
 impl Desk {
@@ -193,15 +198,15 @@ impl Desk {
                 Ok(Told::Stop) => return self.close(told),
                 Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Told::Nudge) => self.nudged.store(false, Ordering::Release),
-                Ok(Told::Done(done)) => self.channels.ended(done, send::now()),
+                Ok(Told::Done(done)) => self.channels.ended(done, self.clock.now()),
                 Ok(Told::Channels(channels)) => {
                     self.senders.beat(&channels);
                     self.channels.set(channels);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            wait = match self.channels.serve(&mut self.outbox, &self.senders, send::now()) {
-                Ok(next) => next.map_or(LOOK, |next| next.since(send::now())).min(LOOK),
+            wait = match self.channels.serve(&mut self.outbox, &self.senders, self.clock.now()) {
+                Ok(next) => next.map_or(LOOK, |next| next.since(self.clock.now())).min(LOOK),
                 Err(error) => {
                     tracing::warn!(%error, "notices wait: the outbox cannot be used");
                     DATABASE_PAUSE
@@ -212,15 +217,15 @@ impl Desk {
 
     /// Takes the answers that come within [`GRACE`], and begins nothing new.
     fn close(&mut self, told: &Receiver<Told>) {
-        let until = send::now() + GRACE;
-        while self.channels.is_sending() && send::now() < until {
-            match told.recv_timeout(until.since(send::now())) {
-                Ok(Told::Done(done)) => self.channels.ended(done, send::now()),
+        let until = self.clock.now() + GRACE;
+        while self.channels.is_sending() && self.clock.now() < until {
+            match told.recv_timeout(until.since(self.clock.now())) {
+                Ok(Told::Done(done)) => self.channels.ended(done, self.clock.now()),
                 Ok(_) => {}
                 Err(_) => break,
             }
         }
-        if let Err(error) = self.channels.write(&mut self.outbox, send::now()) {
+        if let Err(error) = self.channels.write(&mut self.outbox, self.clock.now()) {
             tracing::warn!(%error, "what was delivered last is delivered again later");
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::channel::Channel;
+
 /// What became of messages since the start, for each channel.
 #[derive(Debug, Default)]
 pub struct NotifyMetrics(Mutex<BTreeMap<Box<str>, NotifyCounts>>);
@@ -28,9 +30,14 @@ impl NotifyCounts {
 }
 
 impl NotifyMetrics {
-    /// The counts of every channel that was used, by its name.
+    /// The counts of every channel there was, by its name.
     pub fn counts(&self) -> Vec<(Box<str>, NotifyCounts)> {
         self.lock().iter().map(|(name, counts)| (name.clone(), *counts)).collect()
+    }
+
+    /// Each of these channels is there before its first message, so that this one is an increase.
+    pub(super) fn begin(&self, channels: &[Channel]) {
+        channels.iter().for_each(|channel| self.count(channel.name(), |_| ()));
     }
 
     pub(super) fn count(&self, channel: &str, add: impl FnOnce(&mut NotifyCounts)) {

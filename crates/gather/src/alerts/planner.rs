@@ -142,6 +142,11 @@ impl Planner {
         self.wakes.first().map(|(at, _)| *at)
     }
 
+    /// Whether what an event begins, changes or ends goes on.
+    pub(crate) fn goes_on(&self, event: &Event) -> bool {
+        self.open.contains_key(&thread(event))
+    }
+
     /// How much goes on.
     pub fn open(&self) -> usize {
         self.open.len()

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use gather_core::Provenance;
-use gather_core::target::{Place, RequestSpec, SchemeFrom, Tags, Target, TargetNo};
+use gather_core::target::{HostKey, Place, RequestSpec, SchemeFrom, Tags, Target, TargetNo};
 
 use super::inputs::Context;
 use super::parse::{ParsedUrl, Reject};
-use super::{Broken, EXCERPT_BYTES_MAX, Item};
+use super::{Ahead, Broken, EXCERPT_BYTES_MAX, Item, Unparsed};
 
 /// What a reader writes its items to.
 pub(super) struct Batch<'a> {
-    into: &'a mut Vec<Item>,
+    into: &'a mut Vec<Ahead>,
     next: &'a mut u64,
     start: usize,
     max: usize,
@@ -36,7 +36,7 @@ pub(super) struct Extras {
 
 impl<'a> Batch<'a> {
     pub(super) fn new(
-        into: &'a mut Vec<Item>,
+        into: &'a mut Vec<Ahead>,
         next: &'a mut u64,
         max: usize,
         end: u64,
@@ -103,7 +103,19 @@ impl<'a> Batch<'a> {
                 Item::Broken(Broken { n, place: place(), input: excerpt(raw), kind, message })
             }
         };
-        self.into.push(item);
+        self.into.push(Ahead::Item(item));
+        *self.next += 1;
+    }
+
+    /// Whether a target that has nothing beyond its URL may be left unparsed.
+    pub(super) fn takes_unparsed(&self) -> bool {
+        self.keep_place == KeepPlace::No
+    }
+
+    /// Appends the target of a URL that is spelled as a parsed one.
+    pub(super) fn push_unparsed(&mut self, host: HostKey, text: &str) {
+        let n = TargetNo(*self.next);
+        self.into.push(Ahead::Unparsed(Unparsed { n, host, text: text.into() }));
         *self.next += 1;
     }
 }

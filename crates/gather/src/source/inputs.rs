@@ -12,7 +12,7 @@ use super::file::{FileOptions, FileReader};
 use super::ledger::{Finished, InputLog, Ledger};
 use super::parse::{Reject, UrlParser};
 use super::plan::{RequestPlan, UrlPlan};
-use super::{Item, Progress, Source, SourceError, SourceSpec};
+use super::{Ahead, Item, Progress, Source, SourceError, SourceSpec};
 
 /// Opens everything `spec` names: arguments first, then the files in order.
 ///
@@ -96,7 +96,7 @@ fn inputs(spec: &SourceSpec, ledger: Option<Ledger>) -> Result<Inputs, SourceErr
         ledger,
     };
     let end = spec.limit.unwrap_or(u64::MAX);
-    Ok(Inputs { parts, next: 0, end, keep_place, context })
+    Ok(Inputs { parts, next: 0, end, keep_place, context, unparsed: Vec::new() })
 }
 
 /// One part of the inputs: the arguments, or a file.
@@ -147,10 +147,20 @@ struct Inputs {
     end: u64,
     keep_place: KeepPlace,
     context: Context,
+    /// For [`Source::read`], which parses it.
+    unparsed: Vec<Ahead>,
 }
 
 impl Source for Inputs {
     fn read(&mut self, into: &mut Vec<Item>, max: usize) -> Result<Progress, SourceError> {
+        let mut unparsed = std::mem::take(&mut self.unparsed);
+        let progress = self.read_ahead(&mut unparsed, max);
+        into.extend(unparsed.drain(..).map(Ahead::parsed));
+        self.unparsed = unparsed;
+        progress
+    }
+
+    fn read_ahead(&mut self, into: &mut Vec<Ahead>, max: usize) -> Result<Progress, SourceError> {
         let start = into.len();
         while into.len() == start {
             if self.next >= self.end {

@@ -48,7 +48,14 @@ impl Reader for ListReader {
                 Some(Line::Whole(raw)) => match raw.trim_ascii() {
                     [] | [b'#', ..] => continue,
                     text if batch.passes(context, text, Some(&self.name), number) => continue,
-                    text => (parse_line(text, context), raw),
+                    text => {
+                        let is_bare = self.request.is_none() && batch.takes_unparsed();
+                        if let Some((text, host)) = context.urls.leave(text).filter(|_| is_bare) {
+                            batch.push_unparsed(host, text);
+                            continue;
+                        }
+                        (parse_line(text, context), raw)
+                    }
                 },
             };
             let read = read.map(|parsed| {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use gather_core::ErrorKind;
 use gather_core::config::Caps;
-use gather_core::target::{Place, RequestSpec, Target, TargetNo};
+use gather_core::target::{HostKey, Place, RequestSpec, Target, TargetNo};
+use url::Url;
 
 mod arguments;
 mod batch;
@@ -146,6 +147,40 @@ pub enum Item {
     Broken(Broken),
 }
 
+/// An input as it is read ahead.
+#[derive(Clone, Debug)]
+pub enum Ahead {
+    /// It was read to its end.
+    Item(Item),
+    /// It can be fetched, and its URL is yet to be parsed.
+    Unparsed(Unparsed),
+}
+
+/// A target of which only the host is known apart from its text. Most targets of a long list are set
+/// aside as text before their turn comes: they are parsed then, and not before as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unparsed {
+    /// Its ordinal in the run.
+    pub n: TargetNo,
+    /// Who to be polite to.
+    pub host: HostKey,
+    /// Its URL, spelled as a parsed one.
+    pub text: Box<str>,
+}
+
+impl Ahead {
+    /// What [`Source::read`] would have given.
+    fn parsed(self) -> Item {
+        match self {
+            Self::Item(item) => item,
+            Self::Unparsed(Unparsed { n, host, text }) => {
+                let url = Url::parse(&text).expect("it is spelled as a parsed one");
+                Item::Target(Target::of_host(n, url, host))
+            }
+        }
+    }
+}
+
 /// An input that is no target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
@@ -180,4 +215,15 @@ pub trait Source: Send {
     /// Returns early rather than wait with items in hand, so that what came through a slow pipe is
     /// seen at once. An `Err` is final: a broken input is an [`Item::Broken`], not an error.
     fn read(&mut self, into: &mut Vec<Item>, max: usize) -> Result<Progress, SourceError>;
+
+    /// The same for somebody who sets most of it aside.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_ahead(&mut self, into: &mut Vec<Ahead>, max: usize) -> Result<Progress, SourceError> {
+        let mut items = Vec::new();
+        let progress = self.read(&mut items, max);
+        into.extend(items.into_iter().map(Ahead::Item));
+        progress
+    }
 }

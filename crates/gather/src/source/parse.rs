@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use gather_core::ErrorKind;
 use gather_core::config::Caps;
-use gather_core::target::{HostKey, SchemeFrom, Target, TargetNo};
+use gather_core::target::{HostKey, SchemeFrom, Target, TargetNo, has_userinfo};
 use url::{ParseError, Position, Url};
 
 use super::SchemeChoice;
@@ -63,6 +63,17 @@ impl UrlParser {
     pub(super) fn new(scheme: SchemeChoice, caps: &Caps) -> Self {
         let rules = Rules { scheme, url_bytes_max: caps.url_bytes_max as usize };
         Self { rules, hosts: HostCache::new() }
+    }
+
+    /// The text and its host, if the host was read before and the text is spelled as the URL would be
+    /// that is parsed from it: parsing it can wait.
+    pub(super) fn leave<'t>(&self, text: &'t [u8]) -> Option<(&'t str, HostKey)> {
+        if text.len() > self.rules.url_bytes_max {
+            return None;
+        }
+        let text = std::str::from_utf8(text).ok()?;
+        let (known, path) = known_in(&self.hosts.slots, text)?;
+        is_plain(path).then(|| (text, known.key.clone()))
     }
 
     /// The URL of a text that is already trimmed.
@@ -125,7 +136,7 @@ impl Rules {
         let url = Url::parse(&format!("{scheme}://{authority}"));
         let is_guess = self.scheme == SchemeChoice::Auto
             // A password is never sent over a scheme that nobody asked for.
-            && url.as_ref().is_ok_and(|url| url.username().is_empty() && url.password().is_none());
+            && url.as_ref().is_ok_and(|url| !has_userinfo(url));
         (url, if is_guess { SchemeFrom::Guess } else { SchemeFrom::Input })
     }
 }
@@ -207,15 +218,19 @@ fn reject(text: &str, error: ParseError) -> Reject {
 /// Keeps what was read of the hosts seen last: the host is most of the work of reading a URL, and
 /// is read once and not for each line.
 pub(super) struct HostCache {
-    slots: Vec<Option<Box<Known>>>,
+    slots: Vec<Slot>,
     /// A path, and spaces for what stands before it.
     padded: String,
 }
+
+type Slot = Option<Box<Known>>;
 
 /// A scheme, user and authority that were read.
 struct Known {
     /// As it stands in a URL before the path.
     origin: Box<str>,
+    /// As many spaces.
+    spaces: Box<str>,
     /// The URL of its path `/`.
     root: Url,
     key: HostKey,
@@ -232,20 +247,12 @@ impl HostCache {
     /// `Url::parse(text)` with the key of its host, if that was read before and `text` spells it
     /// as a parsed URL does; else `None`, which says nothing about `text`.
     pub(super) fn parse(&mut self, text: &str) -> Option<(Url, HostKey)> {
-        let authority = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
-        let path_start = text.len() - authority.len() + memchr::memchr(b'/', authority.as_bytes())?;
-        let (origin, path) = text.split_at(path_start);
-        // What is skipped or read as a slash after the first one would make another host of it.
-        if matches!(path.as_bytes().get(1), Some(b'/' | b'\\' | b'\t' | b'\n' | b'\r')) {
-            return None;
-        }
-        let known =
-            self.slots[slot_of(origin)].as_ref().filter(|known| *known.origin == *origin)?;
+        let (known, path) = known_in(&self.slots, text)?;
         // A URL is allocated as long as the text it is read from, and grows twice if that is a path.
         // Spaces at the end are no part of it.
         self.padded.clear();
         self.padded.push_str(path);
-        self.padded.extend(std::iter::repeat_n(' ', origin.len()));
+        self.padded.push_str(&known.spaces);
         Some((known.root.join(&self.padded).ok()?, known.key.clone()))
     }
 
@@ -258,12 +265,53 @@ impl HostCache {
             _ => {
                 let key = HostKey::of(url)?;
                 let root = url.join("/").ok()?;
-                *slot = Some(Box::new(Known { origin: origin.into(), root, key: key.clone() }));
+                let spaces = " ".repeat(origin.len()).into();
+                let known = Known { origin: origin.into(), spaces, root, key: key.clone() };
+                *slot = Some(Box::new(known));
                 Some(key)
             }
         }
     }
 }
+
+/// What is known of the beginning of a text, and the path that follows it.
+fn known_in<'k, 't>(slots: &'k [Slot], text: &'t str) -> Option<(&'k Known, &'t str)> {
+    let authority = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
+    let path_start = text.len() - authority.len() + memchr::memchr(b'/', authority.as_bytes())?;
+    let (origin, path) = text.split_at(path_start);
+    // What is skipped or read as a slash after the first one would make another host of it.
+    if matches!(path.as_bytes().get(1), Some(b'/' | b'\\' | b'\t' | b'\n' | b'\r')) {
+        return None;
+    }
+    let known = slots[slot_of(origin)].as_ref().filter(|known| *known.origin == *origin)?;
+    Some((known, path))
+}
+
+/// Whether a path with its query comes out of parsing as it went in: nothing in it is to be encoded
+/// or skipped, and no segment of it can be one of dots (WHATWG URL section 4.1).
+fn is_plain(path: &str) -> bool {
+    let mut before = 0;
+    path.bytes().all(|byte| {
+        let begins_segment = std::mem::replace(&mut before, byte) == b'/';
+        IS_PLAIN[usize::from(byte)] && !(begins_segment && matches!(byte, b'.' | b'%'))
+    })
+}
+
+const IS_PLAIN: [bool; 256] = {
+    let marks = b"/-_~!$&()*+,;=:@?.%";
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
+        at += 1;
+    }
+    let mut byte = 0;
+    while byte < 128_u8 {
+        table[byte as usize] |= byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 fn slot_of(origin: &str) -> usize {
     stable_hash(origin.as_bytes()) as usize % HOST_SLOTS
@@ -303,7 +351,8 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(seed);
         let chars: Vec<char> = CHARS.chars().collect();
         let mut hosts = HostCache::new();
-        let mut quick = 0;
+        let mut urls = UrlParser::new(SchemeChoice::Auto, &Caps::default());
+        let (mut quick, mut plain) = (0, 0);
         for _ in 0..200_000 {
             let end: String =
                 (0..rng.usize(..9)).map(|_| chars[rng.usize(..chars.len())]).collect();
@@ -314,10 +363,17 @@ mod tests {
                 assert_eq!(Some(&url), slow.as_ref(), "seed {seed}: {text:?}");
                 assert_eq!(Some(&key), HostKey::of(&url).as_ref(), "seed {seed}: {text:?}");
             }
+            if let Some((left, key)) = urls.leave(text.as_bytes()) {
+                plain += 1;
+                let slow = slow.as_ref().map(|url| (url.as_str(), HostKey::of(url)));
+                assert_eq!(slow, Some((left, Some(key))), "seed {seed}: {text:?}");
+            }
+            let _ = urls.parse(&text);
             if let Some(url) = &slow {
                 assert_eq!(hosts.key_of(url), HostKey::of(url), "seed {seed}: {text:?}");
             }
         }
         assert!(quick > 5_000, "only {quick} texts had a known host");
+        assert!(plain > 1_000, "only {plain} texts could be left unparsed");
     }
 }

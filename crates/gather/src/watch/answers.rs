@@ -9,7 +9,7 @@ use super::outages::{Place, Whom, Wrong};
 use super::roster::Listed;
 use super::scheduler::Scheduler;
 use super::spec::Work;
-use super::tell::Ending;
+use super::tell::{Ending, Told};
 use super::watched::Watched;
 use super::{judged, lists};
 
@@ -30,6 +30,7 @@ impl Scheduler {
         let finding =
             self.outages.in_sight_of_network(target, host, finding, kind, now, &mut self.batch);
         let check = judged::check(start, record, finding.health);
+        self.probes.checked(target, record, finding.health);
         let began = check.due + check.lag;
         let seen = Seen {
             health: finding.health,
@@ -83,14 +84,15 @@ impl Scheduler {
 
     /// Tells of a certificate that is about to end, or has ended, once a stage.
     fn certificate(&mut self, watched: &mut Watched, record: &Record, now: Time) {
-        let ends = judged::certificate_until(record).and_then(|until| Ending::at(until, now));
-        if let Some(ending) = ends
-            && watched.ending != ends
-        {
-            let whom = self.whom(watched);
-            self.outages.certificate(&whom, ending, now, &mut self.batch);
-        }
-        watched.ending = ends;
+        let ending = judged::certificate_until(record).and_then(|until| Ending::at(until, now));
+        let is_told = match ending {
+            Some(ending) if watched.ending != Some(ending) => {
+                let whom = self.whom(watched);
+                self.outages.certificate(&whom, ending, now, &mut self.batch) == Told::Yes
+            }
+            _ => true,
+        };
+        watched.ending = ending.filter(|_| is_told);
     }
 
     /// A target has another state, or began or ceased to flap.

@@ -10,16 +10,16 @@ use std::time::Duration;
 use gather_core::watch::WatchedNo;
 use gather_store::history::{History, HistoryError, HistoryReader, OpenIncident, Outbox, RunEnd};
 
-use super::clock::Calendar;
 use super::happening::{HAPPENINGS_MAX, Happening};
 use super::keeper::{Keeper, Note};
-use super::metrics::{self, Metrics};
+use super::metrics::{Metrics, Probes};
 use super::outages::{Before, Outages, Whom, Wrong};
 use super::pulse::Pulse;
 use super::reload::{Refused, Reloaded};
 use super::scheduler::{Parts, Scheduler};
 use super::spec::{WatchOptions, Work};
 use crate::alerts::{DeliverError, Deliverer, DelivererOptions, Planner};
+use crate::calendar::Calendar;
 
 /// A scheduler that has not turned for so long hangs.
 const PULSE_AGE_MAX: Duration = Duration::from_secs(10);
@@ -84,17 +84,15 @@ impl Watch {
         let values = values(&mut history, &options)?;
         let gate = history.evidence_gate()?;
         let unfinished = unfinished(&options)?;
-        let metrics = Arc::new(Metrics::default());
         let pulse = Arc::new(Pulse::new());
         let deliverer = deliverer(&options, &pulse)?;
-        let counts = deliverer.metrics();
-        metrics.with(Arc::new(move |out| metrics::of_notices(out, &counts.counts())));
         let (to, happenings) = sync_channel(HAPPENINGS_MAX);
         let outbox = Outbox::open(&options.place)?;
         let keeper = Keeper::start(history, outbox, clock, Arc::clone(&note), to.clone());
         let keeper = keeper.map_err(WatchError::Thread)?;
-        let told = Arc::clone(keeper.told());
-        metrics.with(Arc::new(move |out| metrics::of_history(out, &told)));
+        let probes = Probes::default();
+        let metrics = Metrics::new(deliverer.metrics(), keeper.told(), probes.seen());
+        let metrics = Arc::new(metrics);
         let planner =
             Planner::new(options.routes_by_job(), options.routes.clone(), &options.channels);
         let asked = Outbox::open(&options.place)?;
@@ -105,6 +103,7 @@ impl Watch {
             clock,
             keeper,
             metrics: Arc::clone(&metrics),
+            probes,
             pulse: Arc::clone(&pulse),
             outages,
             values,
@@ -126,6 +125,8 @@ impl Watch {
     /// # Errors
     /// When it cannot be; what was in force stays so.
     pub fn reload(&self, options: WatchOptions) -> Result<Reloaded, Refused> {
+        // Before anything changes: channels must be there before anybody is told by them.
+        super::reload::check(&options)?;
         self.deliverer
             .set_channels(options.channels.clone())
             .map_err(|error| Refused(error.to_string()))?;

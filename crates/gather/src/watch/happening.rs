@@ -17,12 +17,12 @@ use crate::summary::Summary;
 pub(crate) enum Happening {
     /// A check has ended; without a record the engine had stopped.
     Answer { target: WatchedNo, record: Option<Box<Record>> },
-    /// Records of a run.
-    Told { job: Arc<str>, records: Vec<Told> },
+    /// Records of the run of a slot.
+    Told { job: Arc<str>, due: Time, records: Vec<Told> },
     /// A run has ended.
     RunEnded { job: Arc<str>, due: Time, ended: Box<Result<Summary, String>> },
-    /// A list was read.
-    Listed { job: Arc<str>, taken: Result<Taken, ListError> },
+    /// A list was read, which was begun at this moment.
+    Listed { job: Arc<str>, since: Time, taken: Result<Taken, ListError> },
     /// The targets of a run have their numbers.
     Numbered { job: Arc<str>, records: Vec<Told>, registered: Registered },
     /// Other silences are in force.

@@ -44,8 +44,8 @@ pub(crate) struct Jobs {
 /// One job and what goes on of it.
 pub(crate) struct Job {
     pub(crate) spec: JobSpec,
-    /// Since when its list is being read.
-    pub(crate) reading_since: Option<Time>,
+    /// Its list, while it is being read.
+    pub(crate) reading: Option<UnderReading>,
     /// When its list is to be read again.
     pub(crate) read_at: Option<Time>,
     /// The targets it has, once its list was read.
@@ -61,12 +61,28 @@ pub(crate) struct Job {
     pub(crate) told: Vec<Told>,
 }
 
+/// A list that is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnderReading {
+    pub(crate) since: Time,
+    pub(crate) then: Then,
+}
+
+/// What is done with a list that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It is taken in.
+    Use,
+    /// It is read again: meanwhile the job has another list.
+    Again,
+}
+
 impl Job {
     pub(crate) fn new(spec: JobSpec, now: Time) -> Self {
         let run_at = Self::new_run_at(&spec, now);
         Self {
             spec,
-            reading_since: None,
+            reading: None,
             read_at: None,
             targets: Vec::new(),
             is_new: true,
@@ -182,6 +198,11 @@ impl Jobs {
         });
         self.engines.insert(spec.text.clone(), desk);
         Ok(())
+    }
+
+    /// Requests in flight, as the engines told last.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.engines.values().map(|desk| u64::from(desk.engine().in_flight())).sum()
     }
 
     /// Stops the engines that no job needs any more.

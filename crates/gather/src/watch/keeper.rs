@@ -1,16 +1,18 @@
 //! The thread that writes the history: a slow disk delays rows, and never a check.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gather_core::Time;
 use gather_store::history::{Batch, History, HistoryError, Outbox, Silence};
+use prometheus_client::metrics::counter::Counter;
 
-use super::clock::Calendar;
 use super::happening::Happening;
+use super::metrics::Histogram;
+use crate::calendar::Calendar;
 
 /// Between two commits.
 pub(crate) const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +26,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// What is asked of the thread.
 enum Order {
     Write(Box<Batch>),
+    /// Writes it, and ends: who asks later is told that the thread has ended.
+    Last(Box<Batch>),
     /// Something else that only the writer may do.
     Do(Box<dyn FnOnce(&mut History) + Send>),
 }
@@ -39,13 +43,11 @@ pub(crate) struct Keeper {
 #[derive(Default)]
 pub(crate) struct Counts {
     /// Batches that could not be written at the first try.
-    pub(crate) failures: AtomicU64,
+    pub(crate) failures: Counter,
     /// Whether the watch ends: what cannot be written is given up.
     ends: AtomicBool,
-    /// Nanoseconds spent writing.
-    pub(crate) write_ns: AtomicU64,
-    /// Batches written.
-    pub(crate) writes: AtomicU64,
+    /// How long each try to write a batch took.
+    pub(crate) write: Histogram,
 }
 
 /// Says what the operator should know.
@@ -97,7 +99,7 @@ impl Keeper {
         self.told.ends.store(true, Ordering::Relaxed);
         if let Some(orders) = self.orders.take() {
             // A thread that is gone has said why.
-            let _ = orders.send(Order::Write(last));
+            let _ = orders.send(Order::Last(last));
         }
         if let Some(thread) = self.thread.take() {
             let _ended = thread.join();
@@ -157,6 +159,7 @@ fn keep(
     loop {
         match orders.recv_timeout(COMMIT_EVERY) {
             Ok(Order::Write(batch)) => write(&mut history, &batch, told, note),
+            Ok(Order::Last(batch)) => return write(&mut history, &batch, told, note),
             Ok(Order::Do(what)) => what(&mut history),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -177,16 +180,14 @@ fn write(history: &mut History, batch: &Batch, told: &Counts, note: &Note) {
     loop {
         let began = Instant::now();
         let written = history.write(batch);
-        let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        told.write_ns.fetch_add(took, Ordering::Relaxed);
-        told.writes.fetch_add(1, Ordering::Relaxed);
+        told.write.add(began.elapsed());
         let Err(error) = written else {
             if last.is_some() {
                 note("the history is written again");
             }
             return;
         };
-        told.failures.fetch_add(1, Ordering::Relaxed);
+        told.failures.inc();
         if last.is_none() {
             note(&format!("the history cannot be written, and is tried again: {error}"));
         }

@@ -8,7 +8,7 @@ use gather_core::watch::{self, MissedCause, Schedule, State, WatchedNo};
 use gather_store::history::{Flapping, JobRow, Registered, TargetRow};
 
 use super::happening::{Happening, Taken};
-use super::jobs::JobNo;
+use super::jobs::{JobNo, Then, UnderReading};
 use super::keeper::Asker;
 use super::roster::{ListError, ListSpec, Listed, Roster};
 use super::scheduler::Scheduler;
@@ -40,7 +40,8 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(no) else { return };
         let Work::Liveness(liveness) = &job.spec.work else { return };
         job.read_at = None;
-        if job.reading_since.is_some() {
+        if let Some(reading) = &mut job.reading {
+            reading.then = Then::Again;
             return;
         }
         let reading = Reading {
@@ -53,22 +54,34 @@ impl Scheduler {
             asker,
         };
         let read = move || {
-            let (job, taken) = (Arc::clone(&reading.job), reading.read());
+            let (job, since) = (Arc::clone(&reading.job), reading.now);
+            let taken = reading.read();
             // A watch that is gone needs no word.
-            let _ = to.send(Happening::Listed { job, taken });
+            let _ = to.send(Happening::Listed { job, since, taken });
         };
         match std::thread::Builder::new().name("list".to_owned()).spawn(read) {
-            Ok(_) => job.reading_since = Some(now),
+            Ok(_) => job.reading = Some(UnderReading { since: now, then: Then::Use }),
             Err(_) => job.read_at = Some(now + AGAIN_AFTER),
         }
     }
 
     /// Takes in what a list holds: what is new is armed, what is gone is left, and all else goes on
     /// as it was.
-    pub(super) fn listed(&mut self, name: &str, taken: Result<Taken, ListError>, now: Time) {
+    pub(super) fn listed(
+        &mut self,
+        name: &str,
+        since: Time,
+        taken: Result<Taken, ListError>,
+        now: Time,
+    ) {
         let Some(no) = self.jobs.find(name) else { return };
         let Some(job) = self.jobs.get_mut(no) else { return };
-        let since = job.reading_since.take();
+        // What was begun for a job of this name that was taken out meanwhile is not of this one.
+        let Some(reading) = job.reading.take_if(|reading| reading.since == since) else { return };
+        if reading.then == Then::Again {
+            self.read_list(no, now);
+            return;
+        }
         let Work::Liveness(liveness) = &job.spec.work else { return };
         let refresh = liveness.list.refresh;
         job.read_at = refresh.map(|refresh| now + refresh);
@@ -100,9 +113,7 @@ impl Scheduler {
             let is_known = was_new && !new.contains(&target);
             self.watch(no, listed, target, is_known, now);
         }
-        if let Some(since) = since {
-            self.metrics.listed(self.clock.now().since(since));
-        }
+        self.metrics.listed(self.clock.now().since(since));
     }
 
     /// Gives a target the schedule of its job.
@@ -137,6 +148,7 @@ impl Scheduler {
             if is_changed {
                 self.place(target, &watched);
             }
+            self.show(target, &watched);
             self.watched[index] = Some(watched);
             return;
         }
@@ -149,8 +161,17 @@ impl Scheduler {
         self.outages.counted(None, Some(watched.state()));
         self.place(target, &watched);
         self.go_on_telling(target, &watched, now);
+        self.show(target, &watched);
         self.watched[index] = Some(Box::new(watched));
         self.agenda.add(target, timing, now);
+    }
+
+    /// Gives a target series of its own, where that is wanted.
+    fn show(&mut self, target: WatchedNo, watched: &Watched) {
+        if self.probes.are_wanted() {
+            let whom = self.whom(watched);
+            self.probes.watch(target, &whom.job, &whom.group, &whom.name);
+        }
     }
 
     /// What was wrong when the watch ended, and is not part of an incident that was open.
@@ -160,16 +181,9 @@ impl Scheduler {
             let whom = self.whom(watched);
             self.outages.set_flapping(&whom, Flapping::Yes);
         }
-        match watched.state() {
-            State::Down if watched.incident.is_none() => {
-                let whom = self.whom(watched);
-                self.outages.still_down(target, &whom, watched.wrong(), since, now);
-            }
-            State::Degraded => {
-                let whom = self.whom(watched);
-                self.outages.still_degraded(&whom, &watched.wrong(), since, now);
-            }
-            _ => {}
+        if watched.state() != State::Up && watched.incident.is_none() {
+            let (whom, state) = (self.whom(watched), watched.state());
+            self.outages.still_wrong(target, &whom, state, watched.wrong(), since, now);
         }
     }
 
@@ -186,11 +200,18 @@ impl Scheduler {
     /// Watches a target no more. Its history stays.
     pub(super) fn unwatch(&mut self, target: WatchedNo) {
         self.agenda.remove(target);
+        self.probes.unwatch(target);
         let watched = self.watched.get_mut(target.0 as usize).and_then(Option::take);
-        if let Some(watched) = watched {
-            self.outages.counted(Some(watched.state()), None);
+        let state = if let Some(watched) = watched {
             self.outages.set_canary(target, Canary::No);
-            self.outages.forget(target, self.clock.now());
+            self.outages.set_flapping(&self.whom(&watched), Flapping::No);
+            Some(watched.state())
+        } else {
+            self.whole.remove(&target).map(|known| known.state)
+        };
+        if state.is_some() {
+            self.outages.counted(state, None);
+            self.outages.forget(target, self.clock.now(), &mut self.batch);
         }
     }
 }

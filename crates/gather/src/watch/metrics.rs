@@ -1,98 +1,136 @@
-//! What the watch tells of itself, in Prometheus' text form.
+//! What the watch tells of itself, for Prometheus: counted by whoever does it, written for whoever asks.
+//!
+//! Nothing here is locked where checks are counted: a check adds to a few atomics. Whoever asks reads them
+//! one by one, and writes as it reads.
 
-use std::fmt::Write;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+mod histogram;
+mod probes;
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use gather_core::watch::{Check, Missed, MissedCause, State};
-use gather_core::{Duration, Health};
+use gather_core::{Duration, ErrorKind, Health};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, prometheus_text, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
 
+pub(crate) use self::histogram::Histogram;
+pub(crate) use self::probes::{Probes, Seen};
 use super::keeper::Counts;
-use crate::alerts::NotifyCounts;
+use crate::alerts::NotifyMetrics;
 
-/// Bounds of the histograms, in seconds.
-const BOUNDS: [f64; 16] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0];
-
-/// Counts how long something took, by the bounds above.
-#[derive(Debug, Default)]
-struct Histogram {
-    counts: [AtomicU64; BOUNDS.len() + 1],
-    sum_us: AtomicU64,
+/// The form in which metrics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsFormat {
+    /// Prometheus' text, version 0.0.4.
+    Text,
+    /// OpenMetrics' text, version 1.0.0.
+    OpenMetrics,
 }
 
-impl Histogram {
-    fn add(&self, took: Duration) {
-        let seconds = took.as_secs_f64();
-        let slot = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
-        self.counts[slot].fetch_add(1, Ordering::Relaxed);
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.sum_us.fetch_add(us, Ordering::Relaxed);
-    }
+/// Labels of one series.
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+/// A number of things that there are now.
+type Level = Gauge<u64, AtomicU64>;
 
-    fn write(&self, out: &mut String, name: &str, help: &str) {
-        head(out, name, "histogram", help);
-        let mut sum = 0;
-        let bounds = BOUNDS.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
-        for (count, bound) in self.counts.iter().zip(bounds) {
-            sum += count.load(Ordering::Relaxed);
-            line(out, format_args!("{name}_bucket{{le=\"{bound}\"}} {sum}"));
-        }
-        let seconds = self.sum_us.load(Ordering::Relaxed) as f64 / 1e6;
-        line(out, format_args!("{name}_sum {seconds}"));
-        line(out, format_args!("{name}_count {sum}"));
-    }
-}
-
-fn head(out: &mut String, name: &str, kind: &str, help: &str) {
-    line(out, format_args!("# HELP {name} {help}"));
-    line(out, format_args!("# TYPE {name} {kind}"));
-}
-
-fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
-    out.write_fmt(text).expect("a string takes everything");
-    out.push('\n');
-}
-
-/// Counters of the watch. Cheap to add to; read by whoever asks for the metrics.
-#[derive(Debug, Default)]
+/// Counters and gauges of a watch. Cheap to add to; read by whoever asks.
+#[derive(Debug)]
 pub struct Metrics {
+    registry: Registry,
     took: Histogram,
     lag: Histogram,
     confirmed: Histogram,
-    list_reads: AtomicU64,
-    list_read_us: AtomicU64,
-    by_health: [AtomicU64; Health::ALL.len()],
-    missed: [AtomicU64; MissedCause::ALL.len()],
-    states: [AtomicU64; State::ALL.len()],
-    in_flight: AtomicU64,
-    incidents: AtomicU64,
-    reload_failed: AtomicBool,
-    reloaded_at_s: AtomicU64,
-    /// What other parts tell: each writes its own lines.
-    others: Mutex<Vec<Other>>,
-}
-
-/// Writes metrics of its own.
-#[derive(Clone)]
-struct Other(Arc<dyn Fn(&mut String) + Send + Sync>);
-
-impl std::fmt::Debug for Other {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Other")
-    }
+    checks: Checks,
+    missed: Vec<Counter>,
+    states: Vec<Level>,
+    in_flight: Level,
+    queued: Level,
+    incidents: Level,
+    list_reads: Counter,
+    list_read: Gauge<f64, AtomicU64>,
+    reload_successful: Level,
+    reloaded_at: Level,
 }
 
 impl Metrics {
+    /// Nothing counted yet; `seen` are the targets with series of their own.
+    pub(crate) fn new(notices: Arc<NotifyMetrics>, history: &Counts, seen: Seen) -> Self {
+        let mut all = Registering(Registry::default());
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        all.0.register("gather_build", "Always 1; says which version runs", version);
+        let missed = all.family(
+            "gather_checks_missed",
+            "Slots without a check, by cause",
+            MissedCause::ALL.iter().map(|cause| [("cause", cause.as_str())]),
+        );
+        let states = all.family(
+            "gather_targets",
+            "Targets that are watched, by state",
+            State::ALL.iter().map(|state| [("state", state.as_str())]),
+        );
+        let metrics = Self {
+            took: all.one(
+                "gather_check_duration_seconds",
+                "How long checks took, from the begin of the request",
+            ),
+            lag: all
+                .one("gather_schedule_lag_seconds", "From a slot's moment until its check began"),
+            confirmed: all.one(
+                "gather_down_confirmed_seconds",
+                "From the begin of a first failure until it was believed",
+            ),
+            checks: Checks::new(&mut all),
+            missed,
+            states,
+            in_flight: all.one("gather_in_flight", "Requests of checks under way"),
+            queued: all.one(
+                "gather_queue_depth",
+                "Checks that are due and wait for a connection or for their host",
+            ),
+            incidents: all.one("gather_incidents_open", "Incidents that go on"),
+            list_reads: all.one("gather_list_reads", "Lists of targets that were read"),
+            list_read: all.one(
+                "gather_list_read_seconds",
+                "How long the last list took to be read and taken over",
+            ),
+            reload_successful: all.one(
+                "gather_config_last_reload_successful",
+                "Whether the configuration in force is the one in the file",
+            ),
+            reloaded_at: all.one(
+                "gather_config_last_reload_success_timestamp_seconds",
+                "When the configuration in force was read",
+            ),
+            registry: Registry::default(),
+        };
+        all.0.register(
+            "gather_store_write_seconds",
+            "How long batches took to be written into the history",
+            history.write.clone(),
+        );
+        all.0.register(
+            "gather_store_write_failures",
+            "Writes into the history that did not succeed at once",
+            history.failures.clone(),
+        );
+        all.0.register_collector(Box::new(Notices(notices)));
+        all.0.register_collector(Box::new(seen));
+        Self { registry: all.0, ..metrics }
+    }
+
     pub(crate) fn checked(&self, check: &Check) {
         self.took.add(check.took);
         if !check.is_confirmation {
             self.lag.add(check.lag);
         }
-        let at = Health::ALL.iter().position(|health| *health == check.health).unwrap_or_default();
-        self.by_health[at].fetch_add(1, Ordering::Relaxed);
+        self.checks.of(check.health, check.kind).inc();
     }
 
     /// A target is known to be down, so long after its first failure began.
@@ -102,141 +140,158 @@ impl Metrics {
 
     /// A list was read and taken over, which took so long.
     pub(crate) fn listed(&self, took: Duration) {
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.list_read_us.store(us, Ordering::Relaxed);
-        self.list_reads.fetch_add(1, Ordering::Relaxed);
+        self.list_read.set(took.as_secs_f64());
+        self.list_reads.inc();
     }
 
     pub(crate) fn missed(&self, missed: &[Missed]) {
         for one in missed {
-            self.missed[one.cause as usize].fetch_add(one.slots.into(), Ordering::Relaxed);
+            self.missed[one.cause as usize].inc_by(one.slots.into());
         }
     }
 
-    pub(crate) fn states(&self, counts: &[u64; State::ALL.len()], in_flight: usize, open: usize) {
+    /// How things are now: targets by state, checks begun and not ended, those of them that are
+    /// requests already, incidents that go on.
+    pub(crate) fn now(
+        &self,
+        counts: &[u64; State::ALL.len()],
+        begun: usize,
+        in_flight: u64,
+        incidents: usize,
+    ) {
         for (gauge, count) in self.states.iter().zip(counts) {
-            gauge.store(*count, Ordering::Relaxed);
+            gauge.set(*count);
         }
-        self.in_flight.store(in_flight as u64, Ordering::Relaxed);
-        self.incidents.store(open as u64, Ordering::Relaxed);
+        self.in_flight.set(in_flight);
+        self.queued.set((begun as u64).saturating_sub(in_flight));
+        self.incidents.set(incidents as u64);
     }
 
     /// The configuration was read at this moment, in seconds since 1970, and is in force.
     pub fn reloaded(&self, unix_s: u64) {
-        self.reload_failed.store(false, Ordering::Relaxed);
-        self.reloaded_at_s.store(unix_s, Ordering::Relaxed);
+        self.reload_successful.set(1);
+        self.reloaded_at.set(unix_s);
     }
 
     /// A changed configuration was refused: the one of before is in force.
     pub fn refused(&self) {
-        self.reload_failed.store(true, Ordering::Relaxed);
+        self.reload_successful.set(0);
     }
 
-    /// Has another part write its metrics with these.
-    pub fn with(&self, other: Arc<dyn Fn(&mut String) + Send + Sync>) {
-        self.others.lock().unwrap_or_else(PoisonError::into_inner).push(Other(other));
-    }
-
-    /// All, in Prometheus' text form (version 0.0.4).
-    pub fn text(&self) -> String {
-        let mut out = String::with_capacity(8 << 10);
-        head(&mut out, "gather_build_info", "gauge", "Always 1; says which version runs.");
-        let version = env!("CARGO_PKG_VERSION");
-        line(&mut out, format_args!("gather_build_info{{version=\"{version}\"}} 1"));
-        self.checks(&mut out);
-        self.gauges(&mut out);
-        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        others.iter().for_each(|other| other.0(&mut out));
-        out
-    }
-
-    fn checks(&self, out: &mut String) {
-        let name = "gather_check_duration_seconds";
-        self.took.write(out, name, "How long checks took, from the begin of the request.");
-        let name = "gather_schedule_lag_seconds";
-        self.lag.write(out, name, "From a slot's moment until its check began.");
-        let name = "gather_down_confirmed_seconds";
-        self.confirmed.write(out, name, "From the begin of a first failure until it was believed.");
-        head(out, "gather_list_reads_total", "counter", "Lists of targets that were read.");
-        let reads = self.list_reads.load(Ordering::Relaxed);
-        line(out, format_args!("gather_list_reads_total {reads}"));
-        head(
-            out,
-            "gather_list_read_seconds",
-            "gauge",
-            "How long the last list took to be read and taken over.",
-        );
-        let seconds = self.list_read_us.load(Ordering::Relaxed) as f64 / 1e6;
-        line(out, format_args!("gather_list_read_seconds {seconds}"));
-        head(out, "gather_checks_total", "counter", "Checks by what they said.");
-        for (health, count) in Health::ALL.iter().zip(&self.by_health) {
-            let count = count.load(Ordering::Relaxed);
-            line(
-                out,
-                format_args!("gather_checks_total{{outcome=\"{}\"}} {count}", health.as_str()),
-            );
-        }
-        head(out, "gather_checks_missed_total", "counter", "Slots without a check, by cause.");
-        for (cause, count) in MissedCause::ALL.iter().zip(&self.missed) {
-            let (cause, count) = (cause.as_str(), count.load(Ordering::Relaxed));
-            line(out, format_args!("gather_checks_missed_total{{cause=\"{cause}\"}} {count}"));
-        }
-    }
-
-    fn gauges(&self, out: &mut String) {
-        head(out, "gather_targets", "gauge", "Targets that are watched, by state.");
-        for (state, count) in State::ALL.iter().zip(&self.states) {
-            let (state, count) = (state.as_str(), count.load(Ordering::Relaxed));
-            line(out, format_args!("gather_targets{{state=\"{state}\"}} {count}"));
-        }
-        let gauges = [
-            ("gather_in_flight", "Checks under way.", self.in_flight.load(Ordering::Relaxed)),
-            (
-                "gather_incidents_open",
-                "Incidents that go on.",
-                self.incidents.load(Ordering::Relaxed),
-            ),
-            (
-                "gather_config_last_reload_successful",
-                "Whether the configuration in force is the one in the file.",
-                u64::from(!self.reload_failed.load(Ordering::Relaxed)),
-            ),
-            (
-                "gather_config_last_reload_success_timestamp_seconds",
-                "When the configuration in force was read.",
-                self.reloaded_at_s.load(Ordering::Relaxed),
-            ),
-        ];
-        for (name, help, value) in gauges {
-            head(out, name, "gauge", help);
-            line(out, format_args!("{name} {value}"));
+    /// Writes all of them, in pieces of a few kilobytes.
+    ///
+    /// # Errors
+    /// What `out` fails with.
+    pub fn write(&self, format: MetricsFormat, mut out: &mut dyn fmt::Write) -> fmt::Result {
+        match format {
+            MetricsFormat::Text => prometheus_text::encode(&mut out, &self.registry),
+            MetricsFormat::OpenMetrics => text::encode(&mut out, &self.registry),
         }
     }
 }
 
-/// What the history's thread tells.
-pub(crate) fn of_history(out: &mut String, told: &Counts) {
-    let name = "gather_store_write_seconds";
-    head(out, name, "summary", "Time spent writing the history.");
-    let seconds = told.write_ns.load(Ordering::Relaxed) as f64 / 1e9;
-    line(out, format_args!("{name}_sum {seconds}"));
-    line(out, format_args!("{name}_count {}", told.writes.load(Ordering::Relaxed)));
-    let name = "gather_store_write_failures_total";
-    head(out, name, "counter", "Writes that did not succeed at once.");
-    line(out, format_args!("{name} {}", told.failures.load(Ordering::Relaxed)));
-}
+/// A registry that hands back what it was given.
+struct Registering(Registry);
 
-/// What the deliverer of notices tells.
-pub(crate) fn of_notices(out: &mut String, counts: &[(Box<str>, NotifyCounts)]) {
-    let name = "gather_notifications_total";
-    head(out, name, "counter", "Messages by channel and what came of them.");
-    for (channel, counts) in counts {
-        for (outcome, count) in counts.outcomes() {
-            let channel = channel.replace(['\\', '"', '\n'], "_");
-            line(
-                out,
-                format_args!("{name}{{channel=\"{channel}\",outcome=\"{outcome}\"}} {count}"),
-            );
-        }
+impl Registering {
+    /// One metric without labels.
+    fn one<M: EncodeMetric + Clone + Default + fmt::Debug + Send + Sync + 'static>(
+        &mut self,
+        name: &str,
+        help: &str,
+    ) -> M {
+        let metric = M::default();
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    /// A series for each of these labels, in their order: adding to one asks for no lock.
+    fn family<M, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: impl Iterator<Item = Labels<N>>,
+    ) -> Vec<M>
+    where
+        M: EncodeMetric
+            + prometheus_client::metrics::TypedMetric
+            + Clone
+            + Default
+            + fmt::Debug
+            + Send
+            + Sync
+            + 'static,
+    {
+        let family = Family::<Labels<N>, M>::default();
+        let all = labels.map(|labels| family.get_or_create_owned(&labels)).collect();
+        self.0.register(name, help, family);
+        all
     }
 }
+
+/// Checks by what they said and why. A series is made when it is first needed, and found without a
+/// lock from then on.
+#[derive(Debug)]
+struct Checks {
+    family: Family<Labels<2>, Counter>,
+    /// By health, and by kind within it; first what has no kind.
+    series: Vec<OnceLock<Counter>>,
+}
+
+impl Checks {
+    fn new(all: &mut Registering) -> Self {
+        let places = Health::ALL.len() * Self::REASONS;
+        let series = (0..places).map(|_| OnceLock::new()).collect();
+        let checks = Self { family: Family::default(), series };
+        // Each outcome is there from the start, so that its first check is an increase.
+        for health in Health::ALL {
+            checks.of(health, None);
+        }
+        let help = "Checks by what they said, and why";
+        all.0.register("gather_checks", help, checks.family.clone());
+        checks
+    }
+
+    /// No kind, or one of them.
+    const REASONS: usize = 1 + ErrorKind::ALL.len();
+
+    fn of(&self, health: Health, kind: Option<ErrorKind>) -> &Counter {
+        let place = health as usize * Self::REASONS + kind.map_or(0, |kind| 1 + kind as usize);
+        self.series[place].get_or_init(|| {
+            let reason = kind.map_or(without_kind(health), ErrorKind::as_str);
+            self.family.get_or_create_owned(&[("outcome", health.as_str()), ("reason", reason)])
+        })
+    }
+}
+
+/// Why a check says this although its request did not fail.
+const fn without_kind(health: Health) -> &'static str {
+    match health {
+        Health::Up => "ok",
+        Health::Degraded | Health::Down => "expect",
+        Health::Limited => "challenge",
+        Health::Unknown => "network",
+    }
+}
+
+/// What the deliverer of notices counts.
+#[derive(Debug)]
+struct Notices(Arc<NotifyMetrics>);
+
+impl Collector for Notices {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Messages by channel and what came of them.";
+        let mut metric =
+            encoder.encode_descriptor("gather_notifications", help, None, MetricType::Counter)?;
+        for (channel, counts) in self.0.counts() {
+            for (outcome, count) in counts.outcomes() {
+                let labels = [("channel", &*channel), ("outcome", outcome)];
+                ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

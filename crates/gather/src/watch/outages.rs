@@ -35,6 +35,10 @@ pub(crate) struct Outages {
     pub(super) flapping: HashSet<(Box<str>, Box<str>)>,
     pub(super) correlator: Correlator,
     pub(super) incidents: HashMap<i64, Open>,
+    /// Targets that were told to be degraded and have not been well since: who, and since when.
+    degraded: HashMap<WatchedNo, (Whom, Time)>,
+    /// Targets that became degraded since the last turn.
+    degrading: Vec<(WatchedNo, Whom, Event)>,
     /// Targets that are down, and why.
     pub(super) failing: HashMap<WatchedNo, (Whom, Wrong)>,
     /// Asked who was told of what is still wrong, until all lists were read.
@@ -113,6 +117,8 @@ impl Outages {
             flapping: HashSet::new(),
             correlator: Correlator::new(before.last_incident + 1, SETTLE),
             incidents: HashMap::new(),
+            degraded: HashMap::new(),
+            degrading: Vec::new(),
             failing: HashMap::new(),
             outbox: Some(RefCell::new(outbox)),
             page,
@@ -177,8 +183,12 @@ impl Outages {
     }
 
     /// A target is watched no more.
-    pub(super) fn forget(&mut self, target: WatchedNo, at: Time) {
+    pub(super) fn forget(&mut self, target: WatchedNo, at: Time, batch: &mut Batch) {
         self.correlator.forget(target, at);
+        self.degrading.retain(|(other, ..)| *other != target);
+        if let Some((whom, since)) = self.degraded.remove(&target) {
+            self.degraded_no_more(&whom, since, at, "it is watched no more", batch);
+        }
     }
 
     /// A target has another state: what that means for incidents and notices.
@@ -201,33 +211,69 @@ impl Outages {
                 self.correlator.well(target, change.at);
             }
         }
-        let begins = change.to == State::Degraded && !change.from.is_failing();
-        let ends = change.from == State::Degraded && change.to == State::Up;
-        if begins || ends {
-            self.degraded(whom, wrong, change, batch);
-        }
+        self.weigh_degraded(target, whom, wrong, change, batch);
     }
 
-    /// A target that was down when the watch ended, and whose incident was not yet there.
-    pub(super) fn still_down(
+    /// Who is told that a target is degraded is told when it is well again, whatever lies between.
+    fn weigh_degraded(
         &mut self,
         target: WatchedNo,
         whom: &Whom,
+        wrong: &Wrong,
+        change: &Transition,
+        batch: &mut Batch,
+    ) {
+        match change.to {
+            State::Degraded => {
+                let event = tell::degraded(whom, wrong, change);
+                self.degrading.push((target, whom.clone(), event));
+            }
+            State::Up => {
+                self.degrading.retain(|(other, ..)| *other != target);
+                if let Some((whom, since)) = self.degraded.remove(&target) {
+                    self.degraded_no_more(&whom, since, change.since, "", batch);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells who is degraded since the last turn, once the incidents have ended that ended with it.
+    pub(super) fn degraded_turn(&mut self, now: Time, batch: &mut Batch) {
+        for (target, whom, event) in std::mem::take(&mut self.degrading) {
+            if !self.degraded.contains_key(&target) || !self.planner.goes_on(&event) {
+                self.degraded.insert(target, (whom, event.since));
+                self.happened(event, now, batch);
+            }
+        }
+    }
+
+    /// What was wrong with a target when the watch ended, and is part of no incident: one that is down
+    /// becomes part of one; of one that is degraded, who was told of it is told of its end.
+    pub(super) fn still_wrong(
+        &mut self,
+        target: WatchedNo,
+        whom: &Whom,
+        state: State,
         wrong: Wrong,
         since: Time,
         now: Time,
     ) {
-        let kind = wrong.kind;
-        self.failing.insert(target, (whom.clone(), wrong));
-        self.correlator.down(target, since, now, kind);
-    }
-
-    /// A target that was degraded when the watch ended: who was told of it is told of its end.
-    pub(super) fn still_degraded(&mut self, whom: &Whom, wrong: &Wrong, since: Time, now: Time) {
-        let mut event = tell::of(whom, EventKind::Degraded, State::Degraded, now);
-        event.since = since;
-        event.reason = wrong.reason.clone();
-        self.resume(event, now);
+        match state {
+            State::Down => {
+                let kind = wrong.kind;
+                self.failing.insert(target, (whom.clone(), wrong));
+                self.correlator.down(target, since, now, kind);
+            }
+            State::Degraded => {
+                self.degraded.insert(target, (whom.clone(), since));
+                let mut event = tell::of(whom, EventKind::Degraded, State::Degraded, now);
+                event.since = since;
+                event.reason = wrong.reason;
+                self.resume(event, now);
+            }
+            _ => {}
+        }
     }
 
     /// Who was told of an event before the watch started is told of its end, and not of it again.
@@ -286,3 +332,6 @@ impl Outages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use gather_core::Time;
 use super::jobs::{JOBS_MAX, Job, JobNo};
 use super::scheduler::Scheduler;
 use super::spec::{JobSpec, WatchOptions, Work};
+use super::whole;
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,12 +33,22 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// Whether a configuration can be taken over.
+///
+/// # Errors
+/// When it cannot be.
+pub(super) fn check(options: &WatchOptions) -> Result<(), Refused> {
+    match options.jobs.len() > JOBS_MAX {
+        true => Err(Refused(format!("there are more than {JOBS_MAX} jobs"))),
+        false => Ok(()),
+    }
+}
+
 impl Scheduler {
     /// Takes over a configuration.
     pub(super) fn reload(&mut self, options: WatchOptions, now: Time) -> Result<Reloaded, Refused> {
-        if options.jobs.len() > JOBS_MAX {
-            return Err(Refused(format!("there are more than {JOBS_MAX} jobs")));
-        }
+        check(&options)?;
+        self.probes.want(options.target_metrics);
         let mut reloaded = Reloaded::default();
         let routes = options.routes_by_job();
         self.outages.planner_mut().set_routes(routes, options.routes, &options.channels);
@@ -77,6 +88,12 @@ impl Scheduler {
     fn change_job(&mut self, no: JobNo, spec: JobSpec, now: Time) {
         let to = self.to_self.clone();
         let Some(job) = self.jobs.get_mut(no) else { return };
+        if std::mem::discriminant(&job.spec.work) != std::mem::discriminant(&spec.work) {
+            // It does something else: only its name is the same.
+            self.remove_job(no);
+            self.add_job(spec, now);
+            return;
+        }
         let is_rescheduled = job.spec.schedule != spec.schedule;
         job.spec = spec;
         if is_rescheduled {
@@ -99,13 +116,16 @@ impl Scheduler {
     }
 
     fn remove_job(&mut self, no: JobNo) {
-        let Some(job) = self.jobs.remove(no) else { return };
+        let Some(job) = self.jobs.get_mut(no) else { return };
         if let Some(run) = &job.run {
             run.drain();
+            let name = &job.spec.name;
+            self.batch.runs.push(whole::taken_out(name, run.due, run.started, self.clock.now()));
         }
-        for target in job.targets {
+        for target in std::mem::take(&mut job.targets) {
             self.unwatch(target);
         }
+        self.jobs.remove(no);
     }
 
     /// The targets of jobs that are gone are listed no more; their history stays.

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 
 use gather_core::target::Target;
 use gather_core::time::Duration;
@@ -37,6 +39,8 @@ pub enum ListFrom {
 
 /// A list may be so long.
 const LIST_BYTES_MAX: u64 = 64 << 20;
+/// The program that prints a list may take so long.
+const LIST_TIME_MAX: Duration = Duration::from_secs(120);
 /// Broken lines that are named one by one.
 const BROKEN_NAMED_MAX: usize = 5;
 
@@ -206,12 +210,13 @@ pub(crate) fn key_of(
 /// The name and the text of a list that is made when it is asked for.
 fn fetch(from: &ListFrom, client: &ClientOptions) -> Result<(String, String), ListError> {
     match from {
-        ListFrom::Command(argv) => printed(argv),
+        ListFrom::Command(argv) => printed(argv, LIST_TIME_MAX),
         ListFrom::Url(url) => answered(url, client),
     }
 }
 
-fn printed(argv: &[String]) -> Result<(String, String), ListError> {
+/// Runs a program and takes what it prints. After `time_max` it and what it started are killed.
+fn printed(argv: &[String], time_max: Duration) -> Result<(String, String), ListError> {
     let (program, arguments) = argv.split_first().ok_or_else(|| {
         ListError::new(
             "the command of a list is empty".to_owned(),
@@ -221,21 +226,47 @@ fn printed(argv: &[String]) -> Result<(String, String), ListError> {
     let fault = |why: &dyn fmt::Display| {
         ListError::new(format!("the list of {program}: {why}"), "run it by hand to see")
     };
-    let path = PathBuf::from(program);
-    let output = Command::new(&path)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| fault(&error))?;
-    if !output.status.success() {
-        return Err(fault(&output.status));
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let mut child = command.process_group(0).spawn().map_err(|error| fault(&error))?;
+    let group = child.id();
+    let (ended, is_ended) = sync_channel::<()>(0);
+    let guard = std::thread::spawn(move || {
+        let is_late = is_ended.recv_timeout(time_max) == Err(RecvTimeoutError::Timeout);
+        if is_late {
+            kill(group);
+        }
+        is_late
+    });
+    let mut text = Vec::new();
+    let read = child.stdout.take().map(|out| out.take(LIST_BYTES_MAX + 1).read_to_end(&mut text));
+    let is_long = text.len() as u64 > LIST_BYTES_MAX;
+    if is_long {
+        kill(group);
     }
-    if output.stdout.len() as u64 > LIST_BYTES_MAX {
+    let status = child.wait();
+    drop(ended);
+    if guard.join().unwrap_or(false) {
+        return Err(fault(&format!("it did not end within {:.0} s", time_max.as_secs_f64())));
+    }
+    if is_long {
         return Err(fault(&"it is longer than 64M"));
     }
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok((path.display().to_string(), text))
+    read.transpose().map_err(|error| fault(&error))?;
+    let status = status.map_err(|error| fault(&error))?;
+    if !status.success() {
+        return Err(fault(&status));
+    }
+    let text = String::from_utf8_lossy(&text).into_owned();
+    Ok((program.clone(), text))
+}
+
+/// Kills a program and what it started, which are a group of their own.
+fn kill(group: u32) {
+    if let Some(pid) = rustix::process::Pid::from_raw(group.cast_signed()) {
+        // It may have ended in this moment.
+        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+    }
 }
 
 fn answered(url: &str, client: &ClientOptions) -> Result<(String, String), ListError> {
@@ -330,5 +361,11 @@ mod tests {
         let failed = read(&["false"]).expect_err("it fails").to_string();
         assert!(failed.contains("exit status: 1"), "{failed}");
         read(&["/nonexistent/program"]).expect_err("there is none");
+        let endless = read(&["yes", "https://a.example/"]).expect_err("too long").to_string();
+        assert!(endless.contains("longer than 64M"), "{endless}");
+        // What it started holds its output open.
+        let argv = ["sh", "-c", "sleep 600 & echo https://a.example/; wait"].map(ToOwned::to_owned);
+        let late = printed(&argv, Duration::from_millis(20)).expect_err("too slow").to_string();
+        assert!(late.contains("did not end within"), "{late}");
     }
 }

@@ -71,10 +71,21 @@ impl Told {
 
 /// A run under way.
 pub(crate) struct UnderWay {
+    /// Its slot.
+    pub(crate) due: Time,
     /// When it began.
     pub(crate) started: Time,
-    stop: Arc<Mutex<Option<Stop>>>,
+    reach: Arc<Mutex<Reach>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// How a run can be asked to stop.
+enum Reach {
+    /// Not yet: it is being made.
+    Starting,
+    /// It was asked before it could be: it stops as soon as it has begun.
+    Drained,
+    Going(Stop),
 }
 
 impl UnderWay {
@@ -87,12 +98,12 @@ impl UnderWay {
         started: Time,
         to: &SyncSender<Happening>,
     ) -> std::io::Result<Self> {
-        let stop = Arc::new(Mutex::new(None));
+        let reach = Arc::new(Mutex::new(Reach::Starting));
         let (job, start, to) = (Arc::clone(job), Arc::clone(&work.start), to.clone());
-        let (stopping, expect) = (Arc::clone(&stop), work.expect.clone());
+        let (reached, expect) = (Arc::clone(&reach), work.expect.clone());
         let run = move || {
             let ended = start(due, begin).and_then(|prepared| {
-                let ended = run_to_end(prepared.options, expect, &job, &to, &stopping);
+                let ended = run_to_end(prepared.options, expect, (&job, due), &to, &reached);
                 let summary = ended.map_err(|error| error.to_string())?;
                 prepared.after.map_or(Ok(()), |after| after())?;
                 Ok(summary)
@@ -101,13 +112,15 @@ impl UnderWay {
             let _ = to.send(Happening::RunEnded { job, due, ended: Box::new(ended) });
         };
         let thread = std::thread::Builder::new().name("job".to_owned()).spawn(run)?;
-        Ok(Self { started, stop, thread: Some(thread) })
+        Ok(Self { due, started, reach, thread: Some(thread) })
     }
 
     /// Asks it to begin no further request. What it has not done it does when it goes on.
     pub(crate) fn drain(&self) {
-        if let Some(stop) = &*self.stop.lock().unwrap_or_else(PoisonError::into_inner) {
-            stop.drain();
+        let mut reach = self.reach.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*reach {
+            Reach::Going(stop) => stop.drain(),
+            Reach::Starting | Reach::Drained => *reach = Reach::Drained,
         }
     }
 
@@ -122,9 +135,9 @@ impl UnderWay {
 fn run_to_end(
     mut options: RunOptions,
     expect: Vec<Expect>,
-    job: &Arc<str>,
+    (job, due): (&Arc<str>, Time),
     to: &SyncSender<Happening>,
-    stop: &Mutex<Option<Stop>>,
+    reach: &Mutex<Reach>,
 ) -> Result<Summary, crate::run::RunError> {
     let waiting = Arc::new(Mutex::new(Vec::with_capacity(BATCH)));
     options.judge = Some(crate::check::judge(expect));
@@ -139,22 +152,29 @@ fn run_to_end(
             let mut waiting = filling.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.push(told(record));
             if waiting.len() >= BATCH {
-                tell(&own_job, std::mem::take(&mut waiting), &own_to);
+                tell(&own_job, due, std::mem::take(&mut waiting), &own_to);
             }
         }));
     }
     let run = Run::start(options)?;
-    *stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.stop());
+    let stop = run.stop();
+    let before = std::mem::replace(
+        &mut *reach.lock().unwrap_or_else(PoisonError::into_inner),
+        Reach::Going(stop.clone()),
+    );
+    if matches!(before, Reach::Drained) {
+        stop.drain();
+    }
     let ended = run.wait();
     let rest = std::mem::take(&mut *waiting.lock().unwrap_or_else(PoisonError::into_inner));
-    tell(job, rest, to);
+    tell(job, due, rest, to);
     ended
 }
 
-fn tell(job: &Arc<str>, records: Vec<Told>, to: &SyncSender<Happening>) {
+fn tell(job: &Arc<str>, due: Time, records: Vec<Told>, to: &SyncSender<Happening>) {
     if !records.is_empty() {
         // A watch that is gone needs no word.
-        let _ = to.send(Happening::Told { job: Arc::clone(job), records });
+        let _ = to.send(Happening::Told { job: Arc::clone(job), due, records });
     }
 }
 

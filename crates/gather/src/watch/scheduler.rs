@@ -9,14 +9,15 @@ use gather_core::watch::{Agenda, MissedCause, Start, WatchedNo};
 use gather_core::{HostKey, Time};
 use gather_store::history::{Batch, EvidenceGate, StoredState};
 
-use super::clock::Calendar;
 use super::happening::Happening;
 use super::jobs::Jobs;
 use super::keeper::{COMMIT_EVERY, Keeper, Note, empty};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Probes};
 use super::outages::Outages;
 use super::pulse::Pulse;
+use super::waiting::{self, Bounds, LeftOut};
 use super::watched::Watched;
+use crate::calendar::Calendar;
 use crate::engine::SubmitError;
 
 /// The longest time between two turns.
@@ -29,8 +30,6 @@ const TAKEN_MAX: usize = 4096;
 const BEGUN_MAX: usize = 4096;
 /// How long checks under way may take when the watch is stopped.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
-/// Rows that may wait for a history that cannot be written. Beyond it, slots are told as missed.
-const WAITING_MAX: usize = 2_000_000;
 
 /// Everything the scheduler's thread owns.
 pub(crate) struct Scheduler {
@@ -51,6 +50,8 @@ pub(crate) struct Scheduler {
     pub(super) batch: Box<Batch>,
     pub(super) keeper: Keeper,
     pub(super) metrics: Arc<Metrics>,
+    /// Targets with series of their own.
+    pub(super) probes: Probes,
     pub(super) pulse: Arc<Pulse>,
     pub(super) to_self: SyncSender<Happening>,
     pub(super) note: Note,
@@ -71,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Calendar,
     pub(crate) keeper: Keeper,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) probes: Probes,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) outages: Outages,
     pub(crate) values: HashMap<(WatchedNo, Box<str>), Option<Box<str>>>,
@@ -95,6 +97,7 @@ impl Scheduler {
             batch: empty(now),
             keeper: parts.keeper,
             metrics: parts.metrics,
+            probes: parts.probes,
             pulse: parts.pulse,
             to_self: parts.to_self,
             note: parts.note,
@@ -179,9 +182,9 @@ impl Scheduler {
             Happening::Answer { target, record: None } => {
                 self.agenda.give_up(target, now, MissedCause::Stopped);
             }
-            Happening::Told { job, records } => self.told(&job, records),
+            Happening::Told { job, due, records } => self.told(&job, due, records),
             Happening::RunEnded { job, due, ended } => self.run_ended(&job, due, *ended, now),
-            Happening::Listed { job, taken } => self.listed(&job, taken, now),
+            Happening::Listed { job, since, taken } => self.listed(&job, since, taken, now),
             Happening::Numbered { job, records, registered } => {
                 self.numbered(&job, records, &registered, now);
             }
@@ -237,7 +240,8 @@ impl Scheduler {
         self.batch.accounted_until = self.accounted_until(now);
         self.batch.at = now;
         self.maintain(now);
-        self.metrics.states(self.outages.counts(), self.agenda.open(), self.outages.open());
+        let (begun, in_flight) = (self.agenda.open(), self.jobs.in_flight());
+        self.metrics.now(self.outages.counts(), begun, in_flight, self.outages.open());
         match self.keeper.offer(std::mem::replace(&mut self.batch, empty(now))) {
             Ok(()) => self.is_leaving_out = false,
             Err(batch) => {
@@ -280,27 +284,13 @@ impl Scheduler {
         }
     }
 
-    /// A history that cannot be written for so long that memory would fill: checks go on and states
-    /// are kept, and the slots are told as missed.
+    /// A history that cannot be written for so long that memory would fill.
     fn leave_out(&mut self) {
-        if self.batch.checks.len() < WAITING_MAX {
-            return;
-        }
-        if !self.is_leaving_out {
+        let left_out = waiting::bound(&mut self.batch, &Bounds::WATCH);
+        if left_out == LeftOut::Something && !self.is_leaving_out {
             self.is_leaving_out = true;
             (self.note)("the history cannot be written for so long that checks are left out of it");
         }
-        let left_out = self.batch.checks.drain(..WAITING_MAX / 2);
-        let missed = left_out.filter(|check| !check.is_confirmation).map(|check| {
-            gather_core::watch::Missed {
-                target: check.target,
-                from: check.due,
-                until: check.due,
-                slots: 1,
-                cause: MissedCause::Overload,
-            }
-        });
-        super::missed::merge(&mut self.batch.missed, missed);
     }
 
     /// Whether it was stopped, and what was under way has ended or takes too long.

@@ -28,6 +28,18 @@ pub struct WatchOptions {
     pub net: NetOptions,
     /// Where the status page is: notices link to it.
     pub page: Option<Box<str>>,
+    /// Whether each target of a liveness job has series of its own among the metrics.
+    pub target_metrics: TargetMetrics,
+}
+
+/// Whether targets have series of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TargetMetrics {
+    /// Metrics are of the watch as a whole.
+    #[default]
+    No,
+    /// Nine series for each target, of what its last check said.
+    Yes,
 }
 
 impl WatchOptions {

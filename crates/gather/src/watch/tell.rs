@@ -21,6 +21,13 @@ pub(crate) struct Ending {
     days: u32,
 }
 
+/// Whether something was told, to whoever wants to hear of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Yes,
+    No,
+}
+
 impl Ending {
     /// How a certificate ends; `None` if that is not soon.
     pub(crate) fn at(until: Time, now: Time) -> Option<Self> {
@@ -65,28 +72,22 @@ impl Outages {
         }
     }
 
-    /// A target answers, though not as it should, or does so again as it should.
-    pub(super) fn degraded(
+    /// A target that was degraded since `since` is so no more, since `at`.
+    pub(super) fn degraded_no_more(
         &mut self,
         whom: &Whom,
-        wrong: &Wrong,
-        transition: &Transition,
+        since: Time,
+        at: Time,
+        why: &str,
         batch: &mut Batch,
     ) {
-        let kind = match transition.to {
-            State::Degraded => EventKind::Degraded,
-            _ => EventKind::Up,
-        };
-        let mut event = of(whom, kind, transition.to, transition.at);
-        event.since = transition.since;
-        if kind == EventKind::Up {
-            event.lasted = Some(transition.since.since(transition.from_since));
-        } else {
-            event.reason = wrong.reason.clone();
-            event.status_code = wrong.status_code;
-            event.error = wrong.kind;
+        let mut event = of(whom, EventKind::Up, State::Up, at);
+        event.lasted = Some(at.since(since));
+        event.reason = why.into();
+        // An incident that it was part of may have told its end.
+        if self.planner.goes_on(&event) {
+            self.happened(event, at, batch);
         }
-        self.happened(event, transition.at, batch);
     }
 
     /// A target changes too often to say.
@@ -96,15 +97,15 @@ impl Outages {
         self.happened(event, now, batch);
     }
 
-    /// A certificate ends soon. The key of its notice is the moment at which it was to be told, so none
-    /// is sent twice.
+    /// A certificate ends soon; whether that was told, which a silence puts off. The key of its notice is
+    /// the moment at which it was to be told, so none is sent twice.
     pub(super) fn certificate(
         &mut self,
         whom: &Whom,
         ending: Ending,
         now: Time,
         batch: &mut Batch,
-    ) {
+    ) -> Told {
         let Ending { until, days } = ending;
         let mut event = of(whom, EventKind::Certificate, State::Up, until - DAY * days);
         event.field = Some(format!("{days}d").into());
@@ -116,7 +117,11 @@ impl Outages {
                 format!("its certificate ends in {days:.1} days").into()
             }
         };
+        if self.hush(&event, now).is_some() {
+            return Told::No;
+        }
         self.happened(event, now, batch);
+        Told::Yes
     }
 
     /// Something happened: who is told goes into the outbox with it.
@@ -131,6 +136,7 @@ impl Outages {
     /// whose incident is another one.
     pub(super) fn turn(&mut self, now: Time, batch: &mut Batch) -> Vec<(WatchedNo, Option<i64>)> {
         let assigned = self.incidents_turn(now, batch);
+        self.degraded_turn(now, batch);
         if self.planner.next().is_some_and(|next| next <= now) {
             let mut planner = std::mem::take(&mut self.planner);
             let notices = planner.tick(now, &|event| self.hush(event, now));
@@ -165,6 +171,16 @@ impl Outages {
         let maintenance = || self.maintenance.get(&event.job).copied().filter(|until| *until > now);
         silenced(&self.silences, event, now).or_else(maintenance).or_else(flapping)
     }
+}
+
+/// A target answers, though not as it should.
+pub(super) fn degraded(whom: &Whom, wrong: &Wrong, transition: &Transition) -> Event {
+    let mut event = of(whom, EventKind::Degraded, State::Degraded, transition.at);
+    event.since = transition.since;
+    event.reason = wrong.reason.clone();
+    event.status_code = wrong.status_code;
+    event.error = wrong.kind;
+    event
 }
 
 /// An event about one target.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use gather_core::time::Time;
 use gather_core::watch::{Check, Missed, MissedCause, State, WatchedNo};
 use gather_core::{Duration, Health};
-use gather_store::history::{EventKind, Registered, RunEnd, RunRow, TargetRow, ValueRow};
+use gather_store::history::{
+    EventKind, Registered, RunEnd, RunRow, StoredState, TargetRow, ValueRow,
+};
 
 use super::happening::Happening;
 use super::jobs::{JobNo, name_key};
-use super::outages::Whom;
+use super::outages::{Whom, Wrong};
 use super::runs::{Told, UnderWay};
 use super::scheduler::Scheduler;
 use super::spec::{Begin, RunKind, Work};
@@ -82,10 +84,13 @@ impl Scheduler {
         self.batch.missed.extend(missed);
     }
 
-    /// Takes in records of a run.
-    pub(super) fn told(&mut self, name: &str, records: Vec<Told>) {
+    /// Takes in records of the run of a slot.
+    pub(super) fn told(&mut self, name: &str, due: Time, records: Vec<Told>) {
         let Some(no) = self.jobs.find(name) else { return };
         let Some(job) = self.jobs.get_mut(no) else { return };
+        if job.run.as_ref().is_none_or(|run| run.due != due) {
+            return;
+        }
         let room = TOLD_MAX.saturating_sub(job.told.len());
         job.told.extend(records.into_iter().take(room));
     }
@@ -102,10 +107,10 @@ impl Scheduler {
         let to = self.to_self.clone();
         let Some(no) = self.jobs.find(name) else { return };
         let Some(job) = self.jobs.get_mut(no) else { return };
-        let started = job.run.as_ref().map_or(due, |run| run.started);
-        if let Some(run) = job.run.take() {
-            run.join();
-        }
+        // The run of a job of this name that was taken out meanwhile is not of this one.
+        let Some(run) = job.run.take_if(|run| run.due == due) else { return };
+        let started = run.started;
+        run.join();
         let row = ended_row(name, due, started, now, &ended);
         if let Some(message) = &row.message {
             (self.note)(&format!("job {name}: {message}"));
@@ -153,10 +158,7 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(no) else { return };
         job.targets = registered.numbers.clone();
         for gone in &registered.gone {
-            if let Some(known) = self.whole.remove(gone) {
-                self.outages.counted(Some(known.state), None);
-            }
-            self.outages.forget(*gone, now);
+            self.unwatch(*gone);
         }
         for (told, target) in records.into_iter().zip(&registered.numbers) {
             self.take_in_told(name, *target, told, now);
@@ -164,9 +166,11 @@ impl Scheduler {
     }
 
     fn take_in_told(&mut self, job: &str, target: WatchedNo, told: Told, now: Time) {
+        // The system's clock may have been set since the watch read it.
+        let at = told.at.min(now);
         let check = Check {
             target,
-            due: told.at,
+            due: at,
             lag: Duration::ZERO,
             took: told.took,
             health: told.finding.health,
@@ -187,17 +191,16 @@ impl Scheduler {
             self.outages.certificate(&whom, ending, now, &mut self.batch);
         }
         for super::runs::Found { field, value, number } in told.values {
-            self.value(target, &whom, ValueRow { target, field, value, number, at: told.at }, now);
+            self.value(target, &whom, ValueRow { target, field, value, number, at }, now);
         }
     }
 
     /// The state of a target of a run: its tries were repeated in the run, so one record is enough.
     fn weigh_told(&mut self, target: WatchedNo, whom: &Whom, told: &Told, now: Time) {
-        let mut known = self
-            .whole
-            .remove(&target)
-            .or_else(|| self.outages.remembered(target))
-            .unwrap_or_default();
+        let mut known = match self.whole.remove(&target) {
+            Some(known) => known,
+            None => self.told_before(target, whom, now),
+        };
         let to = match told.finding.health {
             Health::Up => State::Up,
             Health::Degraded => State::Degraded,
@@ -211,17 +214,33 @@ impl Scheduler {
                 from: known.state,
                 from_since: known.since,
                 to,
-                since: told.at,
+                since: told.at.min(now),
                 at: now,
             };
             let wrong = told.wrong();
             self.outages.changed(target, whom, &wrong, &transition, &mut self.batch);
-            (known.state, known.since) = (to, told.at);
+            (known.state, known.since) = (to, told.at.min(now));
             known.reason = told.finding.reason.clone();
             (known.kind, known.status_code) = (told.kind, told.status_code);
             self.batch.states.push((target, known.clone()));
         }
         self.whole.insert(target, known);
+    }
+
+    /// What was known of a target of a run before the watch started, and is told on from there.
+    fn told_before(&mut self, target: WatchedNo, whom: &Whom, now: Time) -> StoredState {
+        let known = self.outages.remembered(target).filter(|known| known.since != Time::ZERO);
+        let Some(known) = known else { return StoredState::default() };
+        self.outages.counted(None, Some(known.state));
+        if known.incident.is_none() {
+            let wrong = Wrong {
+                reason: known.reason.clone().unwrap_or_default(),
+                kind: known.kind,
+                status_code: known.status_code,
+            };
+            self.outages.still_wrong(target, whom, known.state, wrong, known.since, now);
+        }
+        known
     }
 
     /// A value of a field: what differs from the one recorded last is a change, the first one is not.
@@ -256,6 +275,12 @@ fn row(job: &str, due: Time, started: Time, end: RunEnd, message: Option<String>
         changes: 0,
         message: message.map(Into::into),
     }
+}
+
+/// The end of a run whose job is not in the configuration any more.
+pub(super) fn taken_out(job: &str, due: Time, started: Time, now: Time) -> RunRow {
+    let message = Some("its job was taken out of the configuration".to_owned());
+    RunRow { ended: Some(now), ..row(job, due, started, RunEnd::Stopped, message) }
 }
 
 fn ended_row(

@@ -5,9 +5,7 @@ use std::time::Duration;
 use gather::core::config::RobotsConfig;
 use gather::core::{ErrorKind, Outcome};
 use gather::fetch::options::Verify;
-use gather_testkit::{
-    Ca, ClientCert, Page, Refusing, Request, Server, Site, Tls, Validity,
-};
+use gather_testkit::{Ca, ClientCert, Page, Refusing, Request, Server, Site, Tls, Validity};
 
 use crate::bed::{Bed, Done, Pending, bed, kind};
 
@@ -256,8 +254,8 @@ fn it_is_read_where_it_is_led_to_although_that_host_has_none_to_be_had() {
             let its_own = [keeper.url("/ok"), keeper.url("/ok?2")];
             let done = bed(its_own.into_iter().chain(urls)).obedient().shards(shards).run();
             let done = done.accounts_for(12, Pending::None);
-            let counts = ["ok", "blocked.robots", "blocked.robots_unreachable"]
-                .map(|kind| done.count(kind));
+            let counts =
+                ["ok", "blocked.robots", "blocked.robots_unreachable"].map(|kind| done.count(kind));
             assert_eq!(counts, [5, 5, 2], "{:?}", ends(&done));
         }
     }

@@ -201,41 +201,52 @@ pub(super) fn notices(db: &mut Db, notices: &[Notice]) -> Result<(), HistoryErro
     for notice in notices {
         let event = serde_json::to_string(&notice.event).expect("strings and numbers");
         db.exec(
-            "INSERT INTO watch_notice (key, channel, due_ms, tries, event, delivered)
-             VALUES (?1, ?2, ?3, ?4, ?5, 0) ON CONFLICT (key) DO NOTHING",
+            "INSERT INTO watch_notice (key, channel, due_ms, tries, event, incident, delivered)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0) ON CONFLICT (key) DO NOTHING",
             values![
                 notice.key.clone(),
                 notice.channel.clone(),
                 ms(notice.due),
                 notice.tries,
-                event
+                event,
+                notice.event.incident
             ],
         )?;
     }
     Ok(())
 }
 
-/// Values: a new row where one changed, else the last one was seen again.
-pub(super) fn values(db: &mut Db, values: &[ValueRow]) -> Result<(), HistoryError> {
+/// Values: a new row where one changed, else the last one was seen again. The last is the one that
+/// was written last, also where a clock was set back.
+pub(super) fn values(db: &mut Db, known: &Known, values: &[ValueRow]) -> Result<(), HistoryError> {
     for row in values {
+        let (number, at) = (row.target.0, ms(row.at));
+        let Some(target) = known.targets.get(number as usize) else {
+            return Err(db.damaged(format!("target {number} was never registered")));
+        };
         let value = row.value.as_deref().map(|value| cut(value, VALUE_BYTES_MAX));
-        let find = "SELECT id, value FROM watch_value WHERE target = ?1 AND field = ?2
-                    ORDER BY at_ms DESC, id DESC LIMIT 1";
-        let last = db.query_one(find, values![row.target.0, row.field.clone()])?;
-        match last {
+        let find = "SELECT id, value FROM watch_value
+                    WHERE target = ?1 AND field = ?2 AND last = 1";
+        let last = db.query_one(find, values![number, row.field.clone()])?;
+        let earlier = match last {
             Some(last) if last.text_opt(1) == value => {
                 let seen = "UPDATE watch_value SET seen_ms = ?2, times = times + 1 WHERE id = ?1";
-                db.exec(seen, values![last.int(0), ms(row.at)])?;
+                db.exec(seen, values![last.int(0), at])?;
+                continue;
             }
-            _ => {
-                let (number, at) = (row.target.0, ms(row.at));
-                db.exec(
-                    "INSERT INTO watch_value (target, field, at_ms, seen_ms, times, value, number)
-                     VALUES (?1, ?2, ?3, ?3, 1, ?4, ?5)",
-                    values![number, row.field.clone(), at, value, row.number],
-                )?;
+            Some(last) => {
+                let no_more = "UPDATE watch_value SET last = 0 WHERE id = ?1";
+                db.exec(no_more, values![last.int(0)])?;
+                Some(last.int(0))
             }
-        }
+            None => None,
+        };
+        db.exec(
+            "INSERT INTO watch_value (job, target, field, at_ms, seen_ms, times, value, number,
+                earlier, last)
+             VALUES (?1, ?2, ?3, ?4, ?4, 1, ?5, ?6, ?7, 1)",
+            values![target.job, number, row.field.clone(), at, value, row.number, earlier],
+        )?;
     }
     Ok(())
 }

@@ -81,32 +81,22 @@ impl History {
     /// # Errors
     /// When they cannot be read.
     pub fn last_values(&mut self, job: &str) -> Result<Vec<LastValue>, HistoryError> {
+        // Only the last ones are read: a price has a row for each of its changes.
         let rows = self.db.query(
-            "SELECT value.target, value.field, value.value, value.number, value.at_ms,
-                value.seen_ms
-             FROM watch_value AS value
-             JOIN watch_state AS state ON state.target = value.target
-             WHERE state.job = (SELECT id FROM watch_job WHERE name = ?1)
-             ORDER BY value.target, value.field, value.at_ms DESC, value.id DESC",
+            "SELECT target, field, value, number, at_ms, seen_ms FROM watch_value
+             WHERE last = 1 AND job = (SELECT id FROM watch_job WHERE name = ?1)
+             ORDER BY target, field",
             values![job],
         )?;
-        let mut last: Vec<LastValue> = Vec::new();
-        for row in &rows {
-            let target = WatchedNo(row.count(0));
-            if last.last().is_some_and(|last| last.target == target && *last.field == *row.text(1))
-            {
-                continue;
-            }
-            last.push(LastValue {
-                target,
-                field: row.text(1).into(),
-                value: row.text_opt(2).map(Into::into),
-                number: row.real_opt(3),
-                from: time(row.int(4)),
-                seen: time(row.int(5)),
-            });
-        }
-        Ok(last)
+        let last = |row: &Row| LastValue {
+            target: WatchedNo(row.count(0)),
+            field: row.text(1).into(),
+            value: row.text_opt(2).map(Into::into),
+            number: row.real_opt(3),
+            from: time(row.int(4)),
+            seen: time(row.int(5)),
+        };
+        Ok(rows.iter().map(last).collect())
     }
 
     /// Which good answers are to be kept as evidence: knows of those that are.

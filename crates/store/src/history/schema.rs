@@ -62,8 +62,9 @@ CREATE TABLE watch_incident_target (incident INTEGER NOT NULL, target INTEGER NO
     joined_ms INTEGER NOT NULL, left_ms INTEGER, PRIMARY KEY (incident, target)) STRICT, WITHOUT ROWID;
 CREATE INDEX watch_incident_target_target ON watch_incident_target (target, incident);
 CREATE TABLE watch_notice (id SERIAL, key TEXT NOT NULL UNIQUE, channel TEXT NOT NULL,
-    due_ms INTEGER NOT NULL, tries INTEGER NOT NULL, event TEXT NOT NULL, settled_ms INTEGER,
-    delivered INTEGER NOT NULL, error TEXT) STRICT;
+    due_ms INTEGER NOT NULL, tries INTEGER NOT NULL, event TEXT NOT NULL, incident INTEGER,
+    settled_ms INTEGER, delivered INTEGER NOT NULL, error TEXT) STRICT;
+CREATE INDEX watch_notice_incident ON watch_notice (incident) WHERE incident IS NOT NULL;
 CREATE INDEX watch_notice_due ON watch_notice (due_ms) WHERE settled_ms IS NULL;
 CREATE INDEX watch_notice_settled ON watch_notice (settled_ms);
 CREATE TABLE watch_silence (id SERIAL, what TEXT NOT NULL, name TEXT NOT NULL,
@@ -71,10 +72,12 @@ CREATE TABLE watch_silence (id SERIAL, what TEXT NOT NULL, name TEXT NOT NULL,
 CREATE INDEX watch_silence_until ON watch_silence (until_ms);
 CREATE TABLE watch_maintenance (what TEXT NOT NULL, name TEXT NOT NULL, from_ms INTEGER NOT NULL,
     until_ms INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY (what, name, from_ms)) STRICT;
-CREATE TABLE watch_value (id SERIAL, target INTEGER NOT NULL, field TEXT NOT NULL,
-    at_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, times INTEGER NOT NULL, value TEXT,
-    number REAL) STRICT;
+CREATE TABLE watch_value (id SERIAL, job INTEGER NOT NULL, target INTEGER NOT NULL,
+    field TEXT NOT NULL, at_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, times INTEGER NOT NULL,
+    value TEXT, number REAL, earlier INTEGER, last INTEGER NOT NULL) STRICT;
 CREATE INDEX watch_value_target ON watch_value (target, field, at_ms);
+CREATE UNIQUE INDEX watch_value_last ON watch_value (target, field) WHERE last = 1;
+CREATE INDEX watch_value_change ON watch_value (job, id) WHERE earlier IS NOT NULL;
 CREATE INDEX watch_value_at ON watch_value (at_ms);
 CREATE TABLE watch_run (id SERIAL, job TEXT NOT NULL, run TEXT NOT NULL, due_ms INTEGER NOT NULL,
     started_ms INTEGER NOT NULL, ended_ms INTEGER, state TEXT NOT NULL, ok INTEGER NOT NULL,

@@ -1,7 +1,7 @@
 //! Where the slots of a time are: as they came, in parts, in hours; and who is in a block.
 
 use super::block::{self, Slot, Wanted};
-use super::db::{Db, values};
+use super::db::{Db, Value, values};
 use super::error::HistoryError;
 
 /// Milliseconds of an hour.
@@ -41,6 +41,41 @@ pub(super) fn block_of(db: &mut Db, table: &str, id: i64) -> Result<Option<Vec<u
     Ok(db.query_one(&find, values![id])?.map(|row| row.blob(0).to_vec()))
 }
 
+/// Blocks that are asked for at once: a server is as far away for one as for all of them.
+const BLOCKS_A_QUESTION: usize = 32;
+
+/// Reads the blocks of these numbers, as far as there are any, in no order.
+pub(super) fn blocks_of(
+    db: &mut Db,
+    table: &str,
+    ids: impl Iterator<Item = i64>,
+) -> Result<Vec<(i64, Vec<u8>)>, HistoryError> {
+    blocks_where(db, table, "", &[], ids)
+}
+
+/// The same of those for which a condition holds; its values are `?33` and so on.
+fn blocks_where(
+    db: &mut Db,
+    table: &str,
+    condition: &str,
+    values: &[Value],
+    ids: impl Iterator<Item = i64>,
+) -> Result<Vec<(i64, Vec<u8>)>, HistoryError> {
+    let ids: Vec<Value> = ids.map(Value::from).collect();
+    let places = (1..=BLOCKS_A_QUESTION).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ");
+    let find = format!("SELECT id, block FROM {table} WHERE id IN ({places}){condition}");
+    let mut blocks = Vec::new();
+    for ids in ids.chunks(BLOCKS_A_QUESTION) {
+        // One statement for all, so that it stays prepared: what is left over has no number.
+        let mut all = ids.to_vec();
+        all.resize(BLOCKS_A_QUESTION, Value::Int(-1));
+        all.extend_from_slice(values);
+        let rows = db.query(&find, &all)?;
+        blocks.extend(rows.iter().map(|row| (row.int(0), row.blob(1).to_vec())));
+    }
+    Ok(blocks)
+}
+
 /// Reads the slots of a block into a list.
 pub(super) fn read(
     db: &Db,
@@ -53,7 +88,14 @@ pub(super) fn read(
 
 /// The first and the last run of parts; `None` if there are no parts.
 pub(super) fn runs(db: &mut Db) -> Result<Option<(i64, i64)>, HistoryError> {
-    let row = db.query_one("SELECT min(id), max(id) FROM watch_check_part", &[])?;
+    periods(db, "watch_check_part")
+}
+
+/// The first and the last period or run of a table's blocks. Each end is a question of its own: of
+/// both at once SQLite reads the whole table.
+pub(super) fn periods(db: &mut Db, table: &str) -> Result<Option<(i64, i64)>, HistoryError> {
+    let find = format!("SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})");
+    let row = db.query_one(&find, &[])?;
     Ok(row.and_then(|row| Some((period_of(row.int_opt(0)?), period_of(row.int_opt(1)?)))))
 }
 
@@ -66,23 +108,26 @@ pub(super) fn of_targets(
     until: i64,
 ) -> Result<Vec<Slot>, HistoryError> {
     let mut slots = Vec::new();
-    for hour in from.div_euclid(HOUR_MS)..=(until - 1).div_euclid(HOUR_MS) {
-        for targets in targets.chunk_by(|a, b| a / RANGE == b / RANGE) {
-            if let Some(block) = block_of(db, "watch_check_hour", id(hour, targets[0] / RANGE))? {
-                read(db, &block, Wanted::Of(targets), &mut slots)?;
-            }
-        }
+    let ranges = |size: u32| {
+        let mut ranges: Vec<u32> = targets.iter().map(|target| target / size).collect();
+        ranges.dedup();
+        ranges
+    };
+    // No hour at all if there are none.
+    let (first, last) = periods(db, "watch_check_hour")?.unwrap_or((i64::MAX, i64::MIN));
+    let first = first.max(from.div_euclid(HOUR_MS));
+    let hours = first..=last.min((until - 1).div_euclid(HOUR_MS));
+    let by_range = ranges(RANGE);
+    let ids = hours.flat_map(|hour| by_range.iter().map(move |range| id(hour, *range)));
+    for (_, block) in blocks_of(db, "watch_check_hour", ids)? {
+        read(db, &block, Wanted::Of(targets), &mut slots)?;
     }
     if let Some((first, last)) = runs(db)? {
-        let find = "SELECT block FROM watch_check_part
-                    WHERE id = ?1 AND first_ms < ?3 AND last_ms >= ?2";
-        for run in first..=last {
-            for targets in targets.chunk_by(|a, b| a / PART_RANGE == b / PART_RANGE) {
-                let part = id(run, targets[0] / PART_RANGE);
-                if let Some(row) = db.query_one(find, values![part, from, until])? {
-                    read(db, row.blob(0), Wanted::Of(targets), &mut slots)?;
-                }
-            }
+        let by_part = ranges(PART_RANGE);
+        let ids = (first..=last).flat_map(|run| by_part.iter().map(move |part| id(run, *part)));
+        let within = " AND first_ms < ?34 AND last_ms >= ?33";
+        for (_, block) in blocks_where(db, "watch_check_part", within, values![from, until], ids)? {
+            read(db, &block, Wanted::Of(targets), &mut slots)?;
         }
     }
     let find = "SELECT block FROM watch_check_batch WHERE first_ms < ?2 AND last_ms >= ?1";

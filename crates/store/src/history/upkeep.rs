@@ -8,6 +8,7 @@
 
 mod fold;
 mod hour;
+mod late;
 mod pack;
 mod retain;
 

@@ -165,7 +165,7 @@ impl History {
             batch::incidents(db, &batch.incidents)?;
             batch::evidence(db, &batch.evidence)?;
             batch::notices(db, &batch.notices)?;
-            batch::values(db, &batch.values)?;
+            batch::values(db, known, &batch.values)?;
             batch::runs(db, &batch.runs)?;
             batch::maintenance(db, &batch.maintenance)?;
             db.exec(

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use gather_core::health::Health;
-use gather_core::watch::WatchedNo;
-use gather_store::history::{Delivery, History, HistoryError, JobRow, Span, SumsOf};
+use gather_core::watch::{State, WatchedNo};
+use gather_store::history::{
+    Batch, Delivery, History, HistoryError, Incident, JobRow, Span, SumsOf,
+};
 
 use crate::made::{HOUR, at, batch, check, job, notice, target};
 use crate::places::Place;
@@ -19,9 +21,26 @@ fn old_rows_go_and_their_sums_stay() {
     let row = JobRow { speaks_for: Duration::from_millis(STEP), ..job("a") };
     history.register(&row, &[target(1), target(2)], at(0)).unwrap();
     let mut outbox = place.outbox();
-    outbox.put(&[notice("delivered", 0), notice("waiting", 0)]).unwrap();
-    let due = outbox.due(at(0), 1).unwrap();
-    outbox.settle(due[0].id, &Delivery::Delivered, at(0)).unwrap();
+    let told = "incident:7:0:down:ops";
+    outbox.put(&[notice("delivered", 0), notice(told, 0), notice("waiting", 0)]).unwrap();
+    for due in outbox.due(at(0), 2).unwrap() {
+        outbox.settle(due.id, &Delivery::Delivered, at(0)).unwrap();
+    }
+    // It goes on all the time: who was told of it is remembered.
+    let open = Incident {
+        id: 7,
+        opened: at(0),
+        closed: None,
+        worst: State::Down,
+        factor: "".into(),
+        reason: "".into(),
+        targets: 1,
+        ongoing: 1,
+        entries: Vec::new(),
+        joined: Vec::new(),
+        left: Vec::new(),
+    };
+    history.write(&Batch { incidents: vec![open], ..batch(0) }).unwrap();
     let end = 100 * DAY;
     for now in (STEP..=end).step_by(STEP as usize) {
         let mut batch = batch(now);
@@ -64,5 +83,5 @@ fn old_rows_go_and_their_sums_stay() {
     assert_eq!(days, 2 * 99);
     let keys: Vec<_> = reader.notices(None, 10).unwrap();
     let keys: Vec<&str> = keys.iter().map(|one| &*one.notice.key).collect();
-    assert_eq!(keys, ["waiting"]);
+    assert_eq!(keys, ["waiting", told]);
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use gather_core::ErrorKind;
+use gather_core::health::Health;
 use gather_core::watch::{State, WatchedNo};
 use gather_store::history::{
-    Answer, Cursor, Ended, EntryKind, Evidence, EvidenceKind, History, Incident, IncidentEntry,
-    IncidentsOf, Phases, RunEnd, RunRow, Silence, SilenceMatch, TargetQuery, ValueRow,
+    Answer, Condition, Cursor, Ended, EntryKind, Evidence, EvidenceKind, History, HistoryPlace,
+    Incident, IncidentEntry, IncidentsOf, Phases, RunEnd, RunRow, Silence, SilenceMatch, Span,
+    TargetQuery, TargetRow, ValueRow,
 };
 
-use crate::made::{at, batch, job, state, target};
+use crate::made::{HOUR, at, batch, check, job, missed, notice, state, target};
 use crate::places::Place;
 
 pub(crate) fn all(place: impl Fn(&str) -> Place) {
@@ -18,6 +20,127 @@ pub(crate) fn all(place: impl Fn(&str) -> Place) {
     evidence_is_bounded(&place("evidence"));
     values_are_kept_as_they_change(&place("vals"));
     silences_end(&place("silences"));
+    a_search_knows_all_letters(&place("letters"));
+    incidents_are_read_in_pages(&place("pages"));
+    a_clock_set_back_makes_no_change(&place("back"));
+    what_comes_late_is_added(&place("late"));
+}
+
+/// A text finds itself, in any case. A server that is told no language knows the case of ASCII only.
+fn a_search_knows_all_letters(place: &Place) {
+    let mut history = History::open(&place.place, at(0)).unwrap();
+    let rows = [(1, "\u{dc}bersicht"), (2, "\u{3a9}mega 100%"), (3, "plain_text")];
+    let rows = rows.map(|(key, name)| TargetRow { name: name.into(), ..target(key) });
+    history.register(&job("a"), &rows, at(0)).unwrap();
+    for (search, expected) in [
+        ("\u{dc}bersicht", &[0_u32][..]),
+        ("\u{dc}BER", &[0]),
+        ("\u{3a9}MEGA", &[1]),
+        ("100%", &[1]),
+        ("n_t", &[2]),
+        ("0_", &[]),
+        ("h3.EXAMPLE", &[2]),
+    ] {
+        let query = TargetQuery { search: search.into(), limit: 9, ..TargetQuery::default() };
+        let page = place.reader().targets(&query).unwrap();
+        let found: Vec<u32> = page.targets.iter().map(|target| target.target.0).collect();
+        assert_eq!(found, expected, "{search}");
+    }
+    if matches!(place.place, HistoryPlace::Sqlite(_)) {
+        let query = TargetQuery { search: "\u{fc}bersi".into(), limit: 9, ..Default::default() };
+        assert_eq!(place.reader().targets(&query).unwrap().targets.len(), 1);
+    }
+    let group = place.reader().group("even").unwrap().unwrap();
+    assert_eq!((&*group.name, group.counts.total()), ("even", 1));
+    assert_eq!(place.reader().group("odd").unwrap(), None);
+}
+
+/// Those that are not well come first, each once, whatever the page's size.
+fn incidents_are_read_in_pages(place: &Place) {
+    let mut history = watch(place, 9);
+    let mut first = batch(1);
+    let mut one = incident(1, &[EntryKind::Opened]);
+    one.joined = (0..9).map(|number| (WatchedNo(number), at(1))).collect();
+    one.left = [1, 4, 5, 8].map(|number| (WatchedNo(number), at(2))).into();
+    first.incidents = vec![one];
+    let mut told = notice("1/ops", 5);
+    told.event.incident = Some(1);
+    first.notices = vec![told, notice("other", 5)];
+    history.write(&first).unwrap();
+    let mut reader = place.reader();
+    for limit in [1, 2, 4, 5, 6, 9, 20] {
+        let mut all = Vec::new();
+        loop {
+            let page = reader.incident(1, all.len() as u32, limit).unwrap().unwrap().members;
+            if page.is_empty() {
+                break;
+            }
+            all.extend(page.iter().map(|member| member.target.0));
+        }
+        assert_eq!(all, [0, 2, 3, 6, 7, 1, 4, 5, 8], "{limit}");
+    }
+    let keys: Vec<_> = reader.notices_of(1, 10).unwrap();
+    let keys: Vec<_> = keys.iter().map(|one| &*one.notice.key).collect();
+    assert_eq!(keys, ["1/ops"]);
+}
+
+/// A value that is seen again is no change, though the one before it has a later moment.
+fn a_clock_set_back_makes_no_change(place: &Place) {
+    let mut history = watch(place, 1);
+    for (moment, value) in [(90, "9"), (10, "7"), (20, "7"), (30, "7")] {
+        let mut next = batch(moment);
+        next.values = vec![ValueRow {
+            target: WatchedNo(0),
+            field: "price".into(),
+            value: Some(value.into()),
+            number: None,
+            at: at(moment),
+        }];
+        history.write(&next).unwrap();
+    }
+    let last = history.last_values("a").unwrap();
+    assert_eq!((last.len(), last[0].value.as_deref()), (1, Some("7")));
+    let changes = place.reader().changes(Some("a"), None, 9).unwrap();
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert_eq!((changes[0].old.as_deref(), changes[0].new.as_deref()), (Some("9"), Some("7")));
+}
+
+/// After days without a watch, hours and days are added up before it is told what was missed;
+/// that is then in all sums, and once.
+fn what_comes_late_is_added(place: &Place) {
+    const TARGETS: u32 = 1_100;
+    const DAY: u64 = 24 * HOUR;
+    let mut history = History::open(&place.place, at(0)).unwrap();
+    let rows: Vec<_> = (0..u64::from(TARGETS)).map(target).collect();
+    history.register(&job("a"), &rows, at(0)).unwrap();
+    let stop = 5 * HOUR;
+    let mut last = batch(stop);
+    last.checks = (0..TARGETS).map(|number| check(number, stop, Health::Up)).collect();
+    history.write(&last).unwrap();
+    let now = 40 * DAY;
+    let asked = [0, 70, 1_030, TARGETS - 1];
+    // In the middle of adding up, and when it is done.
+    for (at_target, steps) in asked.into_iter().zip([20, 60, 4, 0]) {
+        for _ in 0..steps {
+            history.upkeep(at(now), Duration::ZERO).unwrap();
+        }
+        if steps == 0 {
+            history.upkeep(at(now), Duration::from_secs(60)).unwrap();
+        }
+        let mut told = batch(now);
+        told.missed = vec![missed(at_target, stop + 60_000, stop + 600_000, 10)];
+        history.write(&told).unwrap();
+    }
+    history.upkeep(at(now + 3 * HOUR), Duration::from_secs(60)).unwrap();
+    let mut reader = place.reader();
+    for target in asked {
+        for (span, buckets) in [(Span::Quarter, 90), (Span::Year, 365)] {
+            let past = reader.past(WatchedNo(target), span, buckets, at(now)).unwrap().total;
+            assert_eq!((past.checks, past.missed), ([1, 0, 0, 0, 0], 10), "{target} {span:?}");
+            let up = past.times.of(Condition::Up);
+            assert_eq!(up, Duration::from_secs(60), "{target} {span:?}");
+        }
+    }
 }
 
 fn watch(place: &Place, targets: u64) -> History {

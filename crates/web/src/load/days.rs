@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use gather_core::time::{Duration, Time};
 use gather_core::watch::WatchedNo;
-use gather_store::history::{HistoryError, HistoryReader, Span};
+use gather_store::history::{HistoryError, HistoryReader, Past, Span};
 
 use super::Spent;
 use crate::say;
@@ -18,6 +18,8 @@ use crate::view::Strip;
 const FRESH: Duration = Duration::from_secs(60);
 /// Days that are kept at most; about 1 kB each.
 const DAYS_MAX: usize = 10_000;
+/// Targets whose days are read together: what came last is read once for all of them.
+pub(crate) const TARGETS_AT_ONCE: usize = 10;
 
 /// The last day of one target.
 #[derive(Clone, Debug)]
@@ -53,55 +55,63 @@ impl Days {
         patience: Patience,
     ) -> Result<(Vec<Option<Day>>, Vec<WatchedNo>), HistoryError> {
         let begun = Instant::now();
-        let (mut days, mut later) = (Vec::with_capacity(targets.len()), Vec::new());
+        let mut days: HashMap<WatchedNo, Day> = HashMap::with_capacity(targets.len());
+        let mut old = Vec::new();
         for target in targets {
             let known = self.get(*target);
-            let is_fresh = known.as_ref().is_some_and(|(at, _)| now.since(*at) < FRESH);
+            if known.as_ref().is_none_or(|(at, _)| now.since(*at) >= FRESH) {
+                old.push(*target);
+            }
+            days.extend(known.map(|(_, day)| (*target, day)));
+        }
+        let mut later = Vec::new();
+        for some in old.chunks(TARGETS_AT_ONCE) {
             let is_patient = match patience {
                 Patience::Within(span) => begun.elapsed() < span,
                 Patience::Endless => true,
             };
-            days.push(match known {
-                Some((_, day)) if is_fresh => Some(day),
-                _ if is_patient => Some(self.read(reader, *target, now)?),
-                known => {
-                    later.push(*target);
-                    known.map(|(_, day)| day)
-                }
-            });
+            match is_patient {
+                true => days.extend(self.read(reader, some, now)?),
+                false => later.extend_from_slice(some),
+            }
         }
-        Ok((days, later))
+        Ok((targets.iter().map(|target| days.remove(target)).collect(), later))
     }
 
-    /// Reads the day of a target, and keeps it.
+    /// Reads the days of these targets, and keeps them.
     pub(crate) fn read(
         &self,
         reader: &mut HistoryReader,
-        target: WatchedNo,
+        targets: &[WatchedNo],
         now: Time,
-    ) -> Result<Day, HistoryError> {
-        let past = reader.past(target, Span::Week, 168, now)?;
-        let skipped = past.buckets.len().saturating_sub(24);
-        let hours: Vec<Spent> = past.buckets.iter().skip(skipped).map(Spent::from).collect();
-        let all = Spent::default().with_times(hours.iter());
-        let bars: Vec<Shown> = hours.iter().map(Spent::shown).collect();
-        let p95 = hours.iter().filter_map(|hour| hour.p95).max();
-        let day = Day {
-            strip: Strip::new(&bars, format!("Last 24 hours: {}", all.told())),
-            uptime: all.uptime_text(),
-            p95: p95.map_or("–".into(), say::latency),
-        };
+    ) -> Result<Vec<(WatchedNo, Day)>, HistoryError> {
+        let pasts = reader.pasts(targets, Span::Day, 24, now)?;
+        let days = targets.iter().zip(&pasts).map(|(target, past)| (*target, Day::of(past)));
+        let days: Vec<_> = days.collect();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= DAYS_MAX {
+        if known.len() + days.len() > DAYS_MAX {
             known.retain(|_, (at, _)| now.since(*at) < FRESH);
         }
-        if known.len() < DAYS_MAX {
-            known.insert(target.0, (now, day.clone()));
-        }
-        Ok(day)
+        let room = DAYS_MAX.saturating_sub(known.len());
+        known.extend(days.iter().take(room).map(|(target, day)| (target.0, (now, day.clone()))));
+        Ok(days)
     }
 
     fn get(&self, target: WatchedNo) -> Option<(Time, Day)> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&target.0).cloned()
+    }
+}
+
+impl Day {
+    fn of(past: &Past) -> Self {
+        let hours: Vec<Spent> = past.buckets.iter().map(Spent::from).collect();
+        let all = Spent::default().with_times(hours.iter());
+        let bars: Vec<Shown> = hours.iter().map(Spent::shown).collect();
+        let p95 = hours.iter().filter_map(|hour| hour.p95).max();
+        Self {
+            strip: Strip::new(&bars, format!("Last 24 hours: {}", all.told())),
+            uptime: all.uptime_text(),
+            p95: p95.map_or("–".into(), say::latency),
+        }
     }
 }

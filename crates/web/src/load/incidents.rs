@@ -1,9 +1,10 @@
 //! Incidents: the list, and one with its timeline, targets, evidence and notices.
 
+use gather_core::time::Time;
 use gather_core::watch::State;
 use gather_store::history::{
-    EntryKind, EventKind, HistoryError, IncidentDetail, IncidentEntry, IncidentsOf, Member,
-    NoticeBrief,
+    EntryKind, EventKind, EvidenceKind, HistoryError, IncidentBrief, IncidentDetail, IncidentEntry,
+    IncidentsOf, Member, NOTICES_KEPT, NoticeBrief, TargetBrief,
 };
 
 use super::{Loader, incident_name, of_state, of_target};
@@ -21,8 +22,8 @@ const INCIDENTS_OF_PAGE: u32 = 50;
 const MEMBERS_SHOWN: u32 = 100;
 /// Targets of an incident whose evidence is shown.
 const PROOFS_SHOWN: usize = 2;
-/// The last notices, among which those of an incident are looked for.
-const NOTICES_READ: u32 = 1_000;
+/// Notices of an incident's page, the last.
+const NOTICES_SHOWN: u32 = 200;
 
 impl Loader<'_> {
     pub(super) fn incidents(
@@ -36,8 +37,10 @@ impl Loader<'_> {
             Some(_) => Vec::new(),
         };
         let mut months: Vec<Month> = Vec::new();
-        // On later pages those that are open stand among the others.
-        let shown = page.incidents.iter().filter(|one| before.is_some() || one.closed.is_some());
+        // Those that are open stand above; on later pages, or if they are many, among the others.
+        let is_above =
+            |id: i64| before.is_none() && overview.incidents.iter().any(|one| one.id == id);
+        let shown = page.incidents.iter().filter(|one| !is_above(one.id));
         for incident in shown {
             let name = self.clock.format(incident.opened, "%B %Y");
             if months.last().is_none_or(|month| month.name != name) {
@@ -77,17 +80,20 @@ impl Loader<'_> {
         Ok(("Incidents".into(), View::Incidents(view)))
     }
 
-    pub(super) fn incident(&mut self, id: i64) -> Result<Option<(String, View)>, HistoryError> {
-        let Some(detail) = self.reader.incident(id, 0, MEMBERS_SHOWN)? else { return Ok(None) };
+    pub(super) fn incident(
+        &mut self,
+        id: i64,
+        from: u32,
+    ) -> Result<Option<(String, View)>, HistoryError> {
+        let Some(detail) = self.reader.incident(id, from, MEMBERS_SHOWN)? else { return Ok(None) };
         let incident = &detail.incident;
         let written = self.reader.written()?;
         let name = incident_name(incident);
-        let mut members = Vec::new();
-        for member in &detail.members {
-            members.push(self.member(member)?);
-        }
-        let notices = self.reader.notices(None, NOTICES_READ)?;
-        let of_it = notices.iter().filter(|one| one.notice.event.incident == Some(id));
+        let numbers: Vec<_> = detail.members.iter().map(|member| member.target).collect();
+        let briefs = self.reader.briefs(&numbers)?;
+        let members = detail.members.iter().map(|member| self.member(member, &briefs));
+        let members: Vec<MemberRow> = members.collect();
+        let notices = self.reader.notices_of(id, NOTICES_SHOWN)?;
         let lasted = self.lasted(incident.opened, incident.closed);
         let (shown, is) = match incident.closed {
             Some(_) => (Shown::Up, format!("It is over, and lasted {lasted}.")),
@@ -106,20 +112,50 @@ impl Loader<'_> {
                 checked: self.checked(written),
             },
             facts: self.incident_facts(&detail),
-            entries: detail.entries.iter().map(|entry| self.entry(entry)).collect(),
+            entries: detail
+                .entries
+                .iter()
+                .map(|entry| self.entry(entry, incident.opened))
+                .collect(),
             members_caption: match u64::from(incident.targets) {
                 all if all > members.len() as u64 => format!(
-                    "{} of {}, those that are not well first",
-                    members.len(),
+                    "{} to {} of {}, those that are not well first",
+                    say::count(u64::from(from) + 1),
+                    say::count(u64::from(from) + members.len() as u64),
                     say::counted(all, "target")
                 ),
                 _ => "Those that are not well first".into(),
             },
+            pages: self.member_pages(id, from, incident.targets),
             members,
             proofs: self.incident_proofs(&detail)?,
-            notices: of_it.map(|one| self.notice(one)).collect(),
+            nobody: match lasts_longer_than_notices(incident, self.now) {
+                true => "Notices are kept for 30 days.",
+                false => "Nobody was told.",
+            },
+            notices: notices.iter().map(|one| self.notice(one)).collect(),
         };
         Ok(Some((name, View::Incident(Box::new(view)))))
+    }
+
+    /// Links to its other targets.
+    fn member_pages(&self, id: i64, from: u32, all: u32) -> Vec<Named> {
+        let mut pages = Vec::new();
+        if from > 0 {
+            pages.push(Named { name: "First targets".into(), href: self.links.incident(id) });
+        }
+        let next = from.saturating_add(MEMBERS_SHOWN);
+        if next < all {
+            let (name, href) = match self.links.mode {
+                Mode::Server => {
+                    let href = format!("{}?from={next}#targets", self.links.incident(id));
+                    (format!("Next {MEMBERS_SHOWN}"), href)
+                }
+                Mode::Static => ("The others".into(), self.links.page(BEYOND)),
+            };
+            pages.push(Named { name, href });
+        }
+        pages
     }
 
     fn incident_facts(&self, detail: &IncidentDetail) -> Vec<Fact> {
@@ -137,7 +173,7 @@ impl Loader<'_> {
         facts
     }
 
-    fn entry(&self, entry: &IncidentEntry) -> EntryRow {
+    fn entry(&self, entry: &IncidentEntry, opened: Time) -> EntryRow {
         let word = match entry.kind {
             EntryKind::Opened => "It began.",
             EntryKind::Joined => "More targets failed.",
@@ -149,21 +185,25 @@ impl Loader<'_> {
         };
         let text = say::clipped(&entry.text, 500);
         let text = if text.is_empty() { word.to_owned() } else { text };
-        EntryRow { at: self.clock.moment(entry.at), text }
+        let after = match entry.at > opened {
+            true => format!("after {}", say::span(entry.at.since(opened))),
+            false => String::new(),
+        };
+        EntryRow { at: self.clock.moment(entry.at), after, text }
     }
 
-    fn member(&mut self, member: &Member) -> Result<MemberRow, HistoryError> {
-        let brief = self.reader.target(member.target)?.map(|detail| detail.brief);
-        let shown = brief.as_ref().map_or(Shown::NoData, of_target);
-        let reason = brief.filter(|brief| brief.state != State::Up).and_then(|brief| brief.reason);
-        Ok(MemberRow {
-            shown,
+    fn member(&self, member: &Member, briefs: &[TargetBrief]) -> MemberRow {
+        let brief = briefs.iter().find(|brief| brief.target == member.target);
+        let reason = brief.filter(|brief| brief.state != State::Up);
+        let reason = reason.and_then(|brief| brief.reason.as_deref());
+        MemberRow {
+            shown: brief.map_or(Shown::NoData, of_target),
             name: say::clipped(&member.name, 120),
             href: self.links.target(member.target),
-            reason: reason.map(|why| say::clipped(&why, 200)).unwrap_or_default(),
+            reason: reason.map(|why| say::clipped(why, 200)).unwrap_or_default(),
             joined: self.clock.moment(member.joined),
             lasted: self.lasted(member.joined, member.left),
-        })
+        }
     }
 
     /// What the first targets saw when it began.
@@ -171,7 +211,13 @@ impl Loader<'_> {
         let mut proofs = Vec::new();
         for member in detail.members.iter().take(PROOFS_SHOWN) {
             let evidence = self.reader.evidence(member.target)?;
-            let of_it = evidence.iter().find(|one| one.incident == Some(detail.incident.id));
+            // The newest come first; the first failure of this incident is the oldest of its time.
+            let until = member.left.unwrap_or(self.now);
+            let of_it = evidence.iter().rfind(|one| {
+                let is_then = member.joined <= one.at && one.at <= until;
+                one.which == EvidenceKind::FirstFailure
+                    && (one.incident == Some(detail.incident.id) || is_then)
+            });
             if let Some(evidence) = of_it {
                 let name = format!("First failure of {}", say::clipped(&member.name, 80));
                 proofs.push(Proof { name, ..self.proof(evidence) });
@@ -187,6 +233,7 @@ impl Loader<'_> {
         let fate = match brief.settled {
             Some(at) if error.is_empty() => self.clock.moment(at).text,
             Some(at) => format!("given up {}", self.clock.moment(at)),
+            None if notice.due <= self.now => "waiting for its turn".into(),
             None => format!("waiting, next try {}", self.clock.moment(notice.due)),
         };
         NoticeRow {
@@ -197,6 +244,11 @@ impl Loader<'_> {
             tries: notice.tries,
         }
     }
+}
+
+/// Whether its notices may have been removed by their age.
+fn lasts_longer_than_notices(incident: &IncidentBrief, now: Time) -> bool {
+    now.since(incident.opened) > NOTICES_KEPT
 }
 
 /// What a notice tells, for people.

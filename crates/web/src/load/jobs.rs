@@ -3,7 +3,7 @@
 use gather_core::time::Time;
 use gather_core::watch::{parse_cron, parse_every};
 use gather_store::history::{
-    Gap, HistoryError, JobKind, JobOverview, RunEnd, RunRow, TargetQuery, ValueChange,
+    Gap, HistoryError, JobKind, JobOverview, RunEnd, RunRow, TargetBrief, TargetQuery, ValueChange,
 };
 
 use jiff::tz::TimeZone;
@@ -12,8 +12,10 @@ use super::span::missed_why;
 use super::{Loader, beside, failing, sentence, worst};
 use crate::links::{Mode, query};
 use crate::say;
+use crate::shown::Shown;
 use crate::view::{
-    Fact, GapRow, JobLine, JobView, JobsView, RunLine, TargetLine, ValueChangeRow, Verdict, View,
+    Fact, GapRow, JobLine, JobView, JobsView, Named, RunLine, TargetLine, ValueChangeRow,
+    ValueLine, Verdict, View,
 };
 
 /// Changes of values, and runs, on a job's page.
@@ -21,12 +23,19 @@ const CHANGES_SHOWN: u32 = 100;
 const RUNS_SHOWN: u32 = 30;
 /// Targets on a job's page, the worst.
 const TARGETS_SHOWN: u32 = 20;
+/// Fields of each of them, and values of each that make its line.
+const FIELDS_SHOWN: usize = 4;
+const VALUES_SHOWN: u32 = 100;
 
 impl Loader<'_> {
     pub(super) fn jobs(&mut self) -> Result<(String, View), HistoryError> {
         let overview = self.reader.overview(self.now)?;
         let total = overview.jobs.len() as u64;
-        let mut more = vec![sentence(&overview.counts, "")];
+        let mut more = vec![match total {
+            0 => "There is no job.".into(),
+            1 => "1 job is watched.".into(),
+            n => format!("{} jobs are watched.", say::count(n)),
+        }];
         if let Some(until) = overview.accounted_until.filter(|until| *until > Time::ZERO) {
             let until = self.clock.moment(until);
             more.push(format!("Every slot due before {until} is accounted for."));
@@ -34,11 +43,7 @@ impl Loader<'_> {
         let view = JobsView {
             verdict: Verdict {
                 shown: worst(&overview.counts),
-                sentence: match total {
-                    0 => "There is no job.".into(),
-                    1 => "1 job is watched.".into(),
-                    n => format!("{} jobs are watched.", say::count(n)),
-                },
+                sentence: sentence(&overview.counts, ""),
                 more,
                 checked: self.checked(overview.written),
             },
@@ -48,30 +53,39 @@ impl Loader<'_> {
         Ok(("Jobs".into(), View::Jobs(view)))
     }
 
-    pub(super) fn job(&mut self, name: &str) -> Result<Option<(String, View)>, HistoryError> {
+    pub(super) fn job(
+        &mut self,
+        name: &str,
+        before: Option<i64>,
+    ) -> Result<Option<(String, View)>, HistoryError> {
         let overview = self.reader.overview(self.now)?;
         let Some(job) = overview.jobs.iter().find(|job| *job.name == *name) else {
             return Ok(None);
         };
         let shown_name = say::clipped(name, 80);
-        let changes = self.reader.changes(Some(name), None, CHANGES_SHOWN)?;
+        let changes = self.reader.changes(Some(name), before, CHANGES_SHOWN)?;
         let runs = self.reader.runs(name, None, RUNS_SHOWN)?;
         let asked =
             TargetQuery { job: Some(name.into()), limit: TARGETS_SHOWN, ..TargetQuery::default() };
         let targets = self.reader.targets(&asked)?.targets;
         let rows: Vec<TargetLine> = targets.iter().map(|target| self.line(target)).collect();
+        let values = match job.kind {
+            JobKind::Liveness => Vec::new(),
+            JobKind::Fetch | JobKind::Crawl => self.values_now(&targets)?,
+        };
         let total = job.counts.total();
-        let mut more = vec![sentence(&job.counts, "")];
-        more.extend(beside(&job.counts));
+        let (shown, sentence) = self.job_sentence(job, &shown_name);
         let view = JobView {
             name: shown_name.clone(),
             verdict: Verdict {
-                shown: worst(&job.counts),
-                sentence: shown_name.clone(),
-                more,
+                shown,
+                sentence,
+                more: beside(&job.counts).into_iter().collect(),
                 checked: self.checked(overview.written),
             },
             facts: self.job_facts(job),
+            values,
+            pages: self.change_pages(name, before, &changes),
             changes: changes.iter().map(|change| self.value_change(change)).collect(),
             runs: runs.iter().map(|run| self.run_line(run)).collect(),
             caption: match total > rows.len() as u64 {
@@ -81,6 +95,58 @@ impl Loader<'_> {
             rows,
         };
         Ok(Some((shown_name, View::Job(Box::new(view)))))
+    }
+
+    /// How a job's targets are; of one that lists none, how its last run ended.
+    fn job_sentence(&self, job: &JobOverview, name: &str) -> (Shown, String) {
+        if job.counts.total() > 0 {
+            return (worst(&job.counts), sentence(&job.counts, &format!(" of {name}")));
+        }
+        match &job.last_run {
+            None => (Shown::Unknown, format!("{name} has not run yet.")),
+            Some(run) => {
+                let lasted = self.lasted(run.ended.unwrap_or(run.started), None);
+                match run.end {
+                    RunEnd::Running => (Shown::Up, format!("{name} is running, for {lasted}.")),
+                    RunEnd::Finished => (Shown::Up, format!("{name} finished {lasted} ago.")),
+                    RunEnd::Stopped => {
+                        (Shown::Unknown, format!("{name} was stopped {lasted} ago."))
+                    }
+                    RunEnd::Failed => (Shown::Down, format!("{name} failed {lasted} ago.")),
+                }
+            }
+        }
+    }
+
+    /// The values of these targets as they are now, and how they came to be so.
+    fn values_now(&mut self, targets: &[TargetBrief]) -> Result<Vec<ValueLine>, HistoryError> {
+        let mut lines = Vec::new();
+        for target in targets {
+            for name in self.reader.fields(target.target)?.iter().take(FIELDS_SHOWN) {
+                let field = self.field(target.target, name, VALUES_SHOWN)?;
+                lines.extend(field.map(|field| ValueLine {
+                    target: say::clipped(&target.name, 120),
+                    href: self.links.target(target.target),
+                    field,
+                }));
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Links to other changes.
+    fn change_pages(&self, name: &str, before: Option<i64>, shown: &[ValueChange]) -> Vec<Named> {
+        let mut pages = Vec::new();
+        let is_server = self.links.mode == Mode::Server;
+        if before.is_some() && is_server {
+            pages.push(Named { name: "Newest changes".into(), href: self.links.job(name) });
+        }
+        let last = shown.last().filter(|_| is_server && shown.len() == CHANGES_SHOWN as usize);
+        if let Some(last) = last {
+            let href = format!("{}&before={}#changes", self.links.job(name), last.id);
+            pages.push(Named { name: "Older changes".into(), href });
+        }
+        pages
     }
 
     fn job_line(&self, job: &JobOverview) -> JobLine {
@@ -95,7 +161,7 @@ impl Loader<'_> {
             name: say::clipped(&job.name, 80),
             href: self.links.job(&job.name),
             kind: job.kind.as_str(),
-            shown: worst(&job.counts),
+            shown: self.job_sentence(job, "").0,
             failing: say::count(failing(&job.counts)),
             total: say::count(job.counts.total()),
             schedule: say::clipped(&job.schedule, 80),
@@ -189,7 +255,8 @@ fn next_slot(job: &JobOverview, now: Time) -> Option<Time> {
 fn step(numbers: (Option<f64>, Option<f64>)) -> String {
     match numbers {
         (Some(old), Some(new)) if old != 0.0 => {
-            format!("{:+.1} %", (new - old) / old.abs() * 100.0)
+            // A real minus, as wide as the plus.
+            format!("{:+.1} %", (new - old) / old.abs() * 100.0).replace('-', "\u{2212}")
         }
         _ => String::new(),
     }

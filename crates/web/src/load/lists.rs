@@ -69,7 +69,12 @@ impl Filter {
             return links.state(class);
         }
         let query = query(&self.members(scope, class.unwrap_or("")));
-        if query.is_empty() { links.home() } else { query }
+        match scope {
+            _ if !query.is_empty() => query,
+            Scope::All => links.home(),
+            // Those without a group have a page whose name is empty.
+            Scope::Group(name) => links.group(name),
+        }
     }
 
     fn members<'a>(&'a self, scope: Scope<'a>, state: &'a str) -> Vec<(&'a str, &'a str)> {
@@ -141,20 +146,19 @@ impl Loader<'_> {
         name: &str,
         filter: &Filter,
     ) -> Result<Option<(String, View)>, HistoryError> {
-        let (groups, _) = self.reader.groups(GROUPS_MAX)?;
-        let Some(group) = groups.into_iter().find(|group| *group.name == *name) else {
-            return Ok(None);
-        };
+        let Some(group) = self.reader.group(name)? else { return Ok(None) };
         let written = self.reader.written()?;
         let shown_name = group_name(name);
-        let mut more: Vec<String> = beside(&group.counts).into_iter().collect();
-        more.insert(0, sentence(&group.counts, ""));
+        let more: Vec<String> = beside(&group.counts).into_iter().collect();
         let filter = Filter { group: Some(name.to_owned()), ..filter.clone() };
         let mut view = OverviewView {
             back: Some(self.links.home()),
             verdict: Verdict {
                 shown: worst(&group.counts),
-                sentence: shown_name.clone(),
+                sentence: match name {
+                    "" => sentence(&group.counts, " without a group"),
+                    _ => sentence(&group.counts, &format!(" in {shown_name}")),
+                },
                 more,
                 checked: self.checked(written),
             },
@@ -329,6 +333,7 @@ impl Loader<'_> {
     ) -> Result<Vec<TargetLine>, HistoryError> {
         let numbers: Vec<WatchedNo> = targets.iter().map(|target| target.target).collect();
         let (days, later) = self.days.of(self.reader, &numbers, self.now, self.patience)?;
+        self.unread += days.iter().filter(|day| day.is_none()).count();
         self.later.extend(later);
         let lines = targets.iter().zip(days).map(|(target, day)| {
             let line = self.line(target);

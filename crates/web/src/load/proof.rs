@@ -85,7 +85,7 @@ impl Loader<'_> {
             true => {
                 let days = until.since(self.now).as_secs() / 86_400;
                 let rest = Duration::from_secs(days.max(1) * 86_400);
-                format!("{moment} (in {})", say::span(rest))
+                format!("{moment} (in\u{a0}{})", say::span(rest).replace(' ', "\u{a0}"))
             }
             false => format!("{moment} (over)"),
         }

@@ -1,7 +1,9 @@
 //! Maintenance windows and silences.
 
 use gather_core::time::Time;
-use gather_store::history::{Covers, HistoryError, MaintenanceSpan, Silence, SilenceMatch};
+use gather_store::history::{
+    Covers, HistoryError, MaintenanceSpan, Silence, SilenceMatch, TargetBrief,
+};
 
 use super::Loader;
 use crate::say;
@@ -16,10 +18,12 @@ impl Loader<'_> {
         let written = self.reader.written()?;
         let silences = self.reader.silences(self.now)?;
         let spans = self.reader.maintenance(WINDOWS_SHOWN)?;
-        let mut windows = Vec::with_capacity(spans.len());
-        for span in &spans {
-            windows.push(self.window(span)?);
-        }
+        let targets = spans.iter().filter_map(|span| match span.covers {
+            Covers::Target(number) => Some(number),
+            Covers::Everything | Covers::Job(_) => None,
+        });
+        let briefs = self.reader.briefs(&targets.collect::<Vec<_>>())?;
+        let windows = spans.iter().map(|span| self.window(span, &briefs)).collect();
         let maintained = spans.iter().any(|span| span.from <= self.now && self.now < span.until);
         let open = silences.iter().filter(|one| one.is_open(self.now)).count() as u64;
         let sentence = match open {
@@ -41,27 +45,27 @@ impl Loader<'_> {
         Ok(("Maintenance and silences".into(), View::Quiet(view)))
     }
 
-    fn window(&mut self, span: &MaintenanceSpan) -> Result<QuietRow, HistoryError> {
+    fn window(&self, span: &MaintenanceSpan, briefs: &[TargetBrief]) -> QuietRow {
         let (whom, href) = match &span.covers {
             Covers::Everything => ("everything".into(), None),
             Covers::Job(name) => {
                 (format!("job {}", say::clipped(name, 80)), Some(self.links.job(name)))
             }
             Covers::Target(number) => {
-                let target = self.reader.target(*number)?;
-                let name = target.map(|target| say::clipped(&target.brief.name, 120));
+                let target = briefs.iter().find(|brief| brief.target == *number);
+                let name = target.map(|target| say::clipped(&target.name, 120));
                 let name = name.unwrap_or_else(|| format!("target {}", number.0));
                 (name, Some(self.links.target(*number)))
             }
         };
-        Ok(QuietRow {
+        QuietRow {
             whom,
             href,
             when: self.when(span.from, span.until),
             from: self.clock.moment(span.from),
             until: self.clock.moment(span.until),
             why: say::clipped(&span.why, 300),
-        })
+        }
     }
 
     fn silence(&self, silence: &Silence) -> QuietRow {

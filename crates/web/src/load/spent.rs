@@ -86,7 +86,15 @@ impl Spent {
         if up.is_zero() || up < gap { Shown::NoData } else { Shown::Up }
     }
 
-    /// The share of known time that it was as it is shown.
+    /// Whether the time that it was not as it is shown is mostly known to be up: else what is left
+    /// of its bar is a gap, and must not look well.
+    pub(crate) fn rest_is_up(&self) -> bool {
+        let all: Duration = self.times.iter().sum();
+        let up = self.of(Condition::Up);
+        up + up >= all.mul_f64(1.0 - self.share())
+    }
+
+    /// The share of all its time that it was as it is shown.
     pub(crate) fn share(&self) -> f64 {
         let all: Duration = self.times.iter().sum();
         let shown = self.shown();
@@ -199,6 +207,14 @@ mod tests {
             assert_eq!(spent.uptime_text(), uptime, "{times:?}");
             let expected = format!("{told}, 60 checks, p95 84.0 ms");
             assert_eq!(spent.told(), expected);
+        }
+        for (times, is_up) in [
+            ([3300, 0, 0, 0, 300, 0, 0], true),
+            ([0, 0, 0, 0, 300, 3300, 0], false),
+            ([1000, 0, 0, 0, 300, 2300, 0], false),
+            ([0, 0, 0, 0, 3600, 0, 0], true),
+        ] {
+            assert_eq!(spent(times).rest_is_up(), is_up, "{times:?}");
         }
         assert_eq!(spent([1800, 0, 0, 0, 0, 1800, 0]).coverage(), Some(0.5));
         assert_eq!(spent([1800, 0, 0, 0, 0, 0, 1800]).coverage(), Some(1.0));

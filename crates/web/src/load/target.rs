@@ -3,7 +3,7 @@
 use gather_core::time::{Duration, Time};
 use gather_core::watch::{State, WatchedNo};
 use gather_store::history::{
-    Flapping, HistoryError, IncidentsOf, Past, Span, TargetBrief, TargetDetail, Upkeep,
+    Bucket, Flapping, HistoryError, IncidentsOf, Past, Span, TargetBrief, TargetDetail, Upkeep,
 };
 
 use super::{Loader, Period, Spent, of_state, of_target};
@@ -11,8 +11,8 @@ use crate::links::{Mode, outward};
 use crate::say;
 use crate::shown::Shown;
 use crate::view::{
-    Bar, ChangeRow, Chart, ChartLink, ChartPoint, Fact, FieldView, Named, PeriodRow, TargetView,
-    ValueRow, Verdict, View, part, spark,
+    Bar, ChangeRow, Chart, ChartLink, ChartPoint, Fact, FieldView, Named, PeriodRow, Rest,
+    TargetView, ValueRow, Verdict, View, part, spark,
 };
 
 /// Incidents on a target's page.
@@ -48,7 +48,7 @@ impl Loader<'_> {
                 name: say::clipped(&brief.group, 80),
                 href: self.links.group(&brief.group),
             }),
-            verdict: self.target_verdict(&detail, written),
+            verdict: self.target_verdict(&detail, written, &hours.total),
             url: say::clipped(&brief.url, 500),
             href: outward(&brief.url),
             facts: self.target_facts(&detail),
@@ -85,8 +85,9 @@ impl Loader<'_> {
         Ok(Some((title, View::Target(Box::new(view)))))
     }
 
-    fn target_verdict(&self, detail: &TargetDetail, written: Time) -> Verdict {
+    fn target_verdict(&self, detail: &TargetDetail, written: Time, week: &Bucket) -> Verdict {
         let brief = &detail.brief;
+        let is_unheard = brief.state == State::Unknown && week.checks.iter().all(|n| *n == 0);
         let shown = of_target(brief);
         let mut more = Vec::new();
         if let (Some(reason), true) = (&brief.reason, brief.state != State::Up) {
@@ -98,6 +99,9 @@ impl Loader<'_> {
         }
         if brief.flapping == Flapping::Yes {
             more.push("It changes too often to say: it is flapping.".into());
+        }
+        if is_unheard {
+            more.push("It was not checked in the last 7 days.".into());
         }
         if let Some(gone) = detail.gone {
             more.push(format!("It is in no list since {}.", self.clock.moment(gone)));
@@ -161,28 +165,27 @@ impl Loader<'_> {
                 pieces(hours).into_iter().skip(skipped).collect()
             }
             Period::Week => pieces(&self.reader.past(target, Span::Week, 56, self.now)?),
-            Period::Month => self.days(target, Span::Month, 30, hours)?,
-            Period::Quarter => self.days(target, Span::Quarter, 90, hours)?,
+            Period::Month => self.days(target, 30)?,
+            Period::Quarter => self.days(target, 90)?,
         })
     }
 
-    /// The last days, as the clock's zone has them. The history knows equal times up to a moment:
-    /// asked for those up to the end of this day, what it says of this day's rest is taken out.
-    fn days(
-        &mut self,
-        target: WatchedNo,
-        span: Span,
-        days: u32,
-        hours: &Past,
-    ) -> Result<Vec<Piece>, HistoryError> {
+    /// The last days, as the clock's zone has them: also those of 23 and of 25 hours.
+    fn days(&mut self, target: WatchedNo, days: usize) -> Result<Vec<Piece>, HistoryError> {
         let (today, tomorrow) = self.clock.day(self.now);
-        let mut pieces = pieces(&self.reader.past(target, span, days, tomorrow)?);
-        let of_today = self::pieces(hours);
-        let of_today = of_today.iter().filter(|hour| hour.from >= today);
-        if let Some(last) = pieces.last_mut() {
-            last.spent = last.spent.with_times(of_today.map(|hour| &hour.spent));
+        let mut moments = vec![tomorrow, today];
+        while moments.len() <= days {
+            let begin = moments[moments.len() - 1];
+            moments.push(self.clock.day(begin - Duration::from_secs(1)).0);
         }
-        Ok(pieces)
+        moments.reverse();
+        let buckets = self.reader.between(target, &moments, self.now)?;
+        let pieces = moments.windows(2).zip(&buckets).map(|(ends, bucket)| Piece {
+            from: ends[0],
+            until: ends[1],
+            spent: Spent::from(bucket),
+        });
+        Ok(pieces.collect())
     }
 
     fn period(
@@ -255,7 +258,8 @@ impl Loader<'_> {
             Mode::Server => self.links.span(target, period.as_str(), &name),
             Mode::Static => self.links.period(target, period.as_str()),
         };
-        Bar { shown, part: part(shown, piece.spent.share()), href, told }
+        let rest = if piece.spent.rest_is_up() { Rest::Up } else { Rest::Unknown };
+        Bar { shown, part: part(shown, piece.spent.share(), rest), href, told }
     }
 
     /// A piece in an address: `2026-11-25`, or `2026-11-25T14Z+3h`.
@@ -312,53 +316,64 @@ impl Loader<'_> {
         let names = self.reader.fields(target)?;
         let mut fields = Vec::new();
         for name in names.iter().take(FIELDS_SHOWN) {
-            let mut values = self.reader.values(target, name, None, VALUES_SHOWN)?;
-            let Some(now) = values.first() else { continue };
-            let shown = |value: Option<&str>| match value {
-                Some(value) => say::clipped(value, 200),
-                None => "matches no more".into(),
-            };
-            let mut field = FieldView {
-                name: say::clipped(name, 80),
-                now: shown(now.value.as_deref()),
-                since: format!(
-                    "since {}, seen {}, the last time {}",
-                    self.clock.moment(now.from),
-                    say::counted(now.times, "time"),
-                    self.clock.moment(now.seen)
-                ),
-                line: String::new(),
-                summary: String::new(),
-                from: String::new(),
-                range: String::new(),
-                until: "now".into(),
-                recorded: say::counted(values.len() as u64, "recorded value"),
-                changes: values
-                    .iter()
-                    .map(|value| ValueRow {
-                        at: self.clock.moment(value.from),
-                        value: shown(value.value.as_deref()),
-                        times: say::count(value.times),
-                    })
-                    .collect(),
-            };
-            values.reverse();
-            let first = values[0].from;
-            let all = self.now.since(first).max(Duration::from_millis(1)).as_secs_f64();
-            let points: Vec<_> = values
-                .iter()
-                .map(|value| (value.from.since(first).as_secs_f64() / all, value.number))
-                .collect();
-            let (line, least, most) = spark(&points);
-            if !line.is_empty() {
-                field.line = line;
-                field.from = self.clock.format(first, "%-d %b %H:%M");
-                field.range = format!("{least} to {most}");
-                field.summary = format!("Between {least} and {most} in {} values", values.len());
-            }
-            fields.push(field);
+            fields.extend(self.field(target, name, VALUES_SHOWN)?);
         }
         Ok(fields)
+    }
+
+    /// A field of a target with its last values; `None` if it has none.
+    pub(super) fn field(
+        &mut self,
+        target: WatchedNo,
+        name: &str,
+        values_max: u32,
+    ) -> Result<Option<FieldView>, HistoryError> {
+        let mut values = self.reader.values(target, name, None, values_max)?;
+        let Some(now) = values.first() else { return Ok(None) };
+        let shown = |value: Option<&str>| match value {
+            Some(value) => say::clipped(value, 200),
+            None => "matches no more".into(),
+        };
+        let mut field = FieldView {
+            name: say::clipped(name, 80),
+            now: shown(now.value.as_deref()),
+            lasted: self.lasted(now.from, None),
+            since: format!(
+                "since {}, seen {}, the last time {}",
+                self.clock.moment(now.from),
+                say::counted(now.times, "time"),
+                self.clock.moment(now.seen)
+            ),
+            line: String::new(),
+            summary: String::new(),
+            from: String::new(),
+            range: String::new(),
+            until: "now".into(),
+            recorded: say::counted(values.len() as u64, "recorded value"),
+            changes: values
+                .iter()
+                .map(|value| ValueRow {
+                    at: self.clock.moment(value.from),
+                    value: shown(value.value.as_deref()),
+                    times: say::count(value.times),
+                })
+                .collect(),
+        };
+        values.reverse();
+        let first = values[0].from;
+        let all = self.now.since(first).max(Duration::from_millis(1)).as_secs_f64();
+        let points: Vec<_> = values
+            .iter()
+            .map(|value| (value.from.since(first).as_secs_f64() / all, value.number))
+            .collect();
+        let (line, least, most) = spark(&points);
+        if !line.is_empty() {
+            field.line = line;
+            field.from = self.clock.format(first, "%-d %b %H:%M");
+            field.range = format!("{least} to {most}");
+            field.summary = format!("Between {least} and {most} in {} values", values.len());
+        }
+        Ok(Some(field))
     }
 }
 

@@ -68,7 +68,7 @@ fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
     tags.any(|known| known == "*" || known.as_bytes() == tag.as_bytes())
 }
 
-fn takes_gzip(asked: &HeaderMap) -> bool {
+pub(super) fn takes_gzip(asked: &HeaderMap) -> bool {
     let accepted = asked.get_all(header::ACCEPT_ENCODING).iter();
     let mut codings =
         accepted.filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(','));

@@ -1,6 +1,6 @@
 //! Badges as answers.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use gather_core::time::Time;
 use gather_core::watch::{State as TargetState, WatchedNo};
@@ -9,15 +9,13 @@ use http::header::HeaderMap;
 use http::{StatusCode, Uri};
 
 use super::answer::Made;
+use super::asked::{Asks, At};
 use super::pages;
 use super::routes::{ListQuery, SharedSite};
 use crate::badge::{badge, of_uptime};
 use crate::load::{Spent, failing, of_target, worst};
 use crate::say;
 use crate::shown::Shown;
-
-/// Groups among which one is looked for.
-const GROUPS_MAX: u32 = 1_000;
 
 /// What a badge says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +41,7 @@ impl What {
 /// `GET /badges/state.svg`: of everything.
 pub(super) async fn all(
     site: State<SharedSite>,
-    Path(what): Path<String>,
+    At(what): At<String>,
     uri: Uri,
     asked: HeaderMap,
 ) -> Response {
@@ -59,15 +57,14 @@ pub(super) async fn all(
 /// `GET /badges/group/state.svg?name=…`.
 pub(super) async fn group(
     site: State<SharedSite>,
-    Path(what): Path<String>,
+    At(what): At<String>,
     uri: Uri,
     asked: HeaderMap,
-    list: Query<ListQuery>,
+    Asks(list): Asks<ListQuery>,
 ) -> Response {
     let is_state = What::from_name(&what) == Some(What::State);
     answer(&site, &uri, &asked, move |reader, _| {
-        let (groups, _) = reader.groups(GROUPS_MAX)?;
-        let found = groups.iter().find(|group| *group.name == *list.name).filter(|_| is_state);
+        let found = reader.group(&list.name)?.filter(|_| is_state);
         Ok(found.map(|group| of_counts(&group.name, &group.counts)))
     })
     .await
@@ -76,7 +73,7 @@ pub(super) async fn group(
 /// `GET /badges/targets/5/uptime-30d.svg`.
 pub(super) async fn target(
     site: State<SharedSite>,
-    Path((number, what)): Path<(u32, String)>,
+    At((number, what)): At<(u32, String)>,
     uri: Uri,
     asked: HeaderMap,
 ) -> Response {

@@ -112,7 +112,13 @@ fn without_port(host: &str) -> &str {
 pub(super) fn base(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let scheme = if is_https(headers) { "https" } else { "http" };
-    format!("{scheme}://{host}/")
+    let prefix = headers.get("x-forwarded-prefix").and_then(|prefix| prefix.to_str().ok());
+    let is_path = |prefix: &&str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        prefix.starts_with('/') && prefix.bytes().all(is_plain)
+    };
+    let prefix = prefix.filter(is_path).unwrap_or("").trim_end_matches('/');
+    format!("{scheme}://{host}{prefix}/")
 }
 
 /// Whether a proxy in front says that it was asked by https.

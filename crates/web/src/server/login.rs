@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::answer::{self, root_of};
+use super::asked::Asks;
 use super::guard::is_https;
 use super::routes::SharedSite;
 use crate::assets::ASSETS;
 use crate::options::Token;
 use crate::view::Plain;
 
+/// Sent along also where a link in an alert leads here (`Lax`): nothing here changes anything.
 const COOKIE: &str = "gather_session";
 /// A month: then the token is asked for again.
 const COOKIE_SECONDS: u32 = 30 * 86_400;
@@ -35,7 +37,7 @@ struct Form {
 }
 
 /// Where the form leads to when it is asked for by itself.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct To {
     #[serde(default)]
     to: String,
@@ -101,7 +103,7 @@ fn form(title: &str, path: &str, to: &str, wrong: Wrong) -> Response {
 }
 
 /// `GET /login`.
-pub(super) async fn show(State(site): State<SharedSite>, Query(to): Query<To>) -> Response {
+pub(super) async fn show(State(site): State<SharedSite>, Asks(to): Asks<To>) -> Response {
     match site.options.token {
         Some(_) => form(&site.options.title, "/login", &to.to, Wrong::No),
         None => back(&to.to),
@@ -133,7 +135,7 @@ pub(super) async fn enter(State(site): State<SharedSite>, request: Request) -> R
     }
     let secure = if is_https(&headers) { "; Secure" } else { "" };
     let cookie = format!(
-        "{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={COOKIE_SECONDS}{secure}",
+        "{COOKIE}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={COOKIE_SECONDS}{secure}",
         token.session()
     );
     with_cookie(back(&form_given.to), &cookie)
@@ -141,7 +143,7 @@ pub(super) async fn enter(State(site): State<SharedSite>, request: Request) -> R
 
 /// `GET /logout`.
 pub(super) async fn leave() -> Response {
-    with_cookie(back(""), &format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"))
+    with_cookie(back(""), &format!("{COOKIE}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"))
 }
 
 fn with_cookie(mut response: Response, cookie: &str) -> Response {

@@ -16,7 +16,7 @@ use super::readers::ReadError;
 use super::routes::SharedSite;
 use crate::assets::ASSETS;
 use crate::links::{Links, Mode};
-use crate::load::{Loaded, Loader, Patience, ROWS_OF_PAGE, Wanted};
+use crate::load::{Loaded, Loader, Patience, ROWS_OF_PAGE, TARGETS_AT_ONCE, Wanted};
 use crate::options::Options;
 use crate::say::Clock;
 use crate::view::{Frame, Login, Section};
@@ -48,7 +48,7 @@ pub(super) async fn page(
         let links = Links { mode: Mode::Server, root, written: None };
         let clock = &shared.clock;
         let (days, patience, later) = (&shared.days, PATIENCE, Vec::new());
-        let mut loader = Loader { reader, clock, links, now, days, patience, later };
+        let mut loader = Loader { reader, clock, links, now, days, patience, later, unread: 0 };
         let loaded = loader.load(&wanted)?;
         read_later(&shared, loader.later, now);
         Ok(loaded.map(|loaded| {
@@ -67,6 +67,9 @@ pub(super) async fn page(
 /// back, and is there when the page refreshes.
 const PATIENCE: Patience = Patience::Within(Duration::from_millis(10));
 
+/// When a page is looked at again whose rows lack their last day.
+const SOON: Duration = Duration::from_secs(2);
+
 /// Reads what the first viewer will ask for. Where there is no history yet, there is nothing to do.
 pub(super) async fn read_ahead(site: SharedSite) {
     let query = TargetQuery { limit: ROWS_OF_PAGE, ..TargetQuery::default() };
@@ -84,10 +87,10 @@ fn read_later(site: &SharedSite, targets: Vec<WatchedNo>, now: Time) {
     }
     let site = Arc::clone(site);
     tokio::spawn(async move {
-        for target in targets {
-            // One by one, so that whoever asks for a page meanwhile gets a reader.
-            let days = Arc::clone(&site);
-            let read = move |reader: &mut HistoryReader| days.days.read(reader, target, now);
+        for targets in targets.chunks(TARGETS_AT_ONCE) {
+            // A few at a time, so that whoever asks for a page meanwhile gets a reader.
+            let (days, targets) = (Arc::clone(&site), targets.to_vec());
+            let read = move |reader: &mut HistoryReader| days.days.read(reader, &targets, now);
             if site.readers.ask(read).await.is_err() {
                 break;
             }
@@ -141,8 +144,8 @@ pub(crate) fn frame(
     links: Links<'_>,
 ) -> Frame {
     let section = match wanted {
-        Wanted::Incidents(_) | Wanted::Incident(_) => Section::Incidents,
-        Wanted::Jobs | Wanted::Job(_) => Section::Jobs,
+        Wanted::Incidents(_) | Wanted::Incident(..) => Section::Incidents,
+        Wanted::Jobs | Wanted::Job(..) => Section::Jobs,
         Wanted::Quiet => Section::Quiet,
         Wanted::Overview(_)
         | Wanted::Groups
@@ -150,6 +153,8 @@ pub(crate) fn frame(
         | Wanted::Target(..)
         | Wanted::Span(..) => Section::Overview,
     };
+    let soon = if loaded.unread > 0 { SOON } else { Duration::MAX };
+    let refresh = options.refresh.min(soon);
     Frame {
         title: format!("{} · {}", loaded.title, options.title),
         brand: options.title.clone(),
@@ -157,7 +162,7 @@ pub(crate) fn frame(
         style: ASSETS.style.name,
         script: ASSETS.script.name,
         icon: ASSETS.icon.name,
-        refresh: u32::try_from(options.refresh.as_secs()).unwrap_or(u32::MAX),
+        refresh: u32::try_from(refresh.as_secs()).unwrap_or(u32::MAX),
         section,
         zone: clock.zone_name(),
         stale: loaded.stale.clone(),

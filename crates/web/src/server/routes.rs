@@ -4,21 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use gather_store::history::Cursor;
-use http::header::{self, HeaderMap};
+use http::header::HeaderMap;
 use http::{StatusCode, Uri};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use super::answer::{self, Made};
+use super::asked::{Asks, At};
 use super::cache::Cache;
 use super::readers::Readers;
-use super::{badges, guard, login, pages};
+use super::{badges, guard, login, metrics, pages};
 use crate::api;
 use crate::feed;
-use crate::load::{Asked, Days, Filter, Period, Wanted};
+use crate::links::{Links, Mode};
+use crate::load::{Asked, Days, Filter, Period, Wanted, to_state};
 use crate::options::Options;
 use crate::say::Clock;
 use crate::shown::Shown;
@@ -33,6 +36,8 @@ pub(super) struct Site {
     pub(super) readers: Readers,
     pub(super) cache: Cache<Option<Arc<Made>>>,
     pub(super) days: Days,
+    /// Metrics that may be asked for at once.
+    pub(super) scrapes: Arc<Semaphore>,
     /// Whether days are being read that a page did not wait for.
     pub(super) is_reading: AtomicBool,
 }
@@ -43,8 +48,15 @@ impl Site {
     pub(super) fn new(options: Options) -> SharedSite {
         let clock = Clock::new(options.zone.clone());
         let readers = Readers::new(options.place.clone());
-        let (cache, days, is_reading) = (Cache::new(), Days::default(), AtomicBool::new(false));
-        Arc::new(Self { options, clock, readers, cache, days, is_reading })
+        Arc::new(Self {
+            options,
+            clock,
+            readers,
+            cache: Cache::new(),
+            days: Days::default(),
+            scrapes: Arc::new(Semaphore::new(metrics::SCRAPES_MAX)),
+            is_reading: AtomicBool::new(false),
+        })
     }
 }
 
@@ -63,11 +75,24 @@ pub(super) struct ListQuery {
 }
 
 impl ListQuery {
+    /// What is wrong with it, for programs. People get what can be made of it.
+    fn fault(&self) -> Option<&'static str> {
+        let states = "`state` is one of down, suspect, degraded, limited, unknown and up";
+        let after = "`after` is the `next` of the page before";
+        match self.filter() {
+            filter if filter.state.is_none() && !self.state.is_empty() => Some(states),
+            filter if filter.after.is_none() && !self.after.is_empty() => Some(after),
+            _ => None,
+        }
+    }
+
     pub(super) fn filter(&self) -> Filter {
         let short = |text: &str| text.trim().chars().take(SEARCH_CHARS_MAX).collect::<String>();
         Filter {
             search: short(&self.q),
-            state: Shown::ALL.into_iter().find(|shown| shown.class() == self.state),
+            state: Shown::ALL
+                .into_iter()
+                .find(|shown| shown.class() == self.state && to_state(*shown).is_some()),
             job: short(&self.job),
             group: Some(short(&self.group)).filter(|group| !group.is_empty()),
             tag: short(&self.tag),
@@ -80,15 +105,30 @@ impl ListQuery {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct ChartQuery {
-    #[serde(default)]
     chart: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct BeforeQuery {
     before: Option<i64>,
+}
+
+/// Where a page of something begins, in either direction; a job's has its name.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct JobQuery {
+    name: String,
+    before: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct FromQuery {
+    from: u32,
 }
 
 /// All addresses, with the guard in front of them.
@@ -119,7 +159,8 @@ pub(super) fn router(site: SharedSite) -> Router {
         .route("/api/v1/targets/{number}", get(api_target))
         .route("/api/v1/incidents", get(api_incidents))
         .route("/api/v1/incidents/{id}", get(api_incident))
-        .route("/api/v1/jobs", get(api_jobs));
+        .route("/api/v1/jobs", get(api_jobs))
+        .route("/api/v1/changes", get(api_changes));
     pages
         .merge(api)
         .fallback(guard::nothing)
@@ -129,7 +170,12 @@ pub(super) fn router(site: SharedSite) -> Router {
 
 type AtSite = State<SharedSite>;
 
-async fn overview(site: AtSite, uri: Uri, asked: HeaderMap, list: Query<ListQuery>) -> Response {
+async fn overview(
+    site: AtSite,
+    uri: Uri,
+    asked: HeaderMap,
+    Asks(list): Asks<ListQuery>,
+) -> Response {
     pages::page(&site, &uri, &asked, Wanted::Overview(list.filter())).await
 }
 
@@ -137,16 +183,16 @@ async fn groups(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
     pages::page(&site, &uri, &asked, Wanted::Groups).await
 }
 
-async fn group(site: AtSite, uri: Uri, asked: HeaderMap, list: Query<ListQuery>) -> Response {
+async fn group(site: AtSite, uri: Uri, asked: HeaderMap, Asks(list): Asks<ListQuery>) -> Response {
     pages::page(&site, &uri, &asked, Wanted::Group(list.name.clone(), list.filter())).await
 }
 
 async fn target(
     site: AtSite,
-    Path(number): Path<u32>,
+    At(number): At<u32>,
     uri: Uri,
     asked: HeaderMap,
-    chart: Query<ChartQuery>,
+    Asks(chart): Asks<ChartQuery>,
 ) -> Response {
     let period = Period::from_name(&chart.chart).unwrap_or_default();
     pages::page(&site, &uri, &asked, Wanted::Target(number, period)).await
@@ -154,7 +200,7 @@ async fn target(
 
 async fn span(
     site: AtSite,
-    Path((number, span)): Path<(u32, String)>,
+    At((number, span)): At<(u32, String)>,
     uri: Uri,
     asked: HeaderMap,
 ) -> Response {
@@ -164,20 +210,26 @@ async fn span(
     }
 }
 
-async fn incidents(site: AtSite, uri: Uri, asked: HeaderMap, of: Query<BeforeQuery>) -> Response {
-    pages::page(&site, &uri, &asked, Wanted::Incidents(of.before)).await
+async fn incidents(site: AtSite, uri: Uri, asked: HeaderMap, of: Asks<BeforeQuery>) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Incidents(of.0.before)).await
 }
 
-async fn incident(site: AtSite, Path(id): Path<i64>, uri: Uri, asked: HeaderMap) -> Response {
-    pages::page(&site, &uri, &asked, Wanted::Incident(id)).await
+async fn incident(
+    site: AtSite,
+    At(id): At<i64>,
+    uri: Uri,
+    asked: HeaderMap,
+    Asks(of): Asks<FromQuery>,
+) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Incident(id, of.from)).await
 }
 
 async fn jobs(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
     pages::page(&site, &uri, &asked, Wanted::Jobs).await
 }
 
-async fn job(site: AtSite, uri: Uri, asked: HeaderMap, list: Query<ListQuery>) -> Response {
-    pages::page(&site, &uri, &asked, Wanted::Job(list.name.clone())).await
+async fn job(site: AtSite, uri: Uri, asked: HeaderMap, Asks(of): Asks<JobQuery>) -> Response {
+    pages::page(&site, &uri, &asked, Wanted::Job(of.name, of.before)).await
 }
 
 async fn quiet(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
@@ -188,9 +240,9 @@ async fn atom(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
     let base = guard::base(&asked);
     let key = format!("{base} {uri}");
     let (title, clock) = (site.options.title.clone(), site.clock.clone());
-    let hosts = site.options.hosts.first().cloned();
+    let links = Links { mode: Mode::Server, root: "", written: None };
     let make = move |reader: &mut _, _| {
-        let body = feed::atom(reader, &clock, &title, &base, hosts.as_deref())?;
+        let body = feed::atom(reader, &clock, &title, &base, links)?;
         Ok(Some(Made::new(StatusCode::OK, "application/atom+xml; charset=utf-8", body)))
     };
     pages::answer(&site, key, &asked, uri.path(), make).await
@@ -204,14 +256,17 @@ async fn api_targets(
     site: AtSite,
     uri: Uri,
     asked: HeaderMap,
-    list: Query<ListQuery>,
-    page: Query<api::Page>,
+    Asks(list): Asks<ListQuery>,
+    Asks(page): Asks<api::Page>,
 ) -> Response {
-    let (list, page) = (list.filter(), page.0);
+    if let Some(fault) = list.fault() {
+        return answer::problem(StatusCode::BAD_REQUEST, fault);
+    }
+    let list = list.filter();
     json(&site, &uri, &asked, move |reader, _| api::targets(reader, &list, page).map(Some)).await
 }
 
-async fn api_target(site: AtSite, Path(number): Path<u32>, uri: Uri, asked: HeaderMap) -> Response {
+async fn api_target(site: AtSite, At(number): At<u32>, uri: Uri, asked: HeaderMap) -> Response {
     json(&site, &uri, &asked, move |reader, now| api::target(reader, number, now)).await
 }
 
@@ -219,18 +274,32 @@ async fn api_incidents(
     site: AtSite,
     uri: Uri,
     asked: HeaderMap,
-    page: Query<api::IncidentsPage>,
+    Asks(page): Asks<api::IncidentsPage>,
 ) -> Response {
-    json(&site, &uri, &asked, move |reader, now| api::incidents(reader, page.0, now).map(Some))
-        .await
+    json(&site, &uri, &asked, move |reader, now| api::incidents(reader, page, now).map(Some)).await
 }
 
-async fn api_incident(site: AtSite, Path(id): Path<i64>, uri: Uri, asked: HeaderMap) -> Response {
-    json(&site, &uri, &asked, move |reader, now| api::incident(reader, id, now)).await
+async fn api_incident(
+    site: AtSite,
+    At(id): At<i64>,
+    uri: Uri,
+    asked: HeaderMap,
+    Asks(page): Asks<api::MembersPage>,
+) -> Response {
+    json(&site, &uri, &asked, move |reader, now| api::incident(reader, id, page, now)).await
 }
 
 async fn api_jobs(site: AtSite, uri: Uri, asked: HeaderMap) -> Response {
     json(&site, &uri, &asked, |reader, now| api::jobs(reader, now).map(Some)).await
+}
+
+async fn api_changes(
+    site: AtSite,
+    uri: Uri,
+    asked: HeaderMap,
+    Asks(page): Asks<api::ChangesPage>,
+) -> Response {
+    json(&site, &uri, &asked, move |reader, _| api::changes(reader, &page).map(Some)).await
 }
 
 /// The answer with what the API says.
@@ -252,14 +321,8 @@ async fn json(
     pages::answer(site, uri.to_string(), asked, uri.path(), make).await
 }
 
-async fn metrics(site: AtSite) -> Response {
-    let metrics = Arc::clone(&site.options.metrics);
-    // Whoever counts may take a lock.
-    let Ok(text) = tokio::task::spawn_blocking(move || metrics()).await else {
-        return answer::problem(StatusCode::INTERNAL_SERVER_ERROR, "the metrics failed");
-    };
-    let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], text).into_response()
+async fn metrics(site: AtSite, asked: HeaderMap) -> Response {
+    metrics::answer(&site.options.metrics, &site.scrapes, &asked).await
 }
 
 /// Open to all, so it says no more than yes or no to who has no token.

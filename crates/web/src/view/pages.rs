@@ -80,6 +80,8 @@ pub(crate) struct PeriodRow {
 pub(crate) struct FieldView {
     pub(crate) name: String,
     pub(crate) now: String,
+    /// How long it has been so.
+    pub(crate) lasted: String,
     pub(crate) since: String,
     /// The values over time as a path in 1000 by 100; empty where they are no numbers.
     pub(crate) line: String,
@@ -200,6 +202,10 @@ pub(crate) struct IncidentView {
     pub(crate) entries: Vec<EntryRow>,
     pub(crate) members: Vec<MemberRow>,
     pub(crate) members_caption: String,
+    /// Other pages of its targets.
+    pub(crate) pages: Vec<Named>,
+    /// What is said where there are no notices.
+    pub(crate) nobody: &'static str,
     pub(crate) proofs: Vec<Proof>,
     pub(crate) notices: Vec<NoticeRow>,
 }
@@ -208,6 +214,8 @@ pub(crate) struct IncidentView {
 #[derive(Clone, Debug)]
 pub(crate) struct EntryRow {
     pub(crate) at: Moment,
+    /// How long after the begin; empty for the begin.
+    pub(crate) after: String,
     pub(crate) text: String,
 }
 
@@ -269,10 +277,21 @@ pub(crate) struct JobView {
     pub(crate) name: String,
     pub(crate) verdict: Verdict,
     pub(crate) facts: Vec<Fact>,
+    pub(crate) values: Vec<ValueLine>,
     pub(crate) changes: Vec<ValueChangeRow>,
+    /// Other pages of changes.
+    pub(crate) pages: Vec<Named>,
     pub(crate) runs: Vec<RunLine>,
     pub(crate) rows: Vec<TargetLine>,
     pub(crate) caption: String,
+}
+
+/// A field of one of a job's targets.
+#[derive(Clone, Debug)]
+pub(crate) struct ValueLine {
+    pub(crate) target: String,
+    pub(crate) href: String,
+    pub(crate) field: FieldView,
 }
 
 /// A change of a value.

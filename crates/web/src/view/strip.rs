@@ -15,14 +15,25 @@ pub(crate) struct Bar {
     pub(crate) told: String,
 }
 
+/// What the rest of a bar was, above the part that was not well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    Up,
+    /// Mostly not known to be.
+    Unknown,
+}
+
 /// The class of a bar of which this share was not well.
-pub(crate) fn part(shown: Shown, bad: f64) -> &'static str {
+pub(crate) fn part(shown: Shown, bad: f64, rest: Rest) -> &'static str {
     let is_whole = matches!(shown, Shown::Up | Shown::NoData | Shown::Maintenance);
-    match bad {
+    match (bad, rest) {
         _ if is_whole => "",
-        0.0..0.375 => " part q1",
-        0.375..0.625 => " part q2",
-        0.625..0.875 => " part q3",
+        (0.0..0.375, Rest::Up) => " part q1",
+        (0.375..0.625, Rest::Up) => " part q2",
+        (0.625..0.875, Rest::Up) => " part q3",
+        (0.0..0.375, Rest::Unknown) => " part q1 gap",
+        (0.375..0.625, Rest::Unknown) => " part q2 gap",
+        (0.625..0.875, Rest::Unknown) => " part q3 gap",
         _ => "",
     }
 }
@@ -61,8 +72,13 @@ impl Strip {
                     &mut runs.last_mut().expect("it was just pushed").path
                 }
             };
-            // At the foot if there is nothing to show, else in the middle.
-            let y = if run[0] == Shown::NoData { 9 } else { 5 };
+            // What is up is lower than what is not, and no data is at the foot: colours are not all
+            // that tells them apart.
+            let y = match run[0] {
+                Shown::NoData => "9",
+                Shown::Up => "6.5",
+                _ => "5",
+            };
             write!(path, "M{x} {y}H{until}").expect("a string takes everything");
         }
         Self { width: (bars.len() * STEP).max(1), runs, summary }
@@ -107,7 +123,7 @@ mod tests {
         use Shown::{Down, NoData, Up};
         let strip = Strip::new(&[Up, Up, Down, Up, NoData], String::new());
         let runs: Vec<_> = strip.runs.iter().map(|run| (run.class, run.path.as_str())).collect();
-        let expected = [("up", "M0 5H7M12 5H15"), ("down", "M8 5H11"), ("no-data", "M16 9H19")];
+        let expected = [("up", "M0 6.5H7M12 6.5H15"), ("down", "M8 5H11"), ("no-data", "M16 9H19")];
         assert_eq!(runs, expected);
         assert_eq!(strip.width, 20);
         assert_eq!(Strip::new(&[], String::new()).width, 1);
@@ -140,7 +156,8 @@ mod tests {
             (Shown::Down, 1.0, ""),
             (Shown::NoData, 0.0, ""),
         ] {
-            assert_eq!(part(shown, bad), expected, "{shown:?} {bad}");
+            assert_eq!(part(shown, bad, Rest::Up), expected, "{shown:?} {bad}");
         }
+        assert_eq!(part(Shown::Down, 0.5, Rest::Unknown), " part q2 gap");
     }
 }

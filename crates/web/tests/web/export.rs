@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gather_store::history::HistoryPlace;
 use gather_web::{ExportOptions, export};
 
 use crate::made;
@@ -28,14 +29,14 @@ fn links(html: &str) -> Vec<&str> {
     links.filter(|link| !link.starts_with("https://") && !link.starts_with('#')).collect()
 }
 
-#[test]
-fn every_link_leads_to_a_file() {
+/// Every link of the pages as files leads to a file.
+pub(crate) fn every_link_leads_to_a_file(place: &HistoryPlace) {
     // All there is, and less than that.
     for (targets_max, incidents_max, targets) in [(1_000, 500, 18), (3, 1, 3)] {
         let dir = tempfile::TempDir::new().unwrap();
-        let site = made::options(history());
+        let site = made::options(place.clone());
         let options =
-            ExportOptions { site, targets_max, incidents_max, ..ExportOptions::new(history()) };
+            ExportOptions { site, targets_max, incidents_max, ..ExportOptions::new(place.clone()) };
         let exported = export(&options, dir.path()).unwrap();
         assert_eq!(exported.targets, targets);
         let found = files(dir.path());
@@ -52,6 +53,10 @@ fn every_link_leads_to_a_file() {
             assert!(!html.contains("<script>canary") && !html.contains("http-equiv=\"refresh"));
         }
         assert!(followed > 500, "{followed}");
+        let feed = fs::read_to_string(dir.path().join("feed.atom")).unwrap();
+        for link in links(&feed) {
+            assert!(dir.path().join(link).is_file(), "the feed: {link}");
+        }
         // Again in its place, without a trace of the first time.
         assert_eq!(export(&options, dir.path()).unwrap(), exported);
         assert_eq!(files(dir.path()), found);
@@ -65,7 +70,7 @@ fn what_cannot_be_written_is_named() {
     fs::write(&taken, "").unwrap();
     let error = export(&ExportOptions::new(history()), &taken).unwrap_err().to_string();
     assert!(error.starts_with("cannot write ") && error.contains("taken"), "{error}");
-    let nowhere = gather_store::history::HistoryPlace::Sqlite(dir.path().join("none.db"));
+    let nowhere = HistoryPlace::Sqlite(dir.path().join("none.db"));
     let error = export(&ExportOptions::new(nowhere), dir.path()).unwrap_err().to_string();
     assert!(error.contains("none.db"), "{error}");
 }

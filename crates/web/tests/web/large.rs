@@ -1,17 +1,17 @@
 //! The overview of 100,000 targets.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gather_core::health::Health;
 use gather_core::time::Time;
 use gather_core::watch::{Check, State, WatchedNo};
+use gather_store::DatabaseUrl;
 use gather_store::history::{
-    Batch, History, HistoryPlace, JobKind, JobRow, StoredState, TargetRow,
+    Batch, History, HistoryPlace, Incident, JobKind, JobRow, StoredState, TargetRow,
 };
 
 use crate::made::{self, NOW};
-use crate::place::Server;
+use crate::place::{Server, postgres};
 
 const TARGETS: u32 = 100_000;
 /// Each hour for more than a week, which is what a row reads, and then each minute for so long.
@@ -19,14 +19,13 @@ const TARGETS: u32 = 100_000;
 const HOURS: u32 = if cfg!(debug_assertions) { 3 } else { 180 };
 const MINUTES: u32 = if cfg!(debug_assertions) { 3 } else { 75 };
 
-fn fill(path: &Path) -> HistoryPlace {
-    let place = HistoryPlace::Sqlite(path.to_owned());
+fn fill(place: &HistoryPlace) {
     let minutes = NOW - Duration::from_secs(60) * MINUTES;
     let hours = (0..HOURS).rev().map(|hour| minutes - Duration::from_secs(3_600) * (hour + 1));
     let minutes = (0..MINUTES).map(|minute| minutes + Duration::from_secs(60) * minute);
     let moments: Vec<Time> = hours.chain(minutes).collect();
     let begin = moments[0];
-    let mut history = History::open(&place, begin).unwrap();
+    let mut history = History::open(place, begin).unwrap();
     let job = JobRow {
         name: "domains".into(),
         kind: JobKind::Liveness,
@@ -52,7 +51,26 @@ fn fill(path: &Path) -> HistoryPlace {
         history.write(&batch).unwrap();
         history.upkeep(at, Duration::from_secs(60)).unwrap();
     }
-    place
+    let mut outage = Batch { at: NOW, accounted_until: NOW, ..Batch::default() };
+    outage.incidents = vec![incident()];
+    history.write(&outage).unwrap();
+}
+
+/// Everything failed together.
+fn incident() -> Incident {
+    Incident {
+        id: 1,
+        opened: NOW,
+        closed: None,
+        worst: State::Down,
+        factor: "network 203.0.113.0/24".into(),
+        reason: "no answer".into(),
+        targets: TARGETS,
+        ongoing: TARGETS,
+        entries: Vec::new(),
+        joined: (0..TARGETS).map(|number| (WatchedNo(number), NOW)).collect(),
+        left: Vec::new(),
+    }
 }
 
 /// One in a thousand is down, here and there.
@@ -86,11 +104,28 @@ fn state(number: u32, since: Time) -> StoredState {
 #[test]
 fn the_first_view_is_small() {
     let dir = tempfile::TempDir::new().unwrap();
-    let place = fill(&dir.path().join("gather.db"));
+    the_first_view_of(HistoryPlace::Sqlite(dir.path().join("gather.db")));
+}
+
+#[test]
+fn the_first_view_from_postgres_is_small() {
+    let Some(server) = postgres() else { return };
+    the_first_view_of(HistoryPlace::Postgres(DatabaseUrl::new(server.url())));
+}
+
+fn the_first_view_of(place: HistoryPlace) {
+    fill(&place);
     let server = Server::start(made::options(place));
-    for path in
-        ["/", "/?state=down", "/?q=customer+4711", "/groups", "/targets/4711", "/api/v1/targets"]
-    {
+    for path in [
+        "/",
+        "/?state=down",
+        "/?q=customer+4711",
+        "/groups",
+        "/targets/4711",
+        "/incidents/1",
+        "/incidents/1?from=99900",
+        "/api/v1/targets",
+    ] {
         let started = Instant::now();
         let answer = server.get(path, "");
         let first = started.elapsed();

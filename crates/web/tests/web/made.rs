@@ -1,7 +1,6 @@
 //! A history with everything that a page can show, hostile names among it.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use gather_store::history::{
     HistoryPlace, Incident, IncidentEntry, JobKind, JobRow, MaintenanceSpan, Notice, Outbox,
     Phases, RunEnd, RunRow, Silence, SilenceMatch, StoredState, TargetRow, Upkeep, ValueRow,
 };
-use gather_web::Options;
+use gather_web::{MetricsFormat, Options};
 
 /// Wed 25 Nov 2026 14:03:22 UTC.
 pub(crate) const NOW: Time = Time::from_millis(1_795_615_402_000);
@@ -122,10 +121,9 @@ pub(crate) const FIRST_PRICE: u32 = TARGETS.len() as u32;
 const PRICES: u32 = 3;
 
 /// Fills a history at this place; it takes some seconds.
-pub(crate) fn fill(path: &Path) -> HistoryPlace {
-    let place = HistoryPlace::Sqlite(path.to_owned());
+pub(crate) fn fill(place: &HistoryPlace) {
     let begin = NOW - DAY * DAYS;
-    let mut history = History::open(&place, begin).unwrap();
+    let mut history = History::open(place, begin).unwrap();
     history.register(&job("domains", JobKind::Liveness, "every 5m"), &targets(), begin).unwrap();
     let prices = job("prices & <i>canary</i>", JobKind::Fetch, "cron 0 * * * * Europe/Berlin");
     history.register(&prices, &price_targets(), begin).unwrap();
@@ -145,7 +143,7 @@ pub(crate) fn fill(path: &Path) -> HistoryPlace {
     }
     history.write(&told()).unwrap();
     history.upkeep(NOW, Duration::from_secs(60)).unwrap();
-    let mut outbox = Outbox::open(&place).unwrap();
+    let mut outbox = Outbox::open(place).unwrap();
     let silence = Silence {
         id: 0,
         matches: SilenceMatch::Group("Partners".into()),
@@ -154,7 +152,6 @@ pub(crate) fn fill(path: &Path) -> HistoryPlace {
         why: "Their window, agreed with <b>canary</b>".into(),
     };
     outbox.silence(&silence).unwrap();
-    place
 }
 
 /// A site that shows it.
@@ -162,8 +159,12 @@ pub(crate) fn options(place: HistoryPlace) -> Options {
     Options {
         title: "Example status".into(),
         now: Arc::new(|| NOW + Duration::from_secs(1)),
-        metrics: Arc::new(|| {
-            "# TYPE gather_targets gauge\ngather_targets{state=\"up\"} 9\n".into()
+        metrics: Arc::new(|format, out| {
+            out.write_str("# TYPE gather_targets gauge\ngather_targets{state=\"up\"} 9\n")?;
+            match format {
+                MetricsFormat::Text => Ok(()),
+                MetricsFormat::OpenMetrics => out.write_str("# EOF\n"),
+            }
         }),
         ..Options::new(place)
     }
@@ -446,7 +447,8 @@ fn evidence() -> Vec<Evidence> {
     vec![
         failure(0, Some(2)),
         good(0, TARGETS[0].1, "{\"status\":\"ok\",\"version\":\"4.18.2\"}"),
-        failure(3, Some(2)),
+        // It belongs to its incident by its moment.
+        Evidence { at: NOW - MINUTE * 12, ..failure(3, None) },
         hostile,
     ]
 }

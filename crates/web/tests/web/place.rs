@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::thread::JoinHandle;
 
 use gather_store::history::HistoryPlace;
+use gather_testkit::{Postgres, PostgresSync};
 use gather_web::Options;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -17,10 +18,20 @@ pub(crate) fn history() -> HistoryPlace {
     static MADE: OnceLock<(TempDir, HistoryPlace)> = OnceLock::new();
     let (_, place) = MADE.get_or_init(|| {
         let dir = TempDir::new().unwrap();
-        let place = made::fill(&dir.path().join("gather.db"));
+        let place = HistoryPlace::Sqlite(dir.path().join("gather.db"));
+        made::fill(&place);
         (dir, place)
     });
     place.clone()
+}
+
+/// A database server; `None` where PostgreSQL is not installed, after having said so.
+pub(crate) fn postgres() -> Option<Postgres> {
+    let server = Postgres::start(None, PostgresSync::Off);
+    if server.is_none() {
+        eprintln!("NOT TESTED: what needs postgresql, which is not installed");
+    }
+    server
 }
 
 /// A server on a thread of its own, until it is dropped.

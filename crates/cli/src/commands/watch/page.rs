@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use gather::store::history::HistoryPlace;
-use gather::watch::Metrics;
+use gather::watch::{Metrics, MetricsFormat};
 use gather_web::{Options, Token, check_listen};
 use tokio::sync::oneshot;
 
@@ -106,7 +106,13 @@ impl Listening {
         options.zone = jiff::tz::TimeZone::system();
         options.health = Arc::new(health);
         let metrics = Arc::clone(metrics);
-        options.metrics = Arc::new(move || metrics.text());
+        options.metrics = Arc::new(move |format, out| {
+            let format = match format {
+                gather_web::MetricsFormat::Text => MetricsFormat::Text,
+                gather_web::MetricsFormat::OpenMetrics => MetricsFormat::OpenMetrics,
+            };
+            metrics.write(format, out)
+        });
         self.listener.set_nonblocking(true).map_err(fault)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(fault)?;

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gather_core::Provenance;
-use gather_core::target::{Method, Place, RequestSpec, SchemeFrom, Tags, Target, TargetNo};
+use gather_core::target::{
+    HostKey, Method, Place, RequestSpec, SchemeFrom, Tags, Target, TargetNo,
+};
 use gather_core::time::Duration;
 use url::Url;
 
+use crate::source::Unparsed;
 use crate::source::parse::HostCache;
 
 /// Writes and reads targets. What many targets share is kept here once, and referred to.
@@ -43,8 +46,10 @@ impl Codec {
 
     /// Appends `target`, preceded by the length of what follows in four bytes.
     pub(super) fn encode(&mut self, target: &Target, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(&[0; LENGTH_BYTES]);
+        put_entry(out, |out| self.put_target(out, target));
+    }
+
+    fn put_target(&mut self, out: &mut Vec<u8>, target: &Target) {
         put_uint(out, target.n.0);
         let flag = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
         out.push(
@@ -73,8 +78,6 @@ impl Codec {
         if let Some(request) = &target.request {
             self.put_request(out, request);
         }
-        let length = u32::try_from(out.len() - start - LENGTH_BYTES).expect("caps bound a target");
-        out[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
     }
 
     /// The target whose bytes (without their length) are `entry`; `None` if they are damaged.
@@ -82,15 +85,7 @@ impl Codec {
         let bytes = &mut { entry };
         let n = TargetNo(take_uint(bytes)?);
         let flags = take_byte(bytes)?;
-        let text = take_str(bytes)?;
-        let (url, host) = match self.hosts.parse(text) {
-            Some(known) => known,
-            None => {
-                let url = Url::parse(text).ok()?;
-                let host = self.hosts.key_of(&url)?;
-                (url, host)
-            }
-        };
+        let (url, host) = self.parse(take_str(bytes)?)?;
         let input = if flags & INPUT != 0 { Some(take_str(bytes)?.into()) } else { None };
         let tags = if flags & TAGS != 0 { Some(Box::new(self.take_tags(bytes)?)) } else { None };
         let place = if flags & PLACE != 0 {
@@ -106,6 +101,21 @@ impl Codec {
         let cache = None;
         let from = if flags & PUBLIC != 0 { Provenance::Public } else { Provenance::Operator };
         Some(Target { n, url, host, input, scheme_from, request, tags, place, cache, from })
+    }
+
+    /// The target of an input that was left unparsed; `None` if it was not spelled as a URL.
+    pub(super) fn target(&mut self, unparsed: &Unparsed) -> Option<Target> {
+        let (url, host) = self.parse(&unparsed.text)?;
+        Some(Target::of_host(unparsed.n, url, host))
+    }
+
+    fn parse(&mut self, text: &str) -> Option<(Url, HostKey)> {
+        if let Some(known) = self.hosts.parse(text) {
+            return Some(known);
+        }
+        let url = Url::parse(text).ok()?;
+        let host = self.hosts.key_of(&url)?;
+        Some((url, host))
     }
 
     fn put_name(&mut self, out: &mut Vec<u8>, name: &Arc<str>) {
@@ -159,6 +169,23 @@ impl Codec {
             number => self.requests.get(number - 1).cloned(),
         }
     }
+}
+
+/// Appends what [`Codec::encode`] would for the target that is parsed of it.
+pub(super) fn encode_unparsed(unparsed: &Unparsed, out: &mut Vec<u8>) {
+    put_entry(out, |out| {
+        put_uint(out, unparsed.n.0);
+        out.push(0);
+        put_bytes(out, unparsed.text.as_bytes());
+    });
+}
+
+fn put_entry(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; LENGTH_BYTES]);
+    put(out);
+    let length = u32::try_from(out.len() - start - LENGTH_BYTES).expect("caps bound a target");
+    out[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
 }
 
 /// How many bytes stand before an entry to tell its length.
@@ -308,6 +335,20 @@ mod tests {
             }
         }
         assert_eq!(codec.requests.len(), 1, "a request of one target is not kept");
+    }
+
+    #[test]
+    fn what_was_left_unparsed_comes_back_as_if_it_had_been_parsed() {
+        let text = "http://a.example/p?q=1";
+        let target = Target::new(TargetNo(300), Url::parse(text).expect("valid")).expect("http");
+        let unparsed = Unparsed { n: target.n, host: target.host.clone(), text: text.into() };
+        let mut codec = Codec::new();
+        let [mut early, mut late] = [Vec::new(), Vec::new()];
+        codec.encode(&target, &mut early);
+        encode_unparsed(&unparsed, &mut late);
+        assert_eq!(early, late);
+        let back = codec.target(&unparsed).expect("a URL");
+        assert_eq!(format!("{back:?}"), format!("{target:?}"));
     }
 
     #[test]

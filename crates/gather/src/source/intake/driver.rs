@@ -11,7 +11,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::state::Intake;
 use super::{FromShard, IntakeConfig, ToShard};
-use crate::source::{Item, Progress, Source, SourceError};
+use crate::source::{Ahead, Progress, Source, SourceError};
 
 /// A shard's ends of the channels to and from the intake.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ pub fn start(
 
 /// What the reading thread has to say.
 enum Read {
-    Items(Vec<Item>),
+    Items(Vec<Ahead>),
     End,
     Failed(SourceError),
 }
@@ -97,7 +97,7 @@ fn read_source(mut source: Box<dyn Source>, out: &mpsc::Sender<Read>) {
     let mut max = READ_ITEMS_FIRST;
     loop {
         let mut items = Vec::with_capacity(max);
-        let progress = source.read(&mut items, max);
+        let progress = source.read_ahead(&mut items, max);
         if !items.is_empty() && out.blocking_send(Read::Items(items)).is_err() {
             return;
         }
@@ -124,7 +124,7 @@ struct Driver {
     read: Option<mpsc::Receiver<Read>>,
     /// A batch that the intake does not want yet. It is taken out of the channel all the same, so
     /// that the end of the source is seen even while all windows are full.
-    read_ahead: Option<Vec<Item>>,
+    read_ahead: Option<Vec<Ahead>>,
     read_to_end: Arc<AtomicBool>,
     /// Why reading ended early, until shard 0 was told.
     failure: Option<SourceError>,

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use gather_core::target::Target;
 
-use super::codec::{Codec, LENGTH_BYTES, entry_length, split_entry};
+use super::codec::{Codec, LENGTH_BYTES, encode_unparsed, entry_length, split_entry};
+use crate::source::Unparsed;
 
 /// All queues of an intake. In memory are at most about `buffer_bytes_max` of their targets, as
 /// bytes, and where the others stand in the file.
@@ -86,9 +87,27 @@ impl Spill {
 
     /// Appends a target.
     pub(super) fn push(&mut self, id: QueueId, target: &Target) -> io::Result<()> {
+        self.append(id, |codec, tail| codec.encode(target, tail))
+    }
+
+    /// Appends the target of an input that is parsed when it is taken.
+    pub(super) fn push_unparsed(&mut self, id: QueueId, unparsed: &Unparsed) -> io::Result<()> {
+        self.append(id, |_, tail| encode_unparsed(unparsed, tail))
+    }
+
+    /// The target of an input that needs not be set aside.
+    pub(super) fn parse(&mut self, unparsed: &Unparsed) -> io::Result<Target> {
+        self.codec.target(unparsed).ok_or_else(damaged)
+    }
+
+    fn append(
+        &mut self,
+        id: QueueId,
+        encode: impl FnOnce(&mut Codec, &mut Vec<u8>),
+    ) -> io::Result<()> {
         let queue = &mut self.queues[id.0];
         let before = queue.tail.len();
-        self.codec.encode(target, &mut queue.tail);
+        encode(&mut self.codec, &mut queue.tail);
         self.buffered_bytes += queue.tail.len() - before;
         queue.tail_count += 1;
         queue.count += 1;

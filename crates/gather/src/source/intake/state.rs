@@ -7,7 +7,7 @@ use gather_core::target::{HostKey, HostMap, Target};
 
 use super::spill::{QueueId, Spill};
 use super::{IntakeConfig, shard_of};
-use crate::source::{Broken, Item};
+use crate::source::{Ahead, Broken, Item, Unparsed};
 
 /// Feeds shards by credit.
 ///
@@ -45,6 +45,14 @@ struct Host {
     outstanding: usize,
     /// Never empty.
     held: Option<QueueId>,
+}
+
+/// What a host has left of its credit.
+enum Credit {
+    /// Enough for a target in this shard, which is taken from it.
+    Of { shard: usize },
+    /// Nothing; its targets are held back in this queue.
+    Spent(QueueId),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,21 +114,28 @@ impl Intake {
     ///
     /// # Errors
     /// The temporary file cannot be written. The intake is then of no more use.
-    pub fn offer(&mut self, item: Item) -> io::Result<()> {
+    pub fn offer(&mut self, item: Ahead) -> io::Result<()> {
         match item {
-            Item::Broken(broken) => {
+            Ahead::Item(Item::Broken(broken)) => {
                 self.broken.push(broken);
                 Ok(())
             }
-            Item::Target(target) => {
-                let shard = &self.shards[shard_of(&target.host, self.shards.len())];
-                if shard.has_room() && self.spill.is_empty(shard.backlog) {
-                    self.place(target)
-                } else {
-                    self.spill.push(shard.backlog, &target)
-                }
-            }
+            Ahead::Item(Item::Target(target)) => match self.backlog(&target.host) {
+                None => self.place(target),
+                Some(backlog) => self.spill.push(backlog, &target),
+            },
+            Ahead::Unparsed(unparsed) => match self.backlog(&unparsed.host) {
+                None => self.place_unparsed(&unparsed),
+                Some(backlog) => self.spill.push_unparsed(backlog, &unparsed),
+            },
         }
+    }
+
+    /// Where a target of this host has to wait before its turn to be placed, if it has to.
+    fn backlog(&self, host: &HostKey) -> Option<QueueId> {
+        let shard = &self.shards[shard_of(host, self.shards.len())];
+        let is_next = shard.has_room() && self.spill.is_empty(shard.backlog);
+        (!is_next).then_some(shard.backlog)
     }
 
     /// The source is exhausted.
@@ -259,26 +274,41 @@ impl Intake {
 
     /// Readies a target, or holds it back if its host has no credit left.
     fn place(&mut self, target: Target) -> io::Result<()> {
-        let Some(host) = self.hosts.get_mut(&target.host) else {
-            let number = shard_of(&target.host, self.shards.len());
-            let host = Host { shard: number, outstanding: 1, held: None };
-            self.hosts.insert(target.host.clone(), host);
+        match self.take_credit(&target.host) {
+            Credit::Of { shard } => self.shards[shard].ready(target),
+            Credit::Spent(held) => self.spill.push(held, &target)?,
+        }
+        Ok(())
+    }
+
+    fn place_unparsed(&mut self, unparsed: &Unparsed) -> io::Result<()> {
+        match self.take_credit(&unparsed.host) {
+            Credit::Of { shard } => {
+                let target = self.spill.parse(unparsed)?;
+                self.shards[shard].ready(target);
+            }
+            Credit::Spent(held) => self.spill.push_unparsed(held, unparsed)?,
+        }
+        Ok(())
+    }
+
+    fn take_credit(&mut self, key: &HostKey) -> Credit {
+        let Some(host) = self.hosts.get_mut(key) else {
+            let shard = shard_of(key, self.shards.len());
+            self.hosts.insert(key.clone(), Host { shard, outstanding: 1, held: None });
             self.outstanding += 1;
-            self.shards[number].ready(target);
-            return Ok(());
+            return Credit::Of { shard };
         };
-        let shard = &mut self.shards[host.shard];
         if host.held.is_none() && host.outstanding < self.host_targets {
             host.outstanding += 1;
             self.outstanding += 1;
-            shard.ready(target);
-            return Ok(());
+            return Credit::Of { shard: host.shard };
         }
         let held = *host.held.get_or_insert_with(|| {
-            shard.holding_hosts += 1;
+            self.shards[host.shard].holding_hosts += 1;
             self.spill.open_queue()
         });
-        self.spill.push(held, &target)
+        Credit::Spent(held)
     }
 }
 

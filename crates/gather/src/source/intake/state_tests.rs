@@ -8,7 +8,7 @@ use gather_core::target::{HostKey, Place, Target, TargetNo};
 use url::Url;
 
 use super::{Intake, IntakeConfig, IntakeUsage, shard_of};
-use crate::source::{Broken, Item};
+use crate::source::{Ahead, Broken, Item};
 
 fn target(n: u64, host: &str) -> Target {
     let url = Url::parse(&format!("http://{host}.example/{n}")).expect("valid");
@@ -133,7 +133,7 @@ fn run_random(seed: u64) {
                 } else {
                     Item::Target(target(read, &host))
                 };
-                intake.offer(item).expect("the disk works");
+                intake.offer(Ahead::Item(item)).expect("the disk works");
                 read += 1;
             }
             0..=3 if read == count => intake.end(),
@@ -172,7 +172,9 @@ fn run_list(count: u64, host_of: impl Fn(u64) -> u64) -> IntakeUsage {
         for _ in 0..1000 {
             if intake.wants_input() && read < count {
                 let host = format!("h{}", host_of(read));
-                intake.offer(Item::Target(target(read, &host))).expect("the disk works");
+                intake
+                    .offer(Ahead::Item(Item::Target(target(read, &host))))
+                    .expect("the disk works");
                 read += 1;
             }
         }
@@ -222,7 +224,9 @@ fn a_hungry_shard_is_fed_beyond_its_window_and_hunger_ends() {
     let mut n = 0;
     let mut fill = |intake: &mut Intake| {
         while intake.wants_input() {
-            intake.offer(Item::Target(target(n, &format!("h{n}")))).expect("the disk works");
+            intake
+                .offer(Ahead::Item(Item::Target(target(n, &format!("h{n}")))))
+                .expect("the disk works");
             n += 1;
         }
         n

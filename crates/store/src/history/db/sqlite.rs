@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql};
 
@@ -44,6 +45,11 @@ impl Sqlite {
     fn prepare(connection: &Connection, purpose: Purpose) -> rusqlite::Result<()> {
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "trusted_schema", "OFF")?;
+        // SQLite's own knows the letters of ASCII only.
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        connection.create_scalar_function("lower", 1, flags, |values| {
+            Ok(values.get_raw(0).as_str_or_null()?.map(str::to_lowercase))
+        })?;
         if purpose == Purpose::Read {
             return connection.pragma_update(None, "cache_size", -8_192);
         }

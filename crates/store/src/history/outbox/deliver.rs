@@ -9,20 +9,22 @@ use crate::history::notice::{Delivery, Notice};
 use crate::history::words::{ms, time};
 
 impl Outbox {
-    /// The channels that notices wait for, and when the first of each is to be tried.
+    /// The channels that notices wait for, and when the next message of each is to be tried: one that
+    /// was begun goes before all that came since, also after a restart.
     ///
     /// # Errors
     /// When they cannot be read.
     pub fn waiting_by_channel(&mut self) -> Result<Vec<(Box<str>, Time)>, HistoryError> {
         let rows = self.db.query(
-            "SELECT channel, min(due_ms) FROM watch_notice WHERE settled_ms IS NULL
-             GROUP BY channel ORDER BY channel",
+            "SELECT channel, coalesce(max(CASE WHEN tries > 0 THEN due_ms END), min(due_ms))
+             FROM watch_notice WHERE settled_ms IS NULL GROUP BY channel ORDER BY channel",
             &[],
         )?;
         Ok(rows.iter().map(|row| (row.text(0).into(), time(row.int(1)))).collect())
     }
 
-    /// As [`due`](Self::due), for one channel: notices of others take no place from it.
+    /// As [`due`](Self::due), for one channel: notices of others take no place from it, and those of a
+    /// message that was begun come first.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -35,7 +37,7 @@ impl Outbox {
         let rows = self.db.query(
             "SELECT id, key, channel, due_ms, tries, event FROM watch_notice
              WHERE settled_ms IS NULL AND due_ms <= ?1 AND channel = ?2
-             ORDER BY due_ms, id LIMIT ?3",
+             ORDER BY tries = 0, due_ms, id LIMIT ?3",
             values![ms(now), channel, limit],
         )?;
         rows.iter().map(|row| notice(&self.db, row)).collect()

@@ -142,25 +142,38 @@ impl HistoryReader {
                 text: row.text(2).into(),
             };
             let entries = rows.iter().rev().map(entry).collect();
-            let rows = db.query(
-                "SELECT member.target, target.name, target.url, member.joined_ms, member.left_ms
-                 FROM watch_incident_target AS member
-                 JOIN watch_target AS target ON target.id = member.target
-                 WHERE member.incident = ?1
-                 ORDER BY member.left_ms IS NOT NULL, member.target LIMIT ?2 OFFSET ?3",
-                values![id, limit.clamp(1, PAGE_ROWS_MAX), offset],
-            )?;
-            let member = |row: &Row| Member {
+            let members = members(db, id, offset, limit.clamp(1, PAGE_ROWS_MAX))?;
+            Ok(Some(IncidentDetail { incident, entries, members }))
+        })
+    }
+}
+
+/// A page of the targets of an incident, those that are not well again first. Each half is a walk
+/// along the primary key: with a hundred thousand targets they are not sorted for a page.
+fn members(db: &mut Db, id: i64, offset: u32, limit: u32) -> Result<Vec<Member>, HistoryError> {
+    let ongoing = "SELECT count(*) FROM watch_incident_target
+                   WHERE incident = ?1 AND left_ms IS NULL";
+    let ongoing = db.query_one(ongoing, values![id])?.map_or(0, |row| row.count(0));
+    let mut members = Vec::new();
+    for (half, before) in [("IS NULL", 0), ("IS NOT NULL", ongoing)] {
+        let sql = format!(
+            "SELECT member.target, target.name, target.url, member.joined_ms, member.left_ms
+             FROM (SELECT target, joined_ms, left_ms FROM watch_incident_target
+                WHERE incident = ?1 AND left_ms {half} ORDER BY target LIMIT ?2 OFFSET ?3) AS member
+             JOIN watch_target AS target ON target.id = member.target ORDER BY member.target"
+        );
+        let left = limit - members.len() as u32;
+        for row in db.query(&sql, values![id, left, offset.saturating_sub(before)])? {
+            members.push(Member {
                 target: WatchedNo(row.count(0)),
                 name: row.text(1).into(),
                 url: row.text(2).into(),
                 joined: time(row.int(3)),
                 left: row.int_opt(4).map(time),
-            };
-            let members = rows.iter().map(member).collect();
-            Ok(Some(IncidentDetail { incident, entries, members }))
-        })
+            });
+        }
     }
+    Ok(members)
 }
 
 /// Open incidents, the newest first.

@@ -18,7 +18,7 @@ pub(super) const WORST_FIRST: [State; 6] =
 /// Which targets are wanted. Empty members ask for nothing.
 #[derive(Clone, Debug, Default)]
 pub struct TargetQuery {
-    /// Part of a name or URL, in any case.
+    /// Part of a name or URL, in any case: in PostgreSQL of the letters that its locale knows.
     pub search: Box<str>,
     /// Only these states; all if empty.
     pub states: Vec<State>,
@@ -188,8 +188,9 @@ impl Conditions {
         }
         if !query.search.is_empty() {
             let pattern = like(&query.search);
-            let matches =
-                "(lower(target.name) LIKE {} ESCAPE '!' OR lower(target.url) LIKE {} ESCAPE '!')";
+            // The database lowers both sides, so that a text always matches itself.
+            let matches = "(lower(target.name) LIKE lower({}) ESCAPE '!'
+                OR lower(target.url) LIKE lower({}) ESCAPE '!')";
             conditions.add(matches, pattern);
         }
         conditions
@@ -199,7 +200,7 @@ impl Conditions {
 /// The pattern of a text that contains this one, in any case.
 fn like(search: &str) -> String {
     let mut pattern = String::from("%");
-    for letter in search.to_lowercase().chars() {
+    for letter in search.chars() {
         if matches!(letter, '%' | '_' | '!') {
             pattern.push('!');
         }
@@ -229,6 +230,23 @@ impl HistoryReader {
         let last = targets.last().filter(|_| rows.len() > targets.len());
         let next = last.map(|last| Cursor::new(last.state, last.target));
         Ok(TargetPage { targets, next })
+    }
+
+    /// These targets, as far as there are any, in no order; also those that are in no list.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn briefs(&mut self, targets: &[WatchedNo]) -> Result<Vec<TargetBrief>, HistoryError> {
+        const TARGETS_A_QUESTION: usize = 50;
+        let places: Vec<_> = (1..=TARGETS_A_QUESTION).map(|at| format!("?{at}")).collect();
+        let sql = format!("SELECT {BRIEF} WHERE state.target IN ({})", places.join(", "));
+        let mut found = Vec::new();
+        for targets in targets.chunks(TARGETS_A_QUESTION) {
+            let mut numbers: Vec<Value> = targets.iter().map(|target| target.0.into()).collect();
+            numbers.resize(TARGETS_A_QUESTION, Value::Int(-1));
+            found.extend(self.db.query(&sql, &numbers)?.iter().map(brief));
+        }
+        Ok(found)
     }
 
     /// How many targets a query has in all, whatever its page.

@@ -151,6 +151,15 @@ impl HistoryReader {
         Ok(row.map_or(Time::ZERO, |row| time(row.int(0))))
     }
 
+    /// When this history began: what tells it from any other.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn created(&mut self) -> Result<Time, HistoryError> {
+        let row = self.db.query_one("SELECT created_ms FROM watch_about", &[])?;
+        Ok(row.map_or(Time::ZERO, |row| time(row.int(0))))
+    }
+
     /// The last runs of a job, the newest first, at most `limit`, of those that began before
     /// `before`.
     ///
@@ -171,6 +180,22 @@ impl HistoryReader {
         let limit = limit.min(PAGE_ROWS_MAX);
         let rows = self.db.query(&sql, values![job, before, limit])?;
         Ok(rows.iter().map(value_rows::run).collect())
+    }
+
+    /// One group; `None` if there is none of this name, or it has no targets.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn group(&mut self, name: &str) -> Result<Option<GroupOverview>, HistoryError> {
+        let rows = self.db.query(
+            "SELECT count.rank, CAST(sum(count.n) AS bigint) FROM watch_count AS count
+             WHERE count.n > 0 AND count.grp = (SELECT id FROM watch_group WHERE name = ?1)
+             GROUP BY count.rank",
+            values![name],
+        )?;
+        let mut group = GroupOverview { name: name.into(), counts: StateCounts::default() };
+        rows.iter().for_each(|row| group.counts.add(row.count(0) as usize, row.int(1)));
+        Ok((group.counts.total() > 0).then_some(group))
     }
 
     /// The groups, those with the worst targets first, at most `limit`; and how many there are.
@@ -209,6 +234,8 @@ fn jobs(db: &mut Db) -> Result<Vec<JobOverview>, HistoryError> {
         let (name, schedule) = (row.text(1).into(), row.text(3).into());
         jobs.push(JobOverview { name, kind, schedule, counts: of_job, last_run });
     }
+    // A server sorts by its own language; two databases are to say the same.
+    jobs.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(jobs)
 }
 

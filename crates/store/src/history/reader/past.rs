@@ -1,5 +1,7 @@
 //! The past of a target in equal times: how long it was how, how many checks, how fast.
 
+use std::ops::RangeInclusive;
+
 use gather_core::time::{Duration, Time};
 use gather_core::watch::{Check, Missed, WatchedNo};
 
@@ -7,9 +9,7 @@ use super::super::block::Slot;
 use super::super::cells::{self, Cell, Entry};
 use super::super::db::{Db, values};
 use super::super::error::HistoryError;
-use super::super::slots::{
-    self, BLOCK_DAYS, DAY_HOURS, DAY_MS, HOUR_MS, RANGE, block_of, id, of_targets,
-};
+use super::super::slots::{self, BLOCK_DAYS, DAY_HOURS, DAY_MS, HOUR_MS, RANGE, id, of_targets};
 use super::super::upkeep;
 use super::super::walk::{Condition, Times, Walk};
 use super::super::words::{ms, time};
@@ -143,6 +143,28 @@ impl HistoryReader {
         self.db.snapshot(|db| frame.pasts(db, targets))
     }
 
+    /// What a target was like between these moments, each to the next: days of a time zone, which
+    /// need not be equally long. They are in order; a moment within an hour counts as that hour's
+    /// end. At most 400 buckets; what is still to come is not in them.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn between(
+        &mut self,
+        target: WatchedNo,
+        moments: &[Time],
+        now: Time,
+    ) -> Result<Vec<Bucket>, HistoryError> {
+        let moments = &moments[..moments.len().min(BUCKETS_MAX as usize + 1)];
+        let edges: Vec<i64> = moments.iter().map(|moment| ceil(ms(*moment), HOUR_MS)).collect();
+        if edges.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let frame = Frame { span: Span::Quarter, edges, now: ms(now) };
+        let pasts = self.db.snapshot(|db| frame.pasts(db, &[target]))?;
+        Ok(pasts.into_iter().flat_map(|past| past.buckets).collect())
+    }
+
     /// The last slots of a target in the 24 hours before `before`, the newest first, at most
     /// `limit`.
     ///
@@ -164,17 +186,26 @@ impl HistoryReader {
     }
 }
 
-/// Buckets that are being filled.
-struct Filling {
-    from: i64,
-    step: i64,
+/// The next multiple of a length, or the number itself if it is one.
+fn ceil(ms: i64, length: i64) -> i64 {
+    (ms + length - 1).div_euclid(length) * length
+}
+
+/// Buckets that are being filled: one from each edge to the next.
+struct Filling<'a> {
+    edges: &'a [i64],
     cells: Vec<Cell>,
 }
 
-impl Filling {
+impl Filling<'_> {
+    /// The number of the bucket of a moment.
+    fn index(&self, ms: i64) -> Option<usize> {
+        self.edges.partition_point(|edge| *edge <= ms).checked_sub(1)
+    }
+
     /// The bucket of a moment.
     fn at(&mut self, ms: i64) -> Option<&mut Cell> {
-        let at = usize::try_from((ms - self.from).div_euclid(self.step)).ok()?;
+        let at = self.index(ms)?;
         self.cells.get_mut(at)
     }
 
@@ -188,8 +219,8 @@ impl Filling {
     /// Adds a time, to all buckets that it touches.
     fn time(&mut self, mut from: i64, until: i64, condition: Condition) {
         while from < until {
-            let end = self.from + ((from - self.from).div_euclid(self.step) + 1) * self.step;
-            let end = end.min(until);
+            let next = self.edges.partition_point(|edge| *edge <= from);
+            let end = self.edges.get(next).map_or(until, |edge| until.min(*edge));
             if let Some(cell) = self.at(from) {
                 cell.times.add(condition, end - from);
             }
@@ -210,16 +241,15 @@ impl Filling {
     /// What nothing was said of, until now, is no data.
     fn finish(mut self, now: i64) -> Past {
         let mut all = Cell::default();
-        let (mut from, step) = (self.from, self.step);
-        for cell in &mut self.cells {
-            let passed = (now - from).clamp(0, step);
+        for (cell, edges) in self.cells.iter_mut().zip(self.edges.windows(2)) {
+            let passed = (now - edges[0]).clamp(0, edges[1] - edges[0]);
             cell.times.add(Condition::NoData, passed - cell.times.total_ms());
             all.sum(cell);
-            from += step;
         }
+        let (from, next) = (self.edges[0], self.edges[1]);
         Past {
-            from: time(self.from),
-            step: Duration::from_millis(step.unsigned_abs()),
+            from: time(from),
+            step: Duration::from_millis((next - from).unsigned_abs()),
             buckets: self.cells.iter().map(bucket).collect(),
             total: bucket(&all),
         }
@@ -239,9 +269,8 @@ pub(super) fn bucket(cell: &Cell) -> Bucket {
 /// The times that are asked for.
 struct Frame {
     span: Span,
-    from: i64,
-    step: i64,
-    count: usize,
+    /// At least two, in order.
+    edges: Vec<i64>,
     now: i64,
 }
 
@@ -259,17 +288,22 @@ impl Frame {
         let grain = span.grain(wanted);
         let step = (length + wanted * grain - 1).div_euclid(wanted * grain) * grain;
         let count = (length + step - 1).div_euclid(step);
-        let until = (now + grain - 1).div_euclid(grain) * grain;
-        Self { span, from: until - count * step, step, count: count as usize, now }
+        let until = ceil(now, grain);
+        Self { span, edges: (0..=count).map(|at| until - (count - at) * step).collect(), now }
+    }
+
+    fn from(&self) -> i64 {
+        self.edges[0]
     }
 
     fn sources(&self, db: &mut Db) -> Result<Sources, HistoryError> {
-        let (from, now) = (self.from, self.now);
+        let (from, now) = (self.from(), self.now);
         let (hours, days) = upkeep::done(db)?;
         // Everything before this hour has cells, and everything before this day has those of days.
         let hours = hours.map_or(from, |hour| hour * HOUR_MS);
         let days = days.map_or(from, |day| day * DAY_MS);
-        let single = if self.step % HOUR_MS == 0 { hours.clamp(from, now) } else { from };
+        let is_hourly = self.edges.iter().all(|edge| edge % HOUR_MS == 0);
+        let single = if is_hourly { hours.clamp(from, now.max(from)) } else { from };
         let hours = if self.span == Span::Year { days.clamp(from, single) } else { from };
         Ok(Sources { hours, single })
     }
@@ -297,15 +331,15 @@ impl Frame {
         sources: &Sources,
         slots: &[Slot],
     ) -> Result<Past, HistoryError> {
-        let cells = vec![Cell::default(); self.count];
-        let mut filling = Filling { from: self.from, step: self.step, cells };
+        let cells = vec![Cell::default(); self.edges.len() - 1];
+        let mut filling = Filling { edges: &self.edges, cells };
         let about = db.query_one(
             "SELECT target.job, job.speaks_ms FROM watch_target AS target
              JOIN watch_job AS job ON job.id = target.job WHERE target.id = ?1",
             values![target],
         )?;
         let Some(about) = about else { return Ok(filling.finish(self.now)) };
-        for entry in days_of(db, target, self.from, sources.hours)? {
+        for entry in days_of(db, target, self.from(), sources.hours)? {
             filling.sum(entry.period * DAY_MS, &entry.cell);
         }
         let hour = sources.single.div_euclid(HOUR_MS);
@@ -320,7 +354,7 @@ impl Frame {
                 filling.sum(entry.period * HOUR_MS, &entry.cell);
             }
         }
-        let (from, until) = (hour * HOUR_MS, self.now);
+        let (from, until) = (hour * HOUR_MS, self.now.max(hour * HOUR_MS));
         let windows = slots::windows(db, about.int(0), target, from, until)?;
         let walk = Walk { from, until, speaks: about.int(1), carry, windows: &windows };
         filling.walk(&walk, slots);
@@ -333,9 +367,7 @@ fn hours_of(db: &mut Db, target: u32, from: i64, until: i64) -> Result<Vec<Entry
     let (first, last) = (from.div_euclid(HOUR_MS), until.div_euclid(HOUR_MS));
     let blocks = first.div_euclid(DAY_HOURS)..=(last - 1).div_euclid(DAY_HOURS);
     let mut found = Vec::new();
-    for day in blocks {
-        read_cells(db, "watch_hour", id(day, target / RANGE), target, &mut found)?;
-    }
+    read_cells(db, "watch_hour", blocks, target, &mut found)?;
     between(db, "watch_hour_new", (first, last), target, &mut found)?;
     found.retain(|entry| (first..last).contains(&entry.period));
     Ok(found)
@@ -346,9 +378,7 @@ fn days_of(db: &mut Db, target: u32, from: i64, until: i64) -> Result<Vec<Entry>
     let (first, last) = (from.div_euclid(DAY_MS), until.div_euclid(DAY_MS));
     let blocks = first.div_euclid(BLOCK_DAYS)..=(last - 1).div_euclid(BLOCK_DAYS);
     let mut found = Vec::new();
-    for block in blocks {
-        read_cells(db, "watch_day", id(block, target / RANGE), target, &mut found)?;
-    }
+    read_cells(db, "watch_day", blocks, target, &mut found)?;
     between(db, "watch_day_new", (first, last), target, &mut found)?;
     found.retain(|entry| (first..last).contains(&entry.period));
     Ok(found)
@@ -362,26 +392,22 @@ fn between(
     target: u32,
     into: &mut Vec<Entry>,
 ) -> Result<(), HistoryError> {
-    let find = format!("SELECT min(id), max(id) FROM {table}");
-    let Some(row) = db.query_one(&find, &[])? else { return Ok(()) };
-    let (Some(least), Some(most)) = (row.int_opt(0), row.int_opt(1)) else { return Ok(()) };
-    let (first, last) = (first.max(slots::period_of(least)), last.min(slots::period_of(most) + 1));
-    for period in first..last {
-        read_cells(db, table, id(period, target / RANGE), target, into)?;
-    }
-    Ok(())
+    let Some((least, most)) = slots::periods(db, table)? else { return Ok(()) };
+    let (first, last) = (first.max(least), last.min(most + 1));
+    read_cells(db, table, first..=last - 1, target, into)
 }
 
 fn read_cells(
     db: &mut Db,
     table: &str,
-    id: i64,
+    periods: RangeInclusive<i64>,
     target: u32,
     into: &mut Vec<Entry>,
 ) -> Result<(), HistoryError> {
-    if let Some(block) = block_of(db, table, id)? {
+    let ids = periods.map(|period| id(period, target / RANGE));
+    for (number, block) in slots::blocks_of(db, table, ids)? {
         let decoded = cells::decode(&block, Some(target), into);
-        decoded.ok_or_else(|| db.damaged(format!("block {id} of {table}")))?;
+        decoded.ok_or_else(|| db.damaged(format!("block {number} of {table}")))?;
     }
     Ok(())
 }

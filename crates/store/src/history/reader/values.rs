@@ -3,7 +3,7 @@
 use gather_core::time::Time;
 use gather_core::watch::WatchedNo;
 
-use super::super::db::{Row, values};
+use super::super::db::{Db, Row, values};
 use super::super::error::HistoryError;
 use super::super::notice::{NoticeBrief, Silence};
 use super::super::outbox;
@@ -29,6 +29,8 @@ pub struct ValueSeen {
 /// A value that took another's place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueChange {
+    /// Its number: later changes have greater ones.
+    pub id: i64,
     /// The target.
     pub target: WatchedNo,
     /// As people call it.
@@ -66,6 +68,16 @@ pub(super) fn run(row: &Row) -> RunRow {
     }
 }
 
+/// The columns of [`brief`], and where they come from.
+const NOTICE: &str = "id, key, channel, due_ms, tries, event, settled_ms, error FROM watch_notice";
+
+/// Reads [`NOTICE`].
+fn brief(db: &Db, row: &Row) -> Result<NoticeBrief, HistoryError> {
+    let settled = row.int_opt(6).map(time);
+    let error = row.text_opt(7).map(Into::into);
+    Ok(NoticeBrief { notice: outbox::notice(db, row)?, settled, error })
+}
+
 impl HistoryReader {
     /// The fields that a target has values of, by name; at most 100.
     ///
@@ -73,10 +85,13 @@ impl HistoryReader {
     /// When they cannot be read.
     pub fn fields(&mut self, target: WatchedNo) -> Result<Vec<Box<str>>, HistoryError> {
         let rows = self.db.query(
-            "SELECT DISTINCT field FROM watch_value WHERE target = ?1 ORDER BY field LIMIT 100",
+            "SELECT field FROM watch_value WHERE target = ?1 AND last = 1
+             ORDER BY field LIMIT 100",
             values![target.0],
         )?;
-        Ok(rows.iter().map(|row| row.text(0).into()).collect())
+        let mut fields: Vec<Box<str>> = rows.iter().map(|row| row.text(0).into()).collect();
+        fields.sort_unstable();
+        Ok(fields)
     }
 
     /// The values of a field of a target, the newest first, at most `limit`, of those that were
@@ -109,34 +124,29 @@ impl HistoryReader {
     }
 
     /// What changed in the values of a job (of all, for none), the newest first, at most `limit`,
-    /// of what changed before `before`. The first value of a field is no change.
+    /// of changes with numbers below `before`. The first value of a field is no change.
     ///
     /// # Errors
     /// When they cannot be read.
     pub fn changes(
         &mut self,
         job: Option<&str>,
-        before: Option<Time>,
+        before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<ValueChange>, HistoryError> {
-        let before = before.map_or(i64::MAX, ms);
+        let before = before.unwrap_or(i64::MAX);
         let of_job = match job {
-            Some(_) => "AND target.job = (SELECT id FROM watch_job WHERE name = ?3)",
+            Some(_) => "AND value.job = (SELECT id FROM watch_job WHERE name = ?3)",
             None => "",
         };
         let sql = format!(
             "SELECT value.target, target.name, value.field, value.at_ms, earlier.value,
-                value.value, earlier.number, value.number
+                value.value, earlier.number, value.number, value.id
              FROM watch_value AS value
              JOIN watch_target AS target ON target.id = value.target
-             JOIN watch_value AS earlier ON earlier.id = (SELECT other.id
-                FROM watch_value AS other WHERE other.target = value.target
-                    AND other.field = value.field
-                    AND (other.at_ms < value.at_ms
-                        OR other.at_ms = value.at_ms AND other.id < value.id)
-                ORDER BY other.at_ms DESC, other.id DESC LIMIT 1)
-             WHERE value.at_ms < ?1 {of_job}
-             ORDER BY value.at_ms DESC, value.id DESC LIMIT ?2"
+             JOIN watch_value AS earlier ON earlier.id = value.earlier
+             WHERE value.earlier IS NOT NULL AND value.id < ?1 {of_job}
+             ORDER BY value.id DESC LIMIT ?2"
         );
         let limit = limit.min(PAGE_ROWS_MAX);
         let rows = match job {
@@ -151,6 +161,7 @@ impl HistoryReader {
             old: row.text_opt(4).map(Into::into),
             new: row.text_opt(5).map(Into::into),
             numbers: (row.real_opt(6), row.real_opt(7)),
+            id: row.int(8),
         };
         Ok(rows.iter().map(read).collect())
     }
@@ -172,16 +183,23 @@ impl HistoryReader {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<NoticeBrief>, HistoryError> {
-        let rows = self.db.query(
-            "SELECT id, key, channel, due_ms, tries, event, settled_ms, error FROM watch_notice
-             WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-            values![before.unwrap_or(i64::MAX), limit.min(PAGE_ROWS_MAX)],
-        )?;
-        let read = |row: &Row| {
-            let settled = row.int_opt(6).map(time);
-            let error = row.text_opt(7).map(Into::into);
-            Ok(NoticeBrief { notice: outbox::notice(&self.db, row)?, settled, error })
-        };
-        rows.iter().map(read).collect()
+        let sql = format!("SELECT {NOTICE} WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+        let before = before.unwrap_or(i64::MAX);
+        let rows = self.db.query(&sql, values![before, limit.min(PAGE_ROWS_MAX)])?;
+        rows.iter().map(|row| brief(&self.db, row)).collect()
+    }
+
+    /// The notices of an incident that are kept, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn notices_of(
+        &mut self,
+        incident: i64,
+        limit: u32,
+    ) -> Result<Vec<NoticeBrief>, HistoryError> {
+        let sql = format!("SELECT {NOTICE} WHERE incident = ?1 ORDER BY id DESC LIMIT ?2");
+        let rows = self.db.query(&sql, values![incident, limit.min(PAGE_ROWS_MAX)])?;
+        rows.iter().map(|row| brief(&self.db, row)).collect()
     }
 }

@@ -4,15 +4,15 @@
 use super::super::cells::{self, Cell, Entry};
 use super::super::db::{Bulk, Db, values};
 use super::super::error::HistoryError;
-use super::super::slots::{BLOCK_DAYS, DAY_HOURS, RANGE, block_of, id};
+use super::super::slots::{BLOCK_DAYS, DAY_HOURS, RANGE, blocks_of, id};
 use super::super::walk::Condition;
 use super::super::writer::Known;
 use super::hour::{HOURS_NEW, cells_of};
 use super::{Progress, Step};
 
-const HOURS: Bulk = cells_of("watch_hour");
-const DAYS_NEW: Bulk = cells_of("watch_day_new");
-const DAYS: Bulk = cells_of("watch_day");
+pub(super) const HOURS: Bulk = cells_of("watch_hour");
+pub(super) const DAYS_NEW: Bulk = cells_of("watch_day_new");
+pub(super) const DAYS: Bulk = cells_of("watch_day");
 
 /// Ranges that are folded in one step.
 const RANGES_A_STEP: u32 = 16;
@@ -84,20 +84,17 @@ fn take(
 ) -> Result<Vec<Entry>, HistoryError> {
     let mut entries = Vec::new();
     let delete = format!("DELETE FROM {table} WHERE id = ?1");
-    for period in periods {
-        let number = id(period, range);
-        if let Some(block) = block_of(db, table, number)? {
-            let decoded = cells::decode(&block, None, &mut entries);
-            decoded.ok_or_else(|| db.damaged(format!("block {number} of {table}")))?;
-            db.exec(&delete, values![number])?;
-        }
+    for (number, block) in blocks_of(db, table, periods.map(|period| id(period, range)))? {
+        let decoded = cells::decode(&block, None, &mut entries);
+        decoded.ok_or_else(|| db.damaged(format!("block {number} of {table}")))?;
+        db.exec(&delete, values![number])?;
     }
     entries.sort_by_key(|entry| (entry.target, entry.period));
     Ok(entries)
 }
 
 /// The hours of a target as its day. Hours without a cell are no data.
-fn sum(hours: &[Entry], day: i64) -> Entry {
+pub(super) fn sum(hours: &[Entry], day: i64) -> Entry {
     let mut cell = Cell::default();
     hours.iter().for_each(|hour| cell.sum(&hour.cell));
     cell.carry = None;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::super::block::{self, Effort, Slot, Wanted};
-use super::super::cells::{self, Cell, Entry};
-use super::super::db::{Bulk, Db, Type, Value, values};
+use super::super::cells::{Cell, Entry};
+use super::super::db::{Bulk, Db, Type, values};
 use super::super::error::HistoryError;
-use super::super::slots::{self, DAY_HOURS, HOUR_MS, PART_RANGE, RANGE, block_of, id};
+use super::super::slots::{self, HOUR_MS, PART_RANGE, RANGE, block_of, id};
 use super::super::walk::{Carry, Walk};
 use super::super::writer::Known;
-use super::{LATE_HOURS_MAX, Progress, Step, pack};
+use super::{LATE_HOURS_MAX, Progress, Step, late, pack};
 
 /// Targets in one frame of an hour.
 const FRAME_TARGETS: u32 = 16;
@@ -49,7 +49,7 @@ pub(super) fn step(
         if progress.hour_part >= parts {
             break;
         }
-        part(db, known, hour, progress.hour_part)?;
+        part(db, known, progress, hour)?;
         progress.hour_part += 1;
     }
     if progress.hour_part >= parts {
@@ -74,8 +74,8 @@ fn is_silent(db: &mut Db, hour: i64) -> Result<bool, HistoryError> {
 }
 
 /// Adds up a part of the targets: their slots of this hour, and what came late of earlier ones.
-fn part(db: &mut Db, known: &Known, hour: i64, part: u32) -> Result<(), HistoryError> {
-    let end = (hour + 1) * HOUR_MS;
+fn part(db: &mut Db, known: &Known, progress: &Progress, hour: i64) -> Result<(), HistoryError> {
+    let (end, part) = ((hour + 1) * HOUR_MS, progress.hour_part);
     let mut slots = Vec::new();
     if let Some((first, last)) = slots::runs(db)? {
         let find = "SELECT block FROM watch_check_part WHERE id = ?1 AND first_ms < ?2";
@@ -106,7 +106,7 @@ fn part(db: &mut Db, known: &Known, hour: i64, part: u32) -> Result<(), HistoryE
         ranges.entry(slot.target / RANGE).or_default().push(slot);
     }
     for (hour, ranges) in by_hour {
-        add_up(db, known, hour, ranges)?;
+        add_up(db, known, progress, hour, ranges)?;
     }
     Ok(())
 }
@@ -115,11 +115,12 @@ fn part(db: &mut Db, known: &Known, hour: i64, part: u32) -> Result<(), HistoryE
 fn add_up(
     db: &mut Db,
     known: &Known,
+    progress: &Progress,
     hour: i64,
     ranges: BTreeMap<u32, Vec<Slot>>,
 ) -> Result<(), HistoryError> {
     let windows = Windows::load(db, hour)?;
-    let (mut blocks, mut sums) = (Vec::new(), Vec::new());
+    let mut blocks = Vec::new();
     for (range, mut slots) in ranges {
         let number = id(hour, range);
         if let Some(block) = block_of(db, HOURS.table, number)? {
@@ -130,37 +131,21 @@ fn add_up(
             let block = block::encode(&slots, Effort::Thorough, FRAME_TARGETS);
             blocks.push(values![number, slots.len() as i64, block].to_vec());
         }
-        let cells = cells(db, known, (hour, range), &slots, &windows)?;
-        if !cells.is_empty() {
-            sums.push(values![number, cells::encode(&cells)].to_vec());
-        }
+        let before = late::read(db, progress, hour - 1, range)?;
+        let cells = cells(known, (hour, range), &slots, &windows, &before);
+        late::put(db, progress, (hour, range), cells)?;
     }
-    db.put(&HOURS, &blocks)?;
-    put_cells(db, hour, &sums)
-}
-
-/// Puts the cells of an hour, unless its day is one block already: then its time stays as it was.
-fn put_cells(db: &mut Db, hour: i64, sums: &[Vec<Value>]) -> Result<(), HistoryError> {
-    let day = db.query_one("SELECT value FROM watch_progress WHERE name = 'day'", &[])?;
-    if day.is_some_and(|day| hour.div_euclid(DAY_HOURS) < day.int(0)) {
-        return Ok(());
-    }
-    db.put(&HOURS_NEW, sums)
+    db.put(&HOURS, &blocks)
 }
 
 /// What the slots of an hour and of a range of targets come to.
 fn cells(
-    db: &mut Db,
     known: &Known,
     (hour, range): (i64, u32),
     slots: &[Slot],
     windows: &Windows,
-) -> Result<Vec<Entry>, HistoryError> {
-    let mut before = Vec::new();
-    if let Some(block) = block_of(db, HOURS_NEW.table, id(hour - 1, range))? {
-        let decoded = cells::decode(&block, None, &mut before);
-        decoded.ok_or_else(|| db.damaged("a block of watch_hour_new"))?;
-    }
+    before: &[Entry],
+) -> Vec<Entry> {
     let carries: BTreeMap<u32, Carry> = before
         .iter()
         .filter_map(|entry| entry.cell.carry.map(|carry| (entry.target, carry)))
@@ -185,7 +170,7 @@ fn cells(
             entries.push(Entry { target, period: hour, cell });
         }
     }
-    Ok(entries)
+    entries
 }
 
 /// The maintenance windows that touch an hour.

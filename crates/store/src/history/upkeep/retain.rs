@@ -12,10 +12,16 @@ use super::{Progress, Step};
 const EVERY_MS: i64 = 60_000;
 /// Rows that are removed from one table in one step.
 const ROWS_A_STEP: i64 = 200;
+/// Delivered notices that are old. Of an incident that goes on they stay: a watch that starts again
+/// looks there who was told of it.
+const SETTLED: &str = "settled_ms < ?1 AND NOT EXISTS (
+    SELECT 1 FROM watch_incident AS open
+    WHERE open.closed_ms IS NULL AND watch_notice.key LIKE 'incident:' || open.id || ':%')";
 
 /// Removes some of what is old, if it is time to look.
 pub(super) fn step(progress: &mut Progress, db: &mut Db, now: i64) -> Result<Step, HistoryError> {
-    if now - progress.retained < EVERY_MS {
+    // In either direction: a clock that was far ahead for a moment must not stop this.
+    if (now - progress.retained).abs() < EVERY_MS {
         return Ok(Step::Idle);
     }
     let before = |kept: Duration| now - i64::try_from(kept.as_millis()).unwrap_or(now);
@@ -26,20 +32,26 @@ pub(super) fn step(progress: &mut Progress, db: &mut Db, now: i64) -> Result<Ste
         ("watch_check_hour", "id", "id < ?1", first_id(checks.div_euclid(HOUR_MS))),
         ("watch_hour", "id", "id < ?1", first_id(hours.div_euclid(DAY_MS))),
         ("watch_day", "id", "id < ?1", first_id(days.div_euclid(DAY_MS * BLOCK_DAYS))),
-        ("watch_gap", "id", "until_ms < ?1", days),
         ("watch_change", "id", "at_ms < ?1", days),
-        ("watch_notice", "id", "settled_ms < ?1", notices),
+        ("watch_notice", "id", SETTLED, notices),
         ("watch_silence", "id", "until_ms < ?1", days),
         ("watch_value", "id", "at_ms < ?1 AND seen_ms < ?1", days),
-        ("watch_run", "id", "started_ms < ?1", days),
     ];
     let mut removed = 0;
     for (table, key, condition, value) in old {
         let sql = format!(
             "DELETE FROM {table} WHERE {key} IN
-             (SELECT {key} FROM {table} WHERE {condition} ORDER BY {key} LIMIT {ROWS_A_STEP})"
+             (SELECT {key} FROM {table} WHERE {condition} LIMIT {ROWS_A_STEP})"
         );
         removed += db.exec(&sql, values![value])?;
+    }
+    // These have no index by time, and need none: the first numbers are the oldest.
+    for (table, condition) in [("watch_gap", "until_ms < ?1"), ("watch_run", "started_ms < ?1")] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE {condition} AND id IN
+             (SELECT id FROM {table} ORDER BY id LIMIT {ROWS_A_STEP})"
+        );
+        removed += db.exec(&sql, values![days])?;
     }
     let maintenance = "DELETE FROM watch_maintenance WHERE until_ms < ?1";
     removed += db.exec(maintenance, values![days])?;
