@@ -88,6 +88,8 @@ pub trait BodyWriter {
 pub(crate) struct BodyReader<'a> {
     wire_bytes_max: u64,
     decoder: Option<Decoder>,
+    /// What came and waits to be decoded until there is memory for that.
+    pending: Bytes,
     wire_bytes: u64,
     chunk_bytes_max: u64,
     content: Content<'a>,
@@ -109,8 +111,8 @@ struct Content<'a> {
     /// Of an encoded body that is to be kept, as long as it may be a bomb.
     doubt: Option<Doubt>,
     wire: Wire,
-    /// What its decoder looks back into.
-    window_bytes: u64,
+    /// What its decoder may look back into.
+    window_bytes_max: u64,
     /// The memory for what is kept and looked back into, where it is limited.
     share: Option<Share>,
     truncated: bool,
@@ -168,7 +170,7 @@ impl<'a> BodyReader<'a> {
             kept: Kept::Nothing,
             doubt: (keep.body == KeepBody::All && decoder.is_some()).then(Doubt::default),
             wire: Wire::of(keep, decoder.as_ref()),
-            window_bytes: 0,
+            window_bytes_max: WINDOW_BYTES_FREE,
             share: share.filter(|_| keep.holds_bodies()),
             truncated: false,
             sha256: (keep.sha256 == KeepSha256::Yes).then(Sha256::new),
@@ -177,6 +179,7 @@ impl<'a> BodyReader<'a> {
         Self {
             wire_bytes_max: caps.body_bytes_max,
             decoder,
+            pending: Bytes::new(),
             wire_bytes: 0,
             chunk_bytes_max: 0,
             content,
@@ -191,16 +194,9 @@ impl<'a> BodyReader<'a> {
         }
     }
 
-    /// Asks for the memory that the next pieces need; `announced` is the length of the whole. What
-    /// keeps nothing takes part in `memory` once its decoder looks back far.
-    pub(crate) fn make_room(
-        &mut self,
-        announced: Option<u64>,
-        memory: Option<&Arc<MemoryBudget>>,
-    ) -> Option<NoRoom<'_>> {
-        if self.content.share.is_none() && self.content.window_bytes > WINDOW_BYTES_FREE {
-            self.content.share = memory.map(Share::new);
-        }
+    /// Asks for the memory that the next pieces need; `announced` is the length of the whole.
+    pub(crate) fn make_room(&mut self, announced: Option<u64>) -> Option<NoRoom<'_>> {
+        let windows = self.content.windows();
         let share = self.content.share.as_mut()?;
         let all = announced.filter(|_| self.decoder.is_none());
         let wanted = all.unwrap_or(self.content.kept.len() + ROOM_BYTES.max(self.chunk_bytes_max));
@@ -216,15 +212,20 @@ impl<'a> BodyReader<'a> {
                 decoded + announced.unwrap_or(more)
             }
         };
-        let bytes = bytes + self.content.window_bytes;
+        let bytes = bytes + windows;
         match share.try_grow(bytes) {
             Grown::Yes => None,
             Grown::No => Some(NoRoom { share, bytes }),
         }
     }
 
-    /// Takes the next piece as received.
-    pub(crate) fn push(&mut self, chunk: Bytes) -> Result<(), Failure> {
+    /// Takes the next piece as received. Where there is no room in `memory` for what its decoder looks
+    /// back into, it is to be waited for, and [`go_on`](Self::go_on) called.
+    pub(crate) fn push(
+        &mut self,
+        chunk: Bytes,
+        memory: Option<&Arc<MemoryBudget>>,
+    ) -> Result<Option<NoRoom<'_>>, Failure> {
         self.wire_bytes += chunk.len() as u64;
         self.chunk_bytes_max = self.chunk_bytes_max.max(chunk.len() as u64);
         if self.wire_bytes > self.wire_bytes_max {
@@ -234,18 +235,47 @@ impl<'a> BodyReader<'a> {
             wire.append_owned(&chunk);
         }
         match &mut self.decoder {
-            None => self.content.push_owned(chunk),
+            None => self.content.push_owned(chunk).map(|()| None),
             Some(decoder) => {
                 let content = &mut self.content;
                 if content.doubt.as_mut().is_some_and(|doubt| !doubt.takes(&chunk)) {
                     content.believe(decoder)?;
                 }
-                decoder.push(&chunk, &mut |decoded| content.push(decoded))?;
-                content.window_bytes = decoder.window_bytes();
-                content.hold();
-                Ok(())
+                self.pending = chunk;
+                self.go_on(memory)
             }
         }
+    }
+
+    /// Decodes what came, as far as there is memory for it.
+    pub(crate) fn go_on(
+        &mut self,
+        memory: Option<&Arc<MemoryBudget>>,
+    ) -> Result<Option<NoRoom<'_>>, Failure> {
+        let (Some(decoder), content) = (&mut self.decoder, &mut self.content) else {
+            return Ok(None);
+        };
+        let chunk = std::mem::take(&mut self.pending);
+        let mut rest = &chunk[..];
+        while let Some(decoded) = decoder.next(&mut rest)? {
+            content.push(decoded)?;
+            if decoder.window_bytes() > content.window_bytes_max {
+                content.window_bytes_max += WINDOW_BYTES_STEP;
+                let share = match &mut content.share {
+                    Some(share) => share,
+                    none => match memory {
+                        Some(memory) => none.insert(Share::new(memory)),
+                        None => continue,
+                    },
+                };
+                let bytes = content.kept.len() + content.wire.len() + content.window_bytes_max;
+                if share.try_grow(bytes) == Grown::No {
+                    self.pending = chunk.slice_ref(rest);
+                    return Ok(Some(NoRoom { share, bytes }));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Checks that the codings are whole, too.
@@ -321,10 +351,16 @@ impl Content<'_> {
         Ok(())
     }
 
+    /// What its decoder looks back into, where that is to be counted.
+    fn windows(&self) -> u64 {
+        if self.window_bytes_max > WINDOW_BYTES_FREE { self.window_bytes_max } else { 0 }
+    }
+
     /// What came is held, even if it was more than there was room for.
     fn hold(&mut self) {
+        let held = self.kept.len() + self.wire.len() + self.windows();
         if let Some(share) = &mut self.share {
-            share.grow_anyway(self.kept.len() + self.wire.len() + self.window_bytes);
+            share.grow_anyway(held);
         }
     }
 
@@ -369,7 +405,9 @@ impl NoRoom<'_> {
 }
 
 /// What a decoder may look back into without asking: most look back less.
-const WINDOW_BYTES_FREE: u64 = 1 << 20;
+const WINDOW_BYTES_FREE: u64 = 256 << 10;
+/// For how much more it then asks at a time.
+const WINDOW_BYTES_STEP: u64 = 1 << 20;
 /// Asked for at a time, where the length of a body is not known.
 const ROOM_BYTES: u64 = 64 << 10;
 

@@ -1,5 +1,7 @@
 //! Content codings, pushed through piece by piece: no more than one buffer is decoded at a time.
 
+use std::ops::Range;
+
 use gather_core::{ErrorKind, Failure};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
@@ -20,9 +22,6 @@ pub(crate) const OFFERED: &str = match (cfg!(feature = "brotli"), cfg!(feature =
 
 use self::gzip::{Deflate, Gzip};
 
-/// Where decoded bytes go; an error ends the decoding.
-type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), Failure> + 'a;
-
 /// Undoes the codings of one body, piece by piece.
 pub struct Decoder {
     /// In the order of decoding: the last applied coding first.
@@ -34,6 +33,8 @@ struct Stage {
     name: &'static str,
     codec: Box<dyn Codec>,
     decoded: Box<[u8]>,
+    /// The part of it that the next stage has not read.
+    ready: Range<usize>,
     /// The largest window that it may look back into, and how much it has made, up to that.
     window: Window,
     window_bytes: u64,
@@ -43,7 +44,7 @@ impl Stage {
     fn of(coding: &str, window: Window) -> Result<Self, NoCodec> {
         let (name, codec) = codec(coding, window)?;
         let decoded = vec![0; STEP_BYTES].into();
-        Ok(Self { name, codec, decoded, window, window_bytes: 0 })
+        Ok(Self { name, codec, decoded, ready: 0..0, window, window_bytes: 0 })
     }
 
     fn step(&mut self, input: &[u8]) -> Result<Step, Failure> {
@@ -184,8 +185,26 @@ impl Decoder {
         input: &[u8],
         sink: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        self.is_fed |= !input.is_empty();
-        push(&mut self.stages, input, sink)
+        let mut rest = input;
+        while let Some(piece) = self.next(&mut rest)? {
+            sink(piece)?;
+        }
+        Ok(())
+    }
+
+    /// The next piece that can be made of `wire`, of which what was read is taken off; `None` if that
+    /// takes more. Until then it is asked again, also when nothing is left.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(crate) fn next(&mut self, wire: &mut &[u8]) -> Result<Option<&[u8]>, Failure> {
+        self.is_fed |= !wire.is_empty();
+        if !pull(&mut self.stages, wire)? {
+            return Ok(None);
+        }
+        let last = self.stages.last_mut().expect("a decoder has a stage");
+        let ready = std::mem::take(&mut last.ready);
+        Ok(Some(&last.decoded[ready]))
     }
 
     /// To be asked at the end of the body: whether what was pushed is whole. A body of no bytes
@@ -204,17 +223,23 @@ impl Decoder {
     }
 }
 
-fn push(stages: &mut [Stage], mut input: &[u8], sink: &mut Sink<'_>) -> Result<(), Failure> {
-    let Some((stage, rest)) = stages.split_first_mut() else {
-        return sink(input);
-    };
+/// Has the last of `stages` make something of what is left of `wire`; false if it needs more of that.
+fn pull(stages: &mut [Stage], wire: &mut &[u8]) -> Result<bool, Failure> {
+    let (stage, before) = stages.split_last_mut().expect("a decoder has a stage");
     loop {
+        let input = before.last().map_or(*wire, |before| &before.decoded[before.ready.clone()]);
         let step = stage.step(input)?;
-        input = &input[step.read..];
+        let is_starved = step.read == 0 || step.read == input.len();
+        match before.last_mut() {
+            Some(before) => before.ready.start += step.read,
+            None => *wire = &wire[step.read..],
+        }
         if step.written > 0 {
-            push(rest, &stage.decoded[..step.written], sink)?;
-        } else if step.read == 0 || input.is_empty() {
-            return Ok(());
+            stage.ready = 0..step.written;
+            return Ok(true);
+        }
+        if is_starved && (before.is_empty() || !pull(before, wire)?) {
+            return Ok(false);
         }
     }
 }
