@@ -252,30 +252,23 @@ impl<'a> BodyReader<'a> {
         &mut self,
         memory: Option<&Arc<MemoryBudget>>,
     ) -> Result<Option<NoRoom<'_>>, Failure> {
-        let (Some(decoder), content) = (&mut self.decoder, &mut self.content) else {
-            return Ok(None);
-        };
         let chunk = std::mem::take(&mut self.pending);
         let mut rest = &chunk[..];
-        while let Some(decoded) = decoder.next(&mut rest)? {
-            content.push(decoded)?;
-            if decoder.window_bytes() > content.window_bytes_max {
-                content.window_bytes_max += WINDOW_BYTES_STEP;
-                let share = match &mut content.share {
-                    Some(share) => share,
-                    none => match memory {
-                        Some(memory) => none.insert(Share::new(memory)),
-                        None => continue,
-                    },
-                };
-                let bytes = content.kept.len() + content.wire.len() + content.window_bytes_max;
-                if share.try_grow(bytes) == Grown::No {
+        let mut lacking = None;
+        while let Some(decoder) = &mut self.decoder
+            && let Some(decoded) = decoder.next(&mut rest)?
+        {
+            self.content.push(decoded)?;
+            if decoder.window_bytes() > self.content.window_bytes_max {
+                lacking = self.content.look_back_further(memory);
+                if lacking.is_some() {
                     self.pending = chunk.slice_ref(rest);
-                    return Ok(Some(NoRoom { share, bytes }));
+                    break;
                 }
             }
         }
-        Ok(None)
+        let share = self.content.share.as_mut();
+        Ok(lacking.zip(share).map(|(bytes, share)| NoRoom { share, bytes }))
     }
 
     /// Checks that the codings are whole, too.
@@ -349,6 +342,17 @@ impl Content<'_> {
         }?;
         self.hold();
         Ok(())
+    }
+
+    /// Takes the memory for a longer look back; what it lacks for that, in all, if there is not enough.
+    fn look_back_further(&mut self, memory: Option<&Arc<MemoryBudget>>) -> Option<u64> {
+        self.window_bytes_max += WINDOW_BYTES_STEP;
+        if self.share.is_none() {
+            self.share = memory.map(Share::new);
+        }
+        let bytes = self.kept.len() + self.wire.len() + self.window_bytes_max;
+        let share = self.share.as_mut()?;
+        (share.try_grow(bytes) == Grown::No).then_some(bytes)
     }
 
     /// What its decoder looks back into, where that is to be counted.
