@@ -3,13 +3,14 @@
 //! A system clock that is set an hour back must not stop all checks for an hour, nor one that is
 //! set forward skip them. So the calendar is read once, and again only where it is asked for.
 
-use gather_core::{Duration, Time};
+use gather_core::Time;
 use std::time::Instant;
 
 use crate::clock::unix_us;
 
 /// A clock that is off by less is not worth a word.
-const STEP_MIN: Duration = Duration::from_secs(2);
+#[cfg(feature = "watch")]
+const STEP_MIN: gather_core::Duration = gather_core::Duration::from_secs(2);
 
 /// Tells moments since 1970.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,7 @@ impl Calendar {
 
     /// How far the system's clock was set since it was read, in seconds, where that is worth a
     /// word; positive if it was set forward.
+    #[cfg(feature = "watch")]
     pub(crate) fn step(&self) -> Option<f64> {
         let system = Time::from_nanos(unix_us().saturating_mul(1_000));
         let ours = self.now();

@@ -4,7 +4,7 @@ mod expect;
 mod json;
 
 use gather_core::frontier::HostTrust;
-use gather_core::{Config, Finding, Record, health};
+use gather_core::{Config, Finding, Health, Record, health};
 use gather_fetch::{Keep, KeepBody, KeepHeaders};
 
 use crate::writer::Judge;
@@ -34,9 +34,36 @@ pub fn judge(expected: Vec<Expect>) -> Judge {
 
 fn find(record: &Record, expected: &[Expect]) -> Finding {
     let own = health::of(record);
-    // Without an answer there is nothing to hold against an expectation.
-    if record.status_code == 0 {
+    // Without an answer there is nothing to hold against an expectation; and who says that it is
+    // asked too much says nothing of what would be expected else, and is never down for it.
+    if record.status_code == 0 || own.health == Health::Limited {
         return own;
     }
     expected.iter().filter_map(|expect| expect.unmet(record)).fold(own, Finding::worse)
+}
+
+#[cfg(test)]
+mod tests {
+    use gather_core::{ErrorKind, Failure, Outcome, RecordError};
+
+    use super::*;
+
+    #[test]
+    fn who_is_asked_too_much_is_never_down_for_it() {
+        for (status, expect, expected) in [
+            (429, "status in 200..=399", Health::Limited),
+            (429, "body contains ok", Health::Limited),
+            (404, "status in 200..=399", Health::Down),
+            (404, "time_total < 1s", Health::Degraded),
+        ] {
+            let error = RecordError::new(Failure::new(ErrorKind::HttpStatus, "no"), false);
+            let record = Record {
+                status_code: status,
+                body: Some("slow down".into()),
+                ..Record::new(0, Outcome::Failed(error))
+            };
+            let found = find(&record, &[expect.parse().unwrap()]);
+            assert_eq!(found.health, expected, "{status}: {expect}");
+        }
+    }
 }

@@ -102,7 +102,12 @@ async fn connected(answer: &[u8]) -> (Client, Target, Server) {
 }
 
 /// One request and its answer.
-async fn exchange(client: &Client, target: &Target, server: &mut Server, answer: &[u8]) -> Attempt {
+async fn exchange(
+    client: &Client,
+    target: &Target,
+    server: &mut Server,
+    answer: &[u8],
+) -> Box<Attempt> {
     let state = TryState::default();
     let mut asking = pin!(client.fetch(target, &state, None));
     let mut is_served = false;

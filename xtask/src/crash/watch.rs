@@ -37,6 +37,7 @@ struct Told {
     incidents: u64,
     outages: u64,
     lost: u64,
+    hushed: u64,
     other_keys: u64,
     unexpected: u64,
     messages: u64,
@@ -81,6 +82,7 @@ impl Told {
             ("messages", self.messages),
             ("  again under their key", self.repeated),
             ("alerts lost", self.lost),
+            ("  of targets that flap, left out", self.hushed),
             ("  under another key", self.other_keys),
             ("  of nothing", self.unexpected),
         ];

@@ -110,8 +110,9 @@ fn a_watch_that_is_killed_loses_nothing() {
     let ongoing = "SELECT (SELECT count(*) FROM watch_incident WHERE closed_ms IS NULL)
                    + (SELECT count(*) FROM watch_state WHERE state <> 'up')";
     until("all is well, and everybody was told", || {
-        outbox.next_due().is_ok_and(|due: Option<Time>| due.is_none())
-            && account::rows(folder, ongoing).concat() == ["0"]
+        // In this order: notices come with what they tell of.
+        account::rows(folder, ongoing).concat() == ["0"]
+            && outbox.next_due().is_ok_and(|due: Option<Time>| due.is_none())
     });
     let stopped = Command::new("kill").args(["-TERM", &watch.id().to_string()]).status();
     assert!(stopped.expect("kill runs").success());

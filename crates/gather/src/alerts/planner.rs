@@ -143,7 +143,7 @@ impl Planner {
     }
 
     /// Whether what an event begins, changes or ends goes on.
-    pub(crate) fn goes_on(&self, event: &Event) -> bool {
+    pub fn goes_on(&self, event: &Event) -> bool {
         self.open.contains_key(&thread(event))
     }
 

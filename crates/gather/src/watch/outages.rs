@@ -47,6 +47,9 @@ pub(crate) struct Outages {
     pub(super) page: Option<Box<str>>,
 }
 
+/// What moments in the history are rounded down to.
+const ROUNDED: Duration = Duration::from_millis(1);
+
 /// An incident that goes on.
 pub(super) struct Open {
     pub(super) incident: Incident,
@@ -155,7 +158,10 @@ impl Outages {
         let accounted = self.accounted?;
         // Slots before it are there; the one at that very moment is not.
         let before = accounted - Duration::from_nanos(1);
-        Some(self.last_slots.remove(&target).map_or(before, |last| last.max(before)))
+        // The history keeps whole milliseconds: a slot came up to one later than it says.
+        let last =
+            self.last_slots.remove(&target).map(|last| last + ROUNDED - Duration::from_nanos(1));
+        Some(last.map_or(before, |last| last.max(before)))
     }
 
     /// Other silences are in force.

@@ -88,15 +88,15 @@ pub(super) fn read(
 
 /// The first and the last run of parts; `None` if there are no parts.
 pub(super) fn runs(db: &mut Db) -> Result<Option<(i64, i64)>, HistoryError> {
-    let row = db.query_one("SELECT min(id), max(id) FROM watch_check_part", &[])?;
-    Ok(row.and_then(|row| Some((period_of(row.int_opt(0)?), period_of(row.int_opt(1)?)))))
+    periods(db, "watch_check_part")
 }
 
-/// The first and the last hour whose checks are kept one by one; no hour at all if there are none.
-fn hours_kept(db: &mut Db) -> Result<(i64, i64), HistoryError> {
-    let row = db.query_one("SELECT min(id), max(id) FROM watch_check_hour", &[])?;
-    let kept = row.and_then(|row| Some((period_of(row.int_opt(0)?), period_of(row.int_opt(1)?))));
-    Ok(kept.unwrap_or((i64::MAX, i64::MIN)))
+/// The first and the last period or run of a table's blocks. Each end is a question of its own: of
+/// both at once SQLite reads the whole table.
+pub(super) fn periods(db: &mut Db, table: &str) -> Result<Option<(i64, i64)>, HistoryError> {
+    let find = format!("SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})");
+    let row = db.query_one(&find, &[])?;
+    Ok(row.and_then(|row| Some((period_of(row.int_opt(0)?), period_of(row.int_opt(1)?)))))
 }
 
 /// The slots of these targets in this time, sorted. The targets are given in order; both ends of
@@ -113,7 +113,8 @@ pub(super) fn of_targets(
         ranges.dedup();
         ranges
     };
-    let (first, last) = hours_kept(db)?;
+    // No hour at all if there are none.
+    let (first, last) = periods(db, "watch_check_hour")?.unwrap_or((i64::MAX, i64::MIN));
     let first = first.max(from.div_euclid(HOUR_MS));
     let hours = first..=last.min((until - 1).div_euclid(HOUR_MS));
     let by_range = ranges(RANGE);

@@ -60,9 +60,10 @@ fn pages(server: &Server, first: &str, next: &str) -> String {
     loop {
         let text = server.get(&path, "").text();
         let link = text.split("class=\"button\" href=\"").skip(1);
-        let mut link = link.filter_map(|rest| rest.split_once("\">")).filter_map(|(href, rest)| {
-            rest.starts_with(next).then(|| href.split('#').next().unwrap().to_owned())
-        });
+        let links = link.filter_map(|rest| rest.split_once("\">"));
+        let mut link = links
+            .filter(|(_, name)| name.starts_with(next))
+            .map(|(href, _)| href.split('#').next().unwrap().to_owned());
         let href = link.next();
         all.push_str(&text);
         match href {

@@ -22,6 +22,11 @@ const ROUNDING_MS: u64 = 2;
 const APART_MS: u64 = 100;
 /// From a target's being read until it is armed.
 const ARMED_MS: u64 = 1_500;
+/// Incidents of a target that was told to change too often.
+const HUSHED: &str = "SELECT DISTINCT part.incident FROM watch_incident_target AS part
+     JOIN watch_target AS target ON target.id = part.target
+     JOIN watch_notice AS notice ON json_extract(notice.event, '$.target') = target.name
+     WHERE json_extract(notice.event, '$.kind') = 'flapping'";
 /// Problems that are told.
 const PROBLEMS_MAX: usize = 30;
 
@@ -47,6 +52,8 @@ pub(crate) struct Account {
     other_keys: u64,
     /// What was told and is not in the history, and incidents of targets that were always well.
     unexpected: u64,
+    /// Incidents' beginnings and ends that wait because their target changes too often.
+    hushed: u64,
     /// Messages that came again, under their key.
     repeated: u64,
     messages: usize,
@@ -100,10 +107,8 @@ impl Account {
         let accounted = rows(folder, "SELECT accounted_ms FROM watch_about").concat();
         let accounted_ms = int(&accounted[0]);
         let mut parts = parts(folder);
-        let messages = receiver.messages();
-        account.notices(folder, &messages);
-        let told = told(&messages);
-        account.incidents(folder, &told);
+        account.notices(folder, &receiver.messages());
+        account.incidents(folder);
         for known in known(folder) {
             let before = Time::from_millis(accounted_ms + 3_600_000);
             let seen = reader.checks(WatchedNo(known.id), before, SLOTS_MAX).expect("it is read");
@@ -168,10 +173,14 @@ impl Account {
             let apart = pair[1] - pair[0];
             if apart + ROUNDING_MS < EVERY_MS {
                 self.doubled += 1;
-                self.problem(format!(
-                    "target {}: two slots at {}, {apart} ms apart",
-                    known.target, pair[1]
-                ));
+                let near = |seen: &&CheckSeen| match seen {
+                    CheckSeen::Check(check) => ms(check.due).abs_diff(pair[1]) < EVERY_MS,
+                    CheckSeen::Missed(missed) => {
+                        ms(missed.from) <= pair[1] && pair[0] <= ms(missed.until)
+                    }
+                };
+                let both: Vec<&CheckSeen> = seen.iter().filter(near).collect();
+                self.problem(format!("target {}: a slot twice: {both:?}", known.target));
             } else if apart > EVERY_MS + ROUNDING_MS {
                 gaps.push((pair[0], pair[1]));
             }
@@ -226,12 +235,11 @@ impl Account {
         }
     }
 
-    /// Every incident's beginning and end was told to both channels, each under one key.
-    fn incidents(
-        &mut self,
-        folder: &Path,
-        told: &HashMap<(i64, String, String), BTreeSet<String>>,
-    ) {
+    /// Every incident's beginning and end has a notice for both channels, under one key: those came, as
+    /// [`Self::notices`] sees to. What changes too often is told to do so instead.
+    fn incidents(&mut self, folder: &Path) {
+        let told = told(folder);
+        let hushed = rows(folder, HUSHED).concat();
         for row in rows(folder, "SELECT id, closed_ms IS NOT NULL FROM watch_incident") {
             self.incidents += 1;
             let id = row[0].parse().expect("a number");
@@ -239,6 +247,7 @@ impl Account {
             for (kind, channel) in kinds.iter().flat_map(|kind| [(kind, "now"), (kind, "digest")]) {
                 let keys = told.get(&(id, (*kind).to_owned(), channel.to_owned()));
                 match keys.map_or(0, BTreeSet::len) {
+                    0 if hushed.contains(&row[0]) => self.hushed += 1,
                     0 => {
                         self.lost += 1;
                         self.problem(format!(
@@ -263,9 +272,16 @@ impl Account {
         let taken = messages.iter().filter(|message| message.is_taken);
         let taken: BTreeSet<&str> =
             taken.flat_map(|message| &message.events).map(|event| &*event.key).collect();
-        for lost in put.difference(&taken) {
-            self.lost += 1;
-            self.problem(format!("the notice {lost} did not come"));
+        // A message names the worst 200 of its events, and counts the others.
+        let counted: BTreeMap<&str, usize> = (messages.iter())
+            .filter(|message| message.is_taken)
+            .map(|message| (&*message.key, message.count - message.events.len()))
+            .collect();
+        let unnamed: usize = counted.values().sum();
+        let lost: Vec<&&str> = put.difference(&taken).collect();
+        if lost.len() > unnamed {
+            self.lost += (lost.len() - unnamed) as u64;
+            self.problem(format!("notices that did not come, {unnamed} of them counted: {lost:?}"));
         }
         for unexpected in taken.difference(&put) {
             self.unexpected += 1;
@@ -298,7 +314,7 @@ impl Account {
             "kills": kills, "targets": self.targets, "checks": self.checks, "slots": self.slots,
             "missed": self.missed, "unaccounted": self.unaccounted, "doubled": self.doubled,
             "wrong": self.wrong, "incidents": self.incidents, "outages": self.outages,
-            "lost": self.lost, "other_keys": self.other_keys, "unexpected": self.unexpected,
+            "lost": self.lost, "hushed": self.hushed, "other_keys": self.other_keys, "unexpected": self.unexpected,
             "messages": self.messages, "repeated": self.repeated,
         });
         println!("crash: {line}");
@@ -307,15 +323,14 @@ impl Account {
     }
 }
 
-/// Keys by incident, kind and channel.
-fn told(messages: &[Message]) -> HashMap<(i64, String, String), BTreeSet<String>> {
+/// Keys in the outbox by incident, kind and channel: `incident:ID:BEGAN:KIND:CHANNEL`.
+fn told(folder: &Path) -> HashMap<(i64, String, String), BTreeSet<String>> {
     let mut told: HashMap<_, BTreeSet<String>> = HashMap::new();
-    for event in messages.iter().flat_map(|message| &message.events) {
-        let channel = event.key.rsplit(':').next().unwrap_or_default().to_owned();
-        if let Some(incident) = event.incident {
-            told.entry((incident, event.kind.clone(), channel))
-                .or_default()
-                .insert(event.key.clone());
+    for key in rows(folder, "SELECT key FROM watch_notice").concat() {
+        if let ["incident", id, _, kind, channel] = key.split(':').collect::<Vec<_>>()[..] {
+            let id = id.parse().expect("a number");
+            let of = (id, kind.to_owned(), channel.to_owned());
+            told.entry(of).or_default().insert(key);
         }
     }
     told

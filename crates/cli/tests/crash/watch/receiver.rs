@@ -17,6 +17,8 @@ pub(crate) struct Message {
     pub(crate) key: String,
     /// Whether it was answered with 200.
     pub(crate) is_taken: bool,
+    /// How many events it stands for: it may name fewer.
+    pub(crate) count: usize,
     pub(crate) events: Vec<Event>,
 }
 
@@ -24,8 +26,6 @@ pub(crate) struct Message {
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) key: String,
-    pub(crate) kind: String,
-    pub(crate) incident: Option<i64>,
 }
 
 pub(crate) struct Receiver {
@@ -66,7 +66,9 @@ impl Receiver {
             let events = body["events"].as_array().expect("a message has events");
             let events = events.iter().map(event).collect();
             // It is kept before it is answered: who is killed in between sends it again.
-            let message = Message { key, is_taken: mood > 1, events };
+            let count = body["count"].as_u64().and_then(|count| usize::try_from(count).ok());
+            let count = count.expect("a message counts its events");
+            let message = Message { key, is_taken: mood > 1, count, events };
             self.messages.lock().expect("nobody panics").push(message);
             let answer: &[u8] = match mood {
                 0 => return,
@@ -94,9 +96,5 @@ fn request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 
 fn event(event: &Value) -> Event {
     let text = |name: &str| event[name].as_str().map(str::to_owned);
-    Event {
-        key: text("key").expect("every event has one"),
-        kind: text("event").expect("every event has one"),
-        incident: event["incident"].as_i64(),
-    }
+    Event { key: text("key").expect("every event has one") }
 }

@@ -12,7 +12,7 @@ use fastrand::Rng;
 /// Addresses, each a host.
 const HOSTS: usize = 20;
 /// One target of a host in so many fails now and then. Those of the first host fail all at once.
-const AILING: usize = 5;
+const AILING: usize = 10;
 /// The world goes on for so long, in milliseconds, unless it is calmed before.
 const LASTS_MS: u64 = 1_800_000;
 
@@ -115,14 +115,14 @@ impl World {
     }
 }
 
-/// A target's outages: 12 to 20 s each, and 20 to 40 s between them.
+/// A target's outages: 12 to 20 s each, and 30 to 60 s between them.
 fn outages(now: u64, rng: &mut Rng) -> Vec<Range<u64>> {
     let mut at = now + rng.u64(4_000..20_000);
     let mut outages = Vec::new();
     while at < now + LASTS_MS {
         let end = at + rng.u64(12_000..20_000);
         outages.push(at..end);
-        at = end + rng.u64(20_000..40_000);
+        at = end + rng.u64(30_000..60_000);
     }
     outages
 }

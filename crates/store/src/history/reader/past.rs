@@ -392,10 +392,8 @@ fn between(
     target: u32,
     into: &mut Vec<Entry>,
 ) -> Result<(), HistoryError> {
-    let find = format!("SELECT min(id), max(id) FROM {table}");
-    let Some(row) = db.query_one(&find, &[])? else { return Ok(()) };
-    let (Some(least), Some(most)) = (row.int_opt(0), row.int_opt(1)) else { return Ok(()) };
-    let (first, last) = (first.max(slots::period_of(least)), last.min(slots::period_of(most) + 1));
+    let Some((least, most)) = slots::periods(db, table)? else { return Ok(()) };
+    let (first, last) = (first.max(least), last.min(most + 1));
     read_cells(db, table, first..=last - 1, target, into)
 }
 
