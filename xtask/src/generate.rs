@@ -1,4 +1,4 @@
-//! Documents that the program itself knows best: manual page, completions.
+//! Documents that the program or its stored runs know best: manual page, completions, performance.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
-use crate::repo;
+use crate::{performance, repo};
 
 /// What the program prints, and where it belongs.
 const DOCUMENTS: &[(&[&str], &str)] = &[
@@ -27,19 +27,23 @@ pub(crate) struct Args {
 /// Writes or compares all documents.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let program = build()?;
-    let mut stale = 0;
+    let mut documents = Vec::new();
     for (command, path) in DOCUMENTS {
         let text = repo::output(Command::new(&program).args(*command))?;
+        documents.push((*path, text, format!("`gather {}` prints", command.join(" "))));
+    }
+    let source = "the stored runs of benches say".to_owned();
+    documents.push(("docs/performance.md", performance::page()?, source));
+
+    let mut stale = 0;
+    for (path, text, source) in documents {
         let file = repo::root().join(path);
         if fs::read_to_string(&file).is_ok_and(|old| old == text) {
             continue;
         }
         stale += 1;
         if args.check {
-            eprintln!(
-                "{path}: not what `gather {}` prints; run `cargo xtask gen`",
-                command.join(" ")
-            );
+            eprintln!("{path}: not what {source}; run `cargo xtask gen`");
             continue;
         }
         fs::create_dir_all(file.parent().expect("a file has a folder"))?;

@@ -9,6 +9,7 @@ mod fuzz;
 mod generate;
 mod instructions;
 mod needs;
+mod performance;
 mod repo;
 mod show;
 mod sim;

@@ -1,5 +1,7 @@
 //! What becomes of a body: counted, decoded, kept as far as asked, never beyond its caps.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use gather_core::attempt::BodySummary;
 use gather_core::config::Caps;
@@ -8,7 +10,7 @@ use gather_core::{ErrorKind, Failure};
 use sha2::{Digest as _, Sha256};
 
 use crate::decode::Decoder;
-use crate::memory::{Grown, Share};
+use crate::memory::{Grown, MemoryBudget, Share};
 
 mod doubt;
 
@@ -86,6 +88,8 @@ pub trait BodyWriter {
 pub(crate) struct BodyReader<'a> {
     wire_bytes_max: u64,
     decoder: Option<Decoder>,
+    /// What came and waits to be decoded until there is memory for that.
+    pending: Bytes,
     wire_bytes: u64,
     chunk_bytes_max: u64,
     content: Content<'a>,
@@ -107,7 +111,9 @@ struct Content<'a> {
     /// Of an encoded body that is to be kept, as long as it may be a bomb.
     doubt: Option<Doubt>,
     wire: Wire,
-    /// The memory for what is kept, where it is limited.
+    /// What its decoder may look back into.
+    window_bytes_max: u64,
+    /// The memory for what is kept and looked back into, where it is limited.
     share: Option<Share>,
     truncated: bool,
     sha256: Option<Sha256>,
@@ -164,6 +170,7 @@ impl<'a> BodyReader<'a> {
             kept: Kept::Nothing,
             doubt: (keep.body == KeepBody::All && decoder.is_some()).then(Doubt::default),
             wire: Wire::of(keep, decoder.as_ref()),
+            window_bytes_max: WINDOW_BYTES_FREE,
             share: share.filter(|_| keep.holds_bodies()),
             truncated: false,
             sha256: (keep.sha256 == KeepSha256::Yes).then(Sha256::new),
@@ -172,6 +179,7 @@ impl<'a> BodyReader<'a> {
         Self {
             wire_bytes_max: caps.body_bytes_max,
             decoder,
+            pending: Bytes::new(),
             wire_bytes: 0,
             chunk_bytes_max: 0,
             content,
@@ -188,6 +196,7 @@ impl<'a> BodyReader<'a> {
 
     /// Asks for the memory that the next pieces need; `announced` is the length of the whole.
     pub(crate) fn make_room(&mut self, announced: Option<u64>) -> Option<NoRoom<'_>> {
+        let windows = self.content.windows();
         let share = self.content.share.as_mut()?;
         let all = announced.filter(|_| self.decoder.is_none());
         let wanted = all.unwrap_or(self.content.kept.len() + ROOM_BYTES.max(self.chunk_bytes_max));
@@ -203,14 +212,20 @@ impl<'a> BodyReader<'a> {
                 decoded + announced.unwrap_or(more)
             }
         };
+        let bytes = bytes + windows;
         match share.try_grow(bytes) {
             Grown::Yes => None,
             Grown::No => Some(NoRoom { share, bytes }),
         }
     }
 
-    /// Takes the next piece as received.
-    pub(crate) fn push(&mut self, chunk: Bytes) -> Result<(), Failure> {
+    /// Takes the next piece as received. Where there is no room in `memory` for what its decoder looks
+    /// back into, it is to be waited for, and [`go_on`](Self::go_on) called.
+    pub(crate) fn push(
+        &mut self,
+        chunk: Bytes,
+        memory: Option<&Arc<MemoryBudget>>,
+    ) -> Result<Option<NoRoom<'_>>, Failure> {
         self.wire_bytes += chunk.len() as u64;
         self.chunk_bytes_max = self.chunk_bytes_max.max(chunk.len() as u64);
         if self.wire_bytes > self.wire_bytes_max {
@@ -220,15 +235,40 @@ impl<'a> BodyReader<'a> {
             wire.append_owned(&chunk);
         }
         match &mut self.decoder {
-            None => self.content.push_owned(chunk),
+            None => self.content.push_owned(chunk).map(|()| None),
             Some(decoder) => {
                 let content = &mut self.content;
                 if content.doubt.as_mut().is_some_and(|doubt| !doubt.takes(&chunk)) {
                     content.believe(decoder)?;
                 }
-                decoder.push(&chunk, &mut |decoded| content.push(decoded))
+                self.pending = chunk;
+                self.go_on(memory)
             }
         }
+    }
+
+    /// Decodes what came, as far as there is memory for it.
+    pub(crate) fn go_on(
+        &mut self,
+        memory: Option<&Arc<MemoryBudget>>,
+    ) -> Result<Option<NoRoom<'_>>, Failure> {
+        let chunk = std::mem::take(&mut self.pending);
+        let mut rest = &chunk[..];
+        let mut lacking = None;
+        while let Some(decoder) = &mut self.decoder
+            && let Some(decoded) = decoder.next(&mut rest)?
+        {
+            self.content.push(decoded)?;
+            if decoder.window_bytes() > self.content.window_bytes_max {
+                lacking = self.content.look_back_further(memory);
+                if lacking.is_some() {
+                    self.pending = chunk.slice_ref(rest);
+                    break;
+                }
+            }
+        }
+        let share = self.content.share.as_mut();
+        Ok(lacking.zip(share).map(|(bytes, share)| NoRoom { share, bytes }))
     }
 
     /// Checks that the codings are whole, too.
@@ -304,10 +344,27 @@ impl Content<'_> {
         Ok(())
     }
 
+    /// Takes the memory for a longer look back; what it lacks for that, in all, if there is not enough.
+    fn look_back_further(&mut self, memory: Option<&Arc<MemoryBudget>>) -> Option<u64> {
+        self.window_bytes_max += WINDOW_BYTES_STEP;
+        if self.share.is_none() {
+            self.share = memory.map(Share::new);
+        }
+        let bytes = self.kept.len() + self.wire.len() + self.window_bytes_max;
+        let share = self.share.as_mut()?;
+        (share.try_grow(bytes) == Grown::No).then_some(bytes)
+    }
+
+    /// What its decoder looks back into, where that is to be counted.
+    fn windows(&self) -> u64 {
+        if self.window_bytes_max > WINDOW_BYTES_FREE { self.window_bytes_max } else { 0 }
+    }
+
     /// What came is held, even if it was more than there was room for.
     fn hold(&mut self) {
+        let held = self.kept.len() + self.wire.len() + self.windows();
         if let Some(share) = &mut self.share {
-            share.grow_anyway(self.kept.len() + self.wire.len());
+            share.grow_anyway(held);
         }
     }
 
@@ -351,6 +408,10 @@ impl NoRoom<'_> {
     }
 }
 
+/// What a decoder may look back into without asking: most look back less.
+const WINDOW_BYTES_FREE: u64 = 256 << 10;
+/// For how much more it then asks at a time.
+const WINDOW_BYTES_STEP: u64 = 1 << 20;
 /// Asked for at a time, where the length of a body is not known.
 const ROOM_BYTES: u64 = 64 << 10;
 

@@ -1,12 +1,14 @@
 //! Content codings, pushed through piece by piece: no more than one buffer is decoded at a time.
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use std::ops::Range;
+
 use gather_core::{ErrorKind, Failure};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
 #[cfg(feature = "brotli")]
 mod brotli;
+mod gzip;
 #[cfg(feature = "zstd")]
 mod zstd;
 
@@ -18,8 +20,7 @@ pub(crate) const OFFERED: &str = match (cfg!(feature = "brotli"), cfg!(feature =
     (false, false) => "gzip, deflate",
 };
 
-/// Where decoded bytes go; an error ends the decoding.
-type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), Failure> + 'a;
+use self::gzip::{Deflate, Gzip};
 
 /// Undoes the codings of one body, piece by piece.
 pub struct Decoder {
@@ -32,6 +33,63 @@ struct Stage {
     name: &'static str,
     codec: Box<dyn Codec>,
     decoded: Box<[u8]>,
+    /// The part of it that the next stage has not read.
+    ready: Range<usize>,
+    /// The largest window that it may look back into, and how much it has made, up to that.
+    window: Window,
+    window_bytes: u64,
+}
+
+impl Stage {
+    fn of(coding: &str, window: Window) -> Result<Self, NoCodec> {
+        let (name, codec) = codec(coding, window)?;
+        let decoded = vec![0; STEP_BYTES].into();
+        Ok(Self { name, codec, decoded, ready: 0..0, window, window_bytes: 0 })
+    }
+
+    fn step(&mut self, input: &[u8]) -> Result<Step, Failure> {
+        let step = self.codec.step(input, &mut self.decoded).map_err(|broken| match broken {
+            Broken::Garbage => {
+                let message = format!("the body is not valid {}", self.name);
+                Failure::new(ErrorKind::ProtocolFraming, message)
+            }
+            #[cfg(any(feature = "brotli", feature = "zstd"))]
+            Broken::Window => {
+                let message =
+                    format!("the {} data of the body asks for too much memory", self.name);
+                Failure::new(ErrorKind::LimitEncodings, message)
+            }
+        })?;
+        let made = self.window_bytes + step.written as u64;
+        self.window_bytes = made.min(self.window.bytes_max(self.name));
+        Ok(step)
+    }
+}
+
+/// How far a codec may look back: all of what it looks back into is in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Window {
+    /// As much as its coding allows, for the one coding of a body.
+    Usual,
+    /// At most 4 MiB, where there are several.
+    Nested,
+}
+
+impl Window {
+    const NESTED_LOG_MAX: u8 = 22;
+
+    fn bytes_max(self, name: &str) -> u64 {
+        let log_max = match name {
+            "brotli" => 24,
+            // 8 MiB: what RFC 8878 recommends to support, and RFC 9659 allows at most.
+            "zstd" => 23,
+            _ => 15,
+        };
+        match self {
+            Self::Usual => 1 << log_max,
+            Self::Nested => 1 << log_max.min(Self::NESTED_LOG_MAX),
+        }
+    }
 }
 
 /// What one call of a codec did.
@@ -40,8 +98,14 @@ struct Step {
     written: usize,
 }
 
-/// The input is not of this coding.
-struct Broken;
+/// Why input cannot be decoded.
+enum Broken {
+    /// It is not of this coding.
+    Garbage,
+    /// It looks back further than is allowed.
+    #[cfg(any(feature = "brotli", feature = "zstd"))]
+    Window,
+}
 
 trait Codec {
     /// Decodes some of `input` into `output`. Neither read nor written: it needs more input.
@@ -61,27 +125,32 @@ impl Decoder {
     /// `limit.encodings` if there are more than `encodings_max` codings or one is not known.
     pub fn of(headers: &HeaderMap, encodings_max: u32) -> Result<Option<Self>, Failure> {
         let refused = |message: String| Failure::new(ErrorKind::LimitEncodings, message);
-        let mut stages = Vec::new();
+        let mut codings = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
             let text = value.to_str().map_err(|_| refused("an unreadable encoding".to_owned()))?;
             for coding in text.split(',').map(str::trim).filter(|coding| !coding.is_empty()) {
-                if coding.eq_ignore_ascii_case("identity") {
+                // The second is not registered, and means the first.
+                if ["identity", "none"].iter().any(|none| coding.eq_ignore_ascii_case(none)) {
                     continue;
                 }
-                if stages.len() >= encodings_max as usize {
+                if codings.len() >= encodings_max as usize {
                     return Err(refused(format!("more than {encodings_max} encodings")));
                 }
-                let (name, codec) = codec(coding).map_err(|why| match why {
-                    NoCodec::Unknown => refused(format!("encoding {coding:?} is not known")),
-                    NoCodec::NotBuilt(feature) => refused(format!(
-                        "encoding {coding:?} is not built in; hint: enable the feature \
-                         `{feature}` of the crate gather"
-                    )),
-                })?;
-                stages.push(Stage { name, codec, decoded: vec![0; STEP_BYTES].into() });
+                codings.push(coding);
             }
         }
-        stages.reverse();
+        let window = if codings.len() > 1 { Window::Nested } else { Window::Usual };
+        let stage = |coding: &str| {
+            Stage::of(coding, window).map_err(|why| match why {
+                NoCodec::Unknown => refused(format!("encoding {coding:?} is not known")),
+                NoCodec::NotBuilt(feature) => refused(format!(
+                    "encoding {coding:?} is not built in; hint: enable the feature \
+                     `{feature}` of the crate gather"
+                )),
+            })
+        };
+        let stages: Vec<Stage> =
+            codings.into_iter().rev().map(stage).collect::<Result<_, Failure>>()?;
         Ok((!stages.is_empty()).then_some(Self { stages, is_fed: false }))
     }
 
@@ -92,27 +161,50 @@ impl Decoder {
     pub(crate) fn again(&self) -> Result<Self, Failure> {
         let stage = |stage: &Stage| {
             let coding = if stage.name == "brotli" { "br" } else { stage.name };
-            let (name, codec) = codec(coding).map_err(|_| {
+            Stage::of(coding, stage.window).map_err(|_| {
                 let message = format!("encoding {coding:?} cannot be undone twice");
                 Failure::new(ErrorKind::LimitEncodings, message)
-            })?;
-            Ok(Stage { name, codec, decoded: vec![0; STEP_BYTES].into() })
+            })
         };
         let stages = self.stages.iter().map(stage).collect::<Result<_, Failure>>()?;
         Ok(Self { stages, is_fed: false })
     }
 
+    /// What it has to look back into, in memory.
+    pub(crate) fn window_bytes(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.window_bytes).sum()
+    }
+
     /// Decodes `input` as far as it goes.
     ///
     /// # Errors
-    /// `protocol.framing` if it is garbage; the error of `sink`.
+    /// `protocol.framing` if it is garbage, `limit.encodings` if it looks back too far; the error of
+    /// `sink`.
     pub fn push(
         &mut self,
         input: &[u8],
         sink: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        self.is_fed |= !input.is_empty();
-        push(&mut self.stages, input, sink)
+        let mut rest = input;
+        while let Some(piece) = self.next(&mut rest)? {
+            sink(piece)?;
+        }
+        Ok(())
+    }
+
+    /// The next piece that can be made of `wire`, of which what was read is taken off; `None` if that
+    /// takes more. Until then it is asked again, also when nothing is left.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(crate) fn next(&mut self, wire: &mut &[u8]) -> Result<Option<&[u8]>, Failure> {
+        self.is_fed |= !wire.is_empty();
+        if !pull(&mut self.stages, wire)? {
+            return Ok(None);
+        }
+        let last = self.stages.last_mut().expect("a decoder has a stage");
+        let ready = std::mem::take(&mut last.ready);
+        Ok(Some(&last.decoded[ready]))
     }
 
     /// To be asked at the end of the body: whether what was pushed is whole. A body of no bytes
@@ -131,20 +223,23 @@ impl Decoder {
     }
 }
 
-fn push(stages: &mut [Stage], mut input: &[u8], sink: &mut Sink<'_>) -> Result<(), Failure> {
-    let Some((stage, rest)) = stages.split_first_mut() else {
-        return sink(input);
-    };
+/// Has the last of `stages` make something of what is left of `wire`; false if it needs more of that.
+fn pull(stages: &mut [Stage], wire: &mut &[u8]) -> Result<bool, Failure> {
+    let (stage, before) = stages.split_last_mut().expect("a decoder has a stage");
     loop {
-        let step = stage.codec.step(input, &mut stage.decoded).map_err(|Broken| {
-            let message = format!("the body is not valid {}", stage.name);
-            Failure::new(ErrorKind::ProtocolFraming, message)
-        })?;
-        input = &input[step.read..];
+        let input = before.last().map_or(*wire, |before| &before.decoded[before.ready.clone()]);
+        let step = stage.step(input)?;
+        let is_starved = step.read == 0 || step.read == input.len();
+        match before.last_mut() {
+            Some(before) => before.ready.start += step.read,
+            None => *wire = &wire[step.read..],
+        }
         if step.written > 0 {
-            push(rest, &stage.decoded[..step.written], sink)?;
-        } else if step.read == 0 || input.is_empty() {
-            return Ok(());
+            stage.ready = 0..step.written;
+            return Ok(true);
+        }
+        if is_starved && (before.is_empty() || !pull(before, wire)?) {
+            return Ok(false);
         }
     }
 }
@@ -161,7 +256,11 @@ enum NoCodec {
     NotBuilt(&'static str),
 }
 
-fn codec(coding: &str) -> Result<(&'static str, Box<dyn Codec>), NoCodec> {
+#[cfg_attr(
+    not(any(feature = "brotli", feature = "zstd")),
+    expect(unused_variables, reason = "deflate looks back 32 KiB at most")
+)]
+fn codec(coding: &str, window: Window) -> Result<(&'static str, Box<dyn Codec>), NoCodec> {
     let is = |name: &str| coding.eq_ignore_ascii_case(name);
     if is("gzip") || is("x-gzip") {
         Ok(("gzip", Box::new(Gzip::new())))
@@ -169,189 +268,17 @@ fn codec(coding: &str) -> Result<(&'static str, Box<dyn Codec>), NoCodec> {
         Ok(("deflate", Box::new(Deflate::Unknown(None))))
     } else if is("br") {
         #[cfg(feature = "brotli")]
-        return Ok(("brotli", Box::new(brotli::Brotli::new())));
+        return Ok(("brotli", Box::new(brotli::Brotli::new(window))));
         #[cfg(not(feature = "brotli"))]
         Err(NoCodec::NotBuilt("brotli"))
     } else if is("zstd") {
         #[cfg(feature = "zstd")]
-        return Ok(("zstd", Box::new(zstd::Zstd::new().ok_or(NoCodec::Unknown)?)));
+        return Ok(("zstd", Box::new(zstd::Zstd::new(window).ok_or(NoCodec::Unknown)?)));
         #[cfg(not(feature = "zstd"))]
         Err(NoCodec::NotBuilt("zstd"))
     } else {
         Err(NoCodec::Unknown)
     }
-}
-
-/// RFC 1952: any number of members; what follows the last and is none is ignored.
-struct Gzip {
-    inflate: Decompress,
-    crc: Crc,
-    at: GzipAt,
-}
-
-enum GzipAt {
-    /// In a member's header, of which `header` was read.
-    Header(Vec<u8>),
-    Data,
-    /// In CRC and length.
-    Trailer(Vec<u8>),
-    /// Behind a whole member.
-    Between,
-    Padding,
-}
-
-/// The longest header that is read: file name, comment and extra field together.
-const GZIP_HEADER_BYTES_MAX: usize = 128 << 10;
-
-impl Gzip {
-    fn new() -> Self {
-        Self { inflate: Decompress::new(false), crc: Crc::new(), at: GzipAt::Header(Vec::new()) }
-    }
-
-    fn trailer_matches(&self, trailer: &[u8]) -> bool {
-        let expected = [self.crc.sum().to_le_bytes(), self.crc.amount().to_le_bytes()].concat();
-        trailer == expected
-    }
-}
-
-impl Codec for Gzip {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
-        let mut read = 0;
-        loop {
-            let rest = &input[read..];
-            match &mut self.at {
-                GzipAt::Data => {
-                    let (step, ended) = inflate(&mut self.inflate, rest, output)?;
-                    self.crc.update(&output[..step.written]);
-                    read += step.read;
-                    if ended {
-                        self.at = GzipAt::Trailer(Vec::new());
-                    }
-                    if step.written > 0 || !ended {
-                        return Ok(Step { read, written: step.written });
-                    }
-                }
-                GzipAt::Padding => return Ok(Step { read: input.len(), written: 0 }),
-                _ if rest.is_empty() => return Ok(Step { read, written: 0 }),
-                GzipAt::Header(header) => {
-                    header.push(rest[0]);
-                    read += 1;
-                    if gzip_header_is_whole(header)? {
-                        self.inflate.reset(false);
-                        self.crc.reset();
-                        self.at = GzipAt::Data;
-                    }
-                }
-                GzipAt::Trailer(trailer) => {
-                    trailer.push(rest[0]);
-                    read += 1;
-                    if trailer.len() == 8 {
-                        let trailer = std::mem::take(trailer);
-                        if !self.trailer_matches(&trailer) {
-                            return Err(Broken);
-                        }
-                        self.at = GzipAt::Between;
-                    }
-                }
-                GzipAt::Between => {
-                    self.at = match rest[0] {
-                        0x1f => GzipAt::Header(Vec::new()),
-                        _ => GzipAt::Padding,
-                    };
-                }
-            }
-        }
-    }
-
-    fn is_complete(&self) -> bool {
-        matches!(self.at, GzipAt::Between | GzipAt::Padding)
-    }
-}
-
-/// Whether `header` is a whole header of a member; asked after each byte.
-fn gzip_header_is_whole(header: &[u8]) -> Result<bool, Broken> {
-    const EXTRA: u8 = 4;
-    const NAME: u8 = 8;
-    const COMMENT: u8 = 16;
-    const HEADER_CRC: u8 = 2;
-    let magic: &[u8] = &[0x1f, 0x8b, 8];
-    if !header.starts_with(&magic[..header.len().min(3)]) || header.len() > GZIP_HEADER_BYTES_MAX {
-        return Err(Broken);
-    }
-    let Some(&flags) = header.get(3) else { return Ok(false) };
-    let mut end = 10;
-    if flags & EXTRA != 0 {
-        let Some(&[low, high]) = header.get(end..end + 2) else { return Ok(false) };
-        end += 2 + usize::from(u16::from_le_bytes([low, high]));
-    }
-    for flag in [NAME, COMMENT] {
-        if flags & flag != 0 {
-            let text = header.get(end..).unwrap_or_default();
-            let Some(nul) = text.iter().position(|&byte| byte == 0) else { return Ok(false) };
-            end += nul + 1;
-        }
-    }
-    if flags & HEADER_CRC != 0 {
-        end += 2;
-    }
-    Ok(header.len() >= end)
-}
-
-/// `deflate` is zlib (RFC 1950) by the letter; some servers send it bare (RFC 1951).
-enum Deflate {
-    /// The first byte, if it came.
-    Unknown(Option<u8>),
-    Known {
-        inflate: Decompress,
-        ended: bool,
-    },
-}
-
-impl Codec for Deflate {
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
-        match self {
-            Self::Known { ended: true, .. } => Ok(Step { read: input.len(), written: 0 }),
-            Self::Known { inflate: state, ended } => {
-                let (step, now_ended) = inflate(state, input, output)?;
-                *ended = now_ended;
-                Ok(step)
-            }
-            Self::Unknown(first) => {
-                let (head, read) = match (*first, input) {
-                    (_, []) => return Ok(Step { read: 0, written: 0 }),
-                    (None, [byte]) => {
-                        *first = Some(*byte);
-                        return Ok(Step { read: 1, written: 0 });
-                    }
-                    (None, [first, second, ..]) => ([*first, *second], 2),
-                    (Some(first), [second, ..]) => ([first, *second], 1),
-                };
-                let is_zlib = head[0] & 0x0f == 8 && u16::from_be_bytes(head).is_multiple_of(31);
-                let mut state = Decompress::new(is_zlib);
-                let (step, ended) = inflate(&mut state, &head, output)?;
-                *self = Self::Known { inflate: state, ended };
-                Ok(Step { read, written: step.written })
-            }
-        }
-    }
-
-    fn is_complete(&self) -> bool {
-        matches!(self, Self::Known { ended: true, .. })
-    }
-}
-
-fn inflate(
-    state: &mut Decompress,
-    input: &[u8],
-    output: &mut [u8],
-) -> Result<(Step, bool), Broken> {
-    let (read_before, written_before) = (state.total_in(), state.total_out());
-    let status = state.decompress(input, output, FlushDecompress::None).map_err(|_| Broken)?;
-    let step = Step {
-        read: (state.total_in() - read_before) as usize,
-        written: (state.total_out() - written_before) as usize,
-    };
-    Ok((step, status == Status::StreamEnd))
 }
 
 #[cfg(all(test, feature = "brotli", feature = "zstd"))]
@@ -480,6 +407,51 @@ mod tests {
     }
 
     #[test]
+    fn a_header_of_any_length_is_read_once() {
+        let named = |length: usize| {
+            let mut encoder: write::GzEncoder<_> = GzBuilder::new()
+                .filename(vec![b'n'; length])
+                .write(Vec::new(), Compression::best());
+            encoder.write_all(TEXT).unwrap();
+            encoder.finish().unwrap()
+        };
+        // As many as fit: to look at each byte with all before it would take an hour.
+        let many = named(127 << 10).repeat(500);
+        let decoded = decode(&["gzip"], &many, 64 << 10, 1 << 20).unwrap();
+        assert_eq!(decoded.len(), 500 * TEXT.len());
+        assert_eq!(kind(decode(&["gzip"], &named(128 << 10), 999, 1000)), "protocol.framing");
+    }
+
+    #[test]
+    fn what_looks_back_too_far_is_refused() {
+        let zstd_of = |log: u32| {
+            let mut encoder = ::zstd::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(log).unwrap();
+            encoder.write_all(&[0; 64 << 10]).unwrap();
+            encoder.finish().unwrap()
+        };
+        // An empty brotli stream with the window in its first bits (RFC 7932 section 9.1).
+        let brotli_of = |log: u8| match log {
+            16 => vec![0b0000_0110],
+            17 => vec![0b1000_0001, 0b1],
+            log => vec![0b0011_0001 | ((log - 17) << 1)],
+        };
+        for (log, alone, nested) in [(22, "ok", "ok"), (23, "ok", "limit.encodings")] {
+            let body = zstd_of(log);
+            assert_eq!(kind(decode(&["zstd"], &body, 64, 1 << 20)), alone, "zstd {log}");
+            let both = kind(decode(&["zstd", "gzip"], &gzip(&body), 64, 1 << 20));
+            assert_eq!(both, nested, "zstd {log}");
+        }
+        assert_eq!(kind(decode(&["zstd"], &zstd_of(24), 64, 1 << 20)), "limit.encodings");
+        for (log, nested) in [(16, "ok"), (17, "ok"), (22, "ok"), (24, "limit.encodings")] {
+            let body = brotli_of(log);
+            assert_eq!(kind(decode(&["br"], &body, 64, 100)), "ok", "brotli {log}");
+            let both = kind(decode(&["br", "gzip"], &gzip(&body), 64, 100));
+            assert_eq!(both, nested, "brotli {log}");
+        }
+    }
+
+    #[test]
     fn a_wrong_checksum_is_framing() {
         let mut encoded = gzip(TEXT);
         let crc = encoded.len() - 8;
@@ -522,7 +494,7 @@ mod tests {
             Err(failure) => failure.kind.as_str(),
         };
         assert_eq!(check(&[]), "plain");
-        assert_eq!(check(&["identity", ""]), "plain");
+        assert_eq!(check(&["identity", "", "None"]), "plain");
         assert_eq!(check(&["gzip, gzip, identity, gzip"]), "decoded");
         assert_eq!(check(&["gzip, gzip", "gzip, gzip"]), "limit.encodings");
         assert_eq!(check(&["compress"]), "limit.encodings");

@@ -15,7 +15,7 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::{Body as _, Incoming};
 use url::Url;
 
-use crate::body::{BodyReader, BodyWriter, Keep, KeepBody, KeepHeaders};
+use crate::body::{BodyReader, BodyWriter, Keep, KeepBody, KeepHeaders, NoRoom};
 use crate::capture::Capture;
 use crate::client::{Hops, PlainGet, Shard};
 use crate::conn::{Link, RequestBody};
@@ -421,22 +421,38 @@ impl Try<'_> {
             while !body.is_end_stream() {
                 // A stream that is not read holds up the others of its connection.
                 if !is_shared && let Some(no_room) = reader.make_room(announced) {
-                    self.watch.pause();
-                    no_room.wait().await;
-                    self.watch.resume();
+                    self.wait(no_room, &held.kind).await;
                 }
                 let Some(frame) = held.next_frame(&mut body).await else { break };
                 let frame = frame?;
                 let Ok(chunk) = frame.into_data() else { continue };
                 self.watch.body_came(chunk.len() as u64);
                 self.progress.add_body_bytes(chunk.len() as u64);
-                reader.push(chunk)?;
+                let memory = self.shard.memory.as_ref();
+                let mut lacking = reader.push(chunk, memory)?;
+                while let Some(no_room) = lacking {
+                    self.wait(no_room, &held.kind).await;
+                    lacking = reader.go_on(memory)?;
+                }
             }
             self.watch.body_ends();
         }
         drop(body);
         self.shard.pool.give_back(origin, held, self.shard.deadlines.now());
         reader.end()
+    }
+
+    /// Waits for memory. No time passes for the try, unless what it waits for may be held by streams that
+    /// wait for its own connection.
+    async fn wait(&self, no_room: NoRoom<'_>, kind: &HeldKind) {
+        match kind {
+            HeldKind::H1(_) => {
+                self.watch.pause();
+                no_room.wait().await;
+                self.watch.resume();
+            }
+            HeldKind::H2(_) => no_room.wait().await,
+        }
     }
 
     /// Reads a redirect's body if that is cheaper than a new connection, else closes it.

@@ -26,6 +26,7 @@ use tempfile::TempDir;
 
 use crate::{needs, repo};
 use client::Client;
+pub(crate) use report::conclusion;
 use report::{Report, Sample};
 
 /// Holds the figures of the program against their limits.
@@ -161,23 +162,44 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
         folder,
         args,
     };
-    let (name, cases) = match bench.args.suite {
-        Suite::Seeds => ("seeds", seeds::CASES),
-        Suite::Throughput => ("throughput", throughput::CASES),
-        Suite::Schedule => ("schedule", delays::SCHEDULE),
-        Suite::Inflight => ("inflight", delays::INFLIGHT),
-        Suite::Memory => ("memory", memory::CASES),
-        Suite::Stall => ("stall", delays::STALL),
-        Suite::Coldstart => ("coldstart", coldstart::CASES),
-        Suite::Frontier => ("frontier", frontier::CASES),
-        Suite::Politeness => ("politeness", politeness::CASES),
-        Suite::Sinks => ("sinks", sinks::CASES),
-        Suite::Journal => ("journal", journal::CASES),
-        Suite::Monitor => ("monitor", monitor::CASES),
-        Suite::Extract => ("extract", extract::CASES),
-    };
+    let (name, cases) = bench.args.suite.cases();
     let report = bench.measure(name, cases)?;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Suite {
+    /// Its name and what it measures.
+    fn cases(self) -> (&'static str, &'static [Case]) {
+        match self {
+            Self::Seeds => ("seeds", seeds::CASES),
+            Self::Throughput => ("throughput", throughput::CASES),
+            Self::Schedule => ("schedule", delays::SCHEDULE),
+            Self::Inflight => ("inflight", delays::INFLIGHT),
+            Self::Memory => ("memory", memory::CASES),
+            Self::Stall => ("stall", delays::STALL),
+            Self::Coldstart => ("coldstart", coldstart::CASES),
+            Self::Frontier => ("frontier", frontier::CASES),
+            Self::Politeness => ("politeness", politeness::CASES),
+            Self::Sinks => ("sinks", sinks::CASES),
+            Self::Journal => ("journal", journal::CASES),
+            Self::Monitor => ("monitor", monitor::CASES),
+            Self::Extract => ("extract", extract::CASES),
+        }
+    }
+}
+
+/// The cases of a suite, by its name.
+#[cfg(test)]
+pub(crate) fn case_names(suite: &str) -> Option<Vec<&'static str>> {
+    let suite = <Suite as clap::ValueEnum>::from_str(suite, false).ok()?;
+    Some(suite.cases().1.iter().map(|case| case.name).collect())
+}
+
+/// The names of all suites.
+#[cfg(test)]
+pub(crate) fn suite_names() -> Vec<&'static str> {
+    let suites = <Suite as clap::ValueEnum>::value_variants();
+    suites.iter().map(|suite| suite.cases().0).collect()
 }
 
 impl Args {

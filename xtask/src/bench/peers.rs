@@ -208,9 +208,11 @@ fn oha(work: &Work<'_>) -> Result<Vec<OsString>> {
 fn lychee(work: &Work<'_>) -> Result<Vec<OsString>> {
     let program = needs::crate_program("lychee", "0.24.2")?;
     let most = work.in_flight.to_string();
+    // Its own limits on a host would be measured, and not what a request costs.
+    let unlimited = ["--host-request-interval", "0ms", "--host-concurrency", &most];
     let flags = ["--no-progress", "--insecure", "-q", "--max-concurrency", &most];
     let mut command = vec![OsString::from(program)];
-    command.extend(flags.map(OsString::from));
+    command.extend(flags.into_iter().chain(unlimited).map(OsString::from));
     command.push(work.list.into());
     Ok(command)
 }

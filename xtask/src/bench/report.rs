@@ -284,7 +284,7 @@ impl Report {
 /// What a ratio of ours to theirs says, with its least and its largest value.
 ///
 /// Where the rounds differ among themselves by more than we differ from the other, it says nothing.
-pub(super) fn conclusion(median: f64, min: f64, max: f64) -> &'static str {
+pub(crate) fn conclusion(median: f64, min: f64, max: f64) -> &'static str {
     match median {
         _ if max - min >= (median - 1.0).abs() => "no conclusion",
         ..1.0 => "less",

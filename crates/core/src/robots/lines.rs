@@ -38,7 +38,10 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Self {
-        Self { rest: Some(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)) }
+        // A mark that lost its end is passed over as well, as by Google's parser.
+        let mark = b"\xef\xbb\xbf";
+        let has = bytes.iter().zip(mark).take_while(|(byte, of_mark)| byte == of_mark).count();
+        Self { rest: Some(&bytes[has..]) }
     }
 }
 

@@ -153,6 +153,11 @@ fn lines_are_read_with_the_liberties_that_sites_take() {
     for text in meaningless {
         check(text, "bot", "+/x +/");
     }
+    for mark in [&b"\xef\xbb\xbf"[..], b"\xef\xbb", b"\xef"] {
+        let text = [mark, b"user-agent: bot\ndisallow: /x"].concat();
+        let read = Robots::parse(&text, &Agent::of("bot"));
+        assert_eq!(read.judge("/x").0, Access::Disallowed, "{mark:?}");
+    }
     let read = Robots::parse(b"user-agent: bot\ndisallow: /\xff\n\0\xfe", &Agent::of("bot"));
     assert_eq!(read.judge("/%FFx").0, Access::Disallowed);
 }

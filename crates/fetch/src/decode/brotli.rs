@@ -2,18 +2,31 @@
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
-use super::{Broken, Codec, Step};
+use super::{Broken, Codec, Step, Window};
 
 /// RFC 7932.
 pub(super) struct Brotli {
     state: Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>,
     ended: bool,
+    window: Window,
+    is_begun: bool,
 }
 
 impl Brotli {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(window: Window) -> Self {
         let alloc = StandardAlloc::default;
-        Self { state: Box::new(BrotliState::new_strict(alloc(), alloc(), alloc())), ended: false }
+        let state = Box::new(BrotliState::new_strict(alloc(), alloc(), alloc()));
+        Self { state, ended: false, window, is_begun: false }
+    }
+}
+
+/// The window that a stream asks for, by its first byte (RFC 7932 section 9.1): 2 to the power of this.
+fn window_log(first: u8) -> u8 {
+    match (first & 1, (first >> 1) & 7, (first >> 4) & 7) {
+        (0, ..) => 16,
+        (_, 0, 0) => 17,
+        (_, 0, more) => 8 + more,
+        (_, more, _) => 17 + more,
     }
 }
 
@@ -21,6 +34,12 @@ impl Codec for Brotli {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
         if self.ended {
             return Ok(Step { read: input.len(), written: 0 });
+        }
+        if let (false, Some(&first)) = (self.is_begun, input.first()) {
+            self.is_begun = true;
+            if self.window == Window::Nested && window_log(first) > Window::NESTED_LOG_MAX {
+                return Err(Broken::Window);
+            }
         }
         let (mut available_in, mut available_out) = (input.len(), output.len());
         let mut step = Step { read: 0, written: 0 };
@@ -36,7 +55,7 @@ impl Codec for Brotli {
             &mut self.state,
         );
         match result {
-            BrotliResult::ResultFailure => return Err(Broken),
+            BrotliResult::ResultFailure => return Err(Broken::Garbage),
             BrotliResult::ResultSuccess => self.ended = true,
             BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
         }

@@ -2,10 +2,7 @@
 
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation as _};
 
-use super::{Broken, Codec, Step};
-
-/// 8 MiB: what RFC 8878 recommends to support, and RFC 9659 allows at most.
-const WINDOW_LOG_MAX: u32 = 23;
+use super::{Broken, Codec, Step, Window};
 
 /// RFC 8878: any number of frames.
 pub(super) struct Zstd {
@@ -16,9 +13,9 @@ pub(super) struct Zstd {
 
 impl Zstd {
     /// `None` if there is no memory for it.
-    pub(super) fn new() -> Option<Self> {
+    pub(super) fn new(window: Window) -> Option<Self> {
         let mut decoder = ZstdDecoder::new().ok()?;
-        decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).ok()?;
+        decoder.set_parameter(DParameter::WindowLogMax(window.bytes_max("zstd").ilog2())).ok()?;
         Some(Self { decoder, is_between: false })
     }
 }
@@ -28,7 +25,13 @@ impl Codec for Zstd {
         if self.is_between && input.is_empty() {
             return Ok(Step { read: 0, written: 0 });
         }
-        let status = self.decoder.run_on_buffers(input, output).map_err(|_| Broken)?;
+        let status = self.decoder.run_on_buffers(input, output).map_err(|error| {
+            // It tells only in words.
+            match error.to_string().contains("too much memory") {
+                true => Broken::Window,
+                false => Broken::Garbage,
+            }
+        })?;
         self.is_between = status.remaining == 0;
         Ok(Step { read: status.bytes_read, written: status.bytes_written })
     }
