@@ -1,5 +1,7 @@
 //! A shard's part in the global concurrency: what it takes, asks for and gives back.
 
+use std::sync::atomic::Ordering;
+
 use crate::shard::Shard;
 
 impl Shard {
@@ -25,12 +27,31 @@ impl Shard {
             return false;
         }
         let fair = self.run.permits.fair_share();
-        let got = self.run.permits.take((fair / 4).max(1));
+        let most = match self.keeps_to_its_share() {
+            true => fair.max(1).saturating_sub(self.held.get()),
+            false => (fair / 4).max(1),
+        };
+        let got = self.run.permits.take(most);
         if got > 0 {
             self.set_held(self.held.get() + got);
         }
         self.want(if got > 0 { 0 } else { fair.max(1).saturating_sub(self.held.get()) });
         got > 0
+    }
+
+    /// Whether this shard leaves the others their share, though they may not have asked for it yet.
+    /// None of its hosts has answered, and what it takes for dead ones is gone for long.
+    fn keeps_to_its_share(&self) -> bool {
+        let is_alone = self.run.is_fed() && self.run.hosts_elsewhere(self.index) == 0;
+        self.run.shards() > 1 && !self.frontier.borrow().has_answered() && !is_alone
+    }
+
+    /// Tells the other shards how many hosts have work here, and this one how many have there.
+    pub(crate) fn compare_hosts(&self) {
+        let hosts = self.frontier.borrow().hosts_with_work();
+        self.run.hosts[self.index].store(hosts, Ordering::Relaxed);
+        let elsewhere = self.run.hosts_elsewhere(self.index);
+        self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);
     }
 
     pub(crate) fn want(&self, count: u32) {

@@ -408,8 +408,7 @@ impl Shard {
             self.admit(fed);
         }
         self.follow_reading();
-        let hosts = self.frontier.borrow().hosts_with_work();
-        self.run.hosts[self.index].store(hosts, Ordering::Relaxed);
+        self.compare_hosts();
     }
 
     /// Tells the frontier whether hosts it has not seen may still come.
@@ -544,8 +543,7 @@ impl Shard {
         self.settle_committed();
         self.tell_clocks();
         self.send_leaving();
-        let elsewhere = self.run.hosts_elsewhere(self.index);
-        self.frontier.borrow_mut().set_hosts_elsewhere(elsewhere);
+        self.compare_hosts();
         self.give_idle_permits();
         let idle = match self.unused_permits() > 0 {
             true => Idle::Yes,

@@ -204,6 +204,14 @@ pub(crate) fn jsonl(path: &Path) -> OutputSpec {
     }
 }
 
+/// A pipe with a name: what is written to it is read as it comes.
+pub(crate) fn fifo(dir: &tempfile::TempDir) -> std::path::PathBuf {
+    let path = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
+    assert!(made.success());
+    path
+}
+
 /// Waits until something is so, in a run that goes on.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();

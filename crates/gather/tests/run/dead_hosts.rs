@@ -1,11 +1,15 @@
 //! Hosts that do not answer, beside hosts that do.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use gather::Run;
+use gather::source::{Format, InputFile, InputPath};
 use gather_testkit::{Dns, DnsAnswer, Mute, Refusing, Server, Site};
 
-use crate::bed::{Pending, bed, kind};
+use crate::bed::{Pending, bed, fifo, kind, until};
 
 #[test]
 fn dead_hosts_listed_first_do_not_hold_up_the_good_ones() {
@@ -43,6 +47,43 @@ fn dead_hosts_listed_first_do_not_hold_up_the_good_ones() {
         assert!(done.count("host.parked") > 0);
         assert_eq!(done.summary.hosts_in_trouble, 20, "{:?}", done.summary.hosts);
         assert!(done.summary.hosts.iter().all(|host| host.parked > 0 && host.parked_for > 0.0));
+    }
+}
+
+#[test]
+fn a_silent_host_read_first_leaves_permits_to_those_read_later() {
+    // Shards, and the most that a host without an answer may have of 24 permits: all but the eighth
+    // kept for what is not read yet, of those that are the shard's.
+    for (shards, most) in [(1, 21), (3, 7)] {
+        let server = Server::start(Site::default().on_hosts(9));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let list = fifo(&folder);
+        let mut bed = bed([""; 0]).concurrency(24).shards(shards);
+        bed.options.config.timeout = Duration::from_secs(120);
+        let path = InputPath::File(list.clone());
+        bed.options.source.files.push(InputFile { path, format: Format::List });
+        // Opening a pipe for reading waits for whoever writes it.
+        let writer = File::options().read(true).write(true).open(&list);
+        let mut writer = writer.expect("it is there");
+        let silent = || server.host_stats()[0].in_flight_max;
+        let meanwhile = |run: &Run| {
+            let mut write = |host: usize, count: usize| {
+                let path = if host == 0 { "silent" } else { "ok" };
+                for n in 0..count {
+                    writeln!(writer, "{}", server.url_on(host, &format!("/{path}?n={n}")))
+                        .expect("it is read");
+                }
+                writer.flush().expect("it is read");
+            };
+            write(0, 100);
+            until("the silent host has nearly all it may have", || silent() >= 5);
+            (1..9).for_each(|host| write(host, 5));
+            until("all others have answered", || run.live().snapshot().ok == 40);
+            assert!(silent() <= most, "{} in {shards} shards", silent());
+            run.stop().now();
+        };
+        let done = bed.run_with(meanwhile).expect("a stop is no error");
+        assert_eq!(done.count("ok"), 40, "{shards} shards");
     }
 }
 

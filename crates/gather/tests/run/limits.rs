@@ -5,7 +5,7 @@ use gather::core::config::HostConcurrency;
 use gather_testkit::{Server, Site};
 use url::Url;
 
-use crate::bed::{bed, count, per_second};
+use crate::bed::{Pending, bed, count, per_second, until};
 
 #[test]
 fn the_concurrency_is_reached_and_never_passed() {
@@ -53,7 +53,8 @@ fn permits_that_a_shard_cannot_use_go_to_the_others() {
 #[test]
 fn one_host_gets_what_its_rule_allows() {
     use HostConcurrency::{Base, Fixed, Share};
-    // The rule, hosts, and the most requests one host sees at once (concurrency 24).
+    // The rule, hosts, and the most requests one host has at once (concurrency 24) while all of them
+    // have work left: whoever remains has more to share.
     let cases = [
         (Base, 1, 4..=4),
         (Base, 8, 4..=4),
@@ -65,9 +66,19 @@ fn one_host_gets_what_its_rule_allows() {
     ];
     for (rule, hosts, allowed) in cases {
         let server = Server::start(Site::default().on_hosts(hosts));
-        let urls = (0..40 * hosts).map(|n| server.url_on(n % hosts, &format!("/delay/40ms?n={n}")));
-        bed(urls).concurrency(24).config(|c| c.host_concurrency = rule).run().all_ok(40 * hosts);
-        for host in server.host_stats() {
+        let urls =
+            (0..400 * hosts).map(|n| server.url_on(n % hosts, &format!("/delay/40ms?n={n}")));
+        let bed = bed(urls).concurrency(24).config(|c| c.host_concurrency = rule);
+        let mut seen = Vec::new();
+        let ended = bed.run_with(|run| {
+            until("each host had many requests", || {
+                server.host_stats().iter().all(|host| host.hits >= 20)
+            });
+            seen = server.host_stats();
+            run.stop().drain();
+        });
+        ended.expect("a stop is no error").accounts_for(400 * hosts, Pending::Some);
+        for host in seen {
             assert!(allowed.contains(&host.in_flight_max), "{rule:?} of {hosts}: {host:?}");
         }
     }

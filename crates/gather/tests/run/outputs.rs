@@ -13,14 +13,7 @@ use gather::summary::Ended;
 use gather::{Output, RunError};
 use gather_testkit::{Server, Site};
 
-use crate::bed::{Pending, bed, jsonl};
-
-fn fifo(dir: &tempfile::TempDir) -> std::path::PathBuf {
-    let path = dir.path().join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
-    assert!(made.success());
-    path
-}
+use crate::bed::{Pending, bed, fifo, jsonl};
 
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
