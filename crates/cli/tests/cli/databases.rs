@@ -8,7 +8,7 @@ use gather_testkit::{Postgres, PostgresSync, Server, Site};
 use crate::bench::{Bench, Ran};
 
 /// What `sqlite3` answers; `None` where it is not installed, after having said so.
-fn sqlite3(bench: &Bench, file: &str, sql: &str) -> Option<String> {
+pub(crate) fn sqlite3(bench: &Bench, file: &str, sql: &str) -> Option<String> {
     let output = Command::new("sqlite3").arg(bench.path(file)).arg(sql).output();
     let Ok(output) = output else {
         eprintln!("NOT TESTED: what needs sqlite3, which is not installed");

@@ -7,6 +7,7 @@ use gather_testkit::{Server, Site};
 use serde_json::Value;
 
 use crate::bench::{Bench, Ran, until};
+use crate::databases::sqlite3;
 
 /// A watch on a short schedule, its notices in `notices.jsonl`.
 const FILE: &str = r#"
@@ -184,8 +185,14 @@ url = "{}"
 extract = {{ seen = "json:$.headers" , connection = "json:$.connection" }}
 output = "prices.db"
 notify = [{{ on = "change:connection", to = "log" }}]
+[job.later]
+cron = "0 0 1 1 *"
+kind = "crawl"
+url = "{}"
+output = "later.db"
 "#,
-        server.url("/echo")
+        server.url("/echo"),
+        server.url("/ok")
     );
     let bench = Bench::new().with_file("gather.toml", &file);
     let watch = start(&bench, &[]);
@@ -194,6 +201,15 @@ notify = [{{ on = "change:connection", to = "log" }}]
         told(&bench).iter().filter(|(_, kind, _)| kind == "changed").count() >= 2
     });
     stop(watch);
+    // A change is counted in its run: the first of all runs has nothing to differ from.
+    let counted = "SELECT sum(changes), max(changes) FROM watch_run WHERE job = 'prices'";
+    if let Some(counts) = sqlite3(&bench, "watch.db", counted) {
+        let (all, most) = counts.trim().split_once('|').expect("two columns");
+        assert!(all.parse::<u32>().expect("a number") >= 2 && most == "1", "{counts}");
+    }
+    let jobs = "SELECT name FROM watch_job WHERE listed = 1 ORDER BY name";
+    let listed = sqlite3(&bench, "watch.db", jobs);
+    assert!(listed.is_none_or(|listed| listed == "later\nprices"));
     let runs = bench.line("changes prices.db --format jsonl");
     assert_eq!(runs.code, 0, "{}", runs.stderr);
     assert!(status(&bench, "").stdout.contains("1 target: 1 up"), "{}", status(&bench, "").stdout);

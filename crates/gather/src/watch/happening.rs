@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 
 use gather_core::watch::WatchedNo;
 use gather_core::{Record, Time};
-use gather_store::history::{Registered, Silence};
+use gather_store::history::{Registered, RunRow, Silence};
 
 use super::reload::{Refused, Reloaded};
 use super::roster::{ListError, Listed};
@@ -23,8 +23,8 @@ pub(crate) enum Happening {
     RunEnded { job: Arc<str>, due: Time, ended: Box<Result<Summary, String>> },
     /// A list was read, which was begun at this moment.
     Listed { job: Arc<str>, since: Time, taken: Result<Taken, ListError> },
-    /// The targets of a run have their numbers.
-    Numbered { job: Arc<str>, records: Vec<Told>, registered: Registered },
+    /// The targets of a run that has ended have their numbers.
+    Numbered { job: Arc<str>, run: Box<RunRow>, records: Vec<Told>, registered: Registered },
     /// Other silences are in force.
     Silences(Vec<Silence>),
     /// A configuration was read.

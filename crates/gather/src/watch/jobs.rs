@@ -232,9 +232,9 @@ impl Jobs {
         jobs.any(|job| job.is_new && matches!(job.spec.work, Work::Liveness(_)))
     }
 
-    /// Whether a job runs as a whole.
-    pub(crate) fn has_whole(&self) -> bool {
-        self.jobs.iter().flatten().any(|job| matches!(job.spec.work, Work::Run(_)))
+    /// The jobs that run as a whole.
+    pub(crate) fn whole(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().flatten().filter(|job| matches!(job.spec.work, Work::Run(_)))
     }
 
     /// Whether a run is under way.

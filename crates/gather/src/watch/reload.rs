@@ -128,16 +128,19 @@ impl Scheduler {
         self.jobs.remove(no);
     }
 
-    /// The targets of jobs that are gone are listed no more; their history stays.
+    /// Jobs that run as a whole are there from here on; the targets of jobs that are gone are listed no
+    /// more, and their history stays.
     fn retain_in_history(&self, kept: Vec<String>, now: Time) {
         let (asker, note) = (self.keeper.asker(), self.note.clone());
+        let runs = self.jobs.whole().map(|job| job.row(now)).collect::<Vec<_>>();
         let retain = move || {
             let retained = asker.ask(move |history| {
+                runs.iter().try_for_each(|row| history.register_job(row))?;
                 let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
                 history.retain_jobs(&kept, now).map(drop)
             });
             if let Some(Err(error)) = retained {
-                note(&format!("the history does not leave out jobs that are gone: {error}"));
+                note(&format!("the history does not take over which jobs there are: {error}"));
             }
         };
         // Without a thread they are left out when the file is read next.

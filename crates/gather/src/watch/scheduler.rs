@@ -185,8 +185,8 @@ impl Scheduler {
             Happening::Told { job, due, records } => self.told(&job, due, records),
             Happening::RunEnded { job, due, ended } => self.run_ended(&job, due, *ended, now),
             Happening::Listed { job, since, taken } => self.listed(&job, since, taken, now),
-            Happening::Numbered { job, records, registered } => {
-                self.numbered(&job, records, &registered, now);
+            Happening::Numbered { job, run, records, registered } => {
+                self.numbered(&job, *run, records, &registered, now);
             }
             Happening::Reload { options, answer } => {
                 let reloaded = self.reload(*options, now);
@@ -265,7 +265,7 @@ impl Scheduler {
                     || whole.contains_key(&target)
             };
             // Targets of jobs that run as a whole are known when their first run has ended.
-            if !self.jobs.has_whole() {
+            if self.jobs.whole().next().is_none() {
                 self.outages.forget_unwatched(&is_watched, now);
             }
         }

@@ -115,7 +115,7 @@ impl Scheduler {
         if let Some(message) = &row.message {
             (self.note)(&format!("job {name}: {message}"));
         }
-        self.batch.runs.push(row);
+        self.batch.runs.push(row.clone());
         let records = std::mem::take(&mut job.told);
         let is_whole = matches!(&ended, Ok(summary) if summary.ended == Ended::Finished);
         let is_crawl = matches!(&job.spec.work, Work::Run(work) if work.kind == RunKind::Crawl);
@@ -128,13 +128,18 @@ impl Scheduler {
             .iter()
             .map(|told| target_row(&job.spec.name, told, job.spec.group.as_deref()))
             .collect();
-        let (row, name, note) = (job.row(now), Arc::clone(name), Arc::clone(&self.note));
+        let (job, name, note) = (job.row(now), Arc::clone(name), Arc::clone(&self.note));
         let number = move || {
-            let registered = asker.ask(move |history| history.register(&row, &rows, now));
+            let registered = asker.ask(move |history| history.register(&job, &rows, now));
             match registered {
                 Some(Ok(registered)) => {
                     // A watch that is gone needs no word.
-                    let _ = to.send(Happening::Numbered { job: name, records, registered });
+                    let _ = to.send(Happening::Numbered {
+                        job: name,
+                        run: Box::new(row),
+                        records,
+                        registered,
+                    });
                 }
                 Some(Err(error)) => {
                     note(&format!("job {name}: its records are in its outputs alone: {error}"));
@@ -150,6 +155,7 @@ impl Scheduler {
     pub(super) fn numbered(
         &mut self,
         name: &str,
+        mut run: RunRow,
         records: Vec<Told>,
         registered: &Registered,
         now: Time,
@@ -161,11 +167,15 @@ impl Scheduler {
             self.unwatch(*gone);
         }
         for (told, target) in records.into_iter().zip(&registered.numbers) {
-            self.take_in_told(name, *target, told, now);
+            run.changes += self.take_in_told(name, *target, told, now);
+        }
+        if run.changes > 0 {
+            self.batch.runs.push(run);
         }
     }
 
-    fn take_in_told(&mut self, job: &str, target: WatchedNo, told: Told, now: Time) {
+    /// Takes in a record of a run; how many of its values are others than before.
+    fn take_in_told(&mut self, job: &str, target: WatchedNo, told: Told, now: Time) -> u64 {
         // The system's clock may have been set since the watch read it.
         let at = told.at.min(now);
         let check = Check {
@@ -190,9 +200,12 @@ impl Scheduler {
         if let Some(ending) = told.certificate_until.and_then(|until| Ending::at(until, now)) {
             self.outages.certificate(&whom, ending, now, &mut self.batch);
         }
+        let mut changes = 0;
         for super::runs::Found { field, value, number } in told.values {
-            self.value(target, &whom, ValueRow { target, field, value, number, at }, now);
+            let row = ValueRow { target, field, value, number, at };
+            changes += u64::from(self.value(&whom, row, now) == Change::Yes);
         }
+        changes
     }
 
     /// The state of a target of a run: its tries were repeated in the run, so one record is enough.
@@ -244,12 +257,12 @@ impl Scheduler {
     }
 
     /// A value of a field: what differs from the one recorded last is a change, the first one is not.
-    fn value(&mut self, target: WatchedNo, whom: &Whom, row: ValueRow, now: Time) {
-        let key = (target, row.field.clone());
+    fn value(&mut self, whom: &Whom, row: ValueRow, now: Time) -> Change {
+        let key = (row.target, row.field.clone());
         let before = self.values.insert(key, row.value.clone());
-        if let Some(before) = before
-            && before != row.value
-        {
+        let before = before.filter(|before| *before != row.value);
+        let change = if before.is_some() { Change::Yes } else { Change::No };
+        if let Some(before) = before {
             let kind =
                 if row.value.is_none() { EventKind::StoppedMatching } else { EventKind::Changed };
             let mut event = tell::of(whom, kind, State::Up, row.at);
@@ -258,7 +271,15 @@ impl Scheduler {
             self.outages.happened(event, now, &mut self.batch);
         }
         self.batch.values.push(row);
+        change
     }
+}
+
+/// Whether a value is another one than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Yes,
+    No,
 }
 
 fn row(job: &str, due: Time, started: Time, end: RunEnd, message: Option<String>) -> RunRow {

@@ -82,11 +82,7 @@ impl History {
         now: Time,
     ) -> Result<Registered, HistoryError> {
         let Self { db, known, .. } = self;
-        let speaks = i64::try_from(job.speaks_for.as_millis()).unwrap_or(i64::MAX);
-        let number = match known.jobs.get(&job.name) {
-            Some((number, _)) => *number,
-            None => known.jobs.values().map(|(number, _)| number + 1).max().unwrap_or(0),
-        };
+        let (number, speaks) = numbered(known, job);
         let (difference, groups) = db.transaction(|db| {
             put_job(db, number, job, speaks)?;
             let groups = new_groups(db, known, targets)?;
@@ -97,6 +93,19 @@ impl History {
         known.jobs.insert(job.name.clone(), (number, speaks));
         known.groups.extend(groups);
         Ok(difference.take_in(known))
+    }
+
+    /// Puts in a job, or what it is now, and leaves its targets as they are: one that runs as a whole is
+    /// there before its first run, and a crawl has no others than its pages.
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing is changed then.
+    pub fn register_job(&mut self, job: &JobRow) -> Result<(), HistoryError> {
+        let Self { db, known, .. } = self;
+        let (number, speaks) = numbered(known, job);
+        db.transaction(|db| put_job(db, number, job, speaks))?;
+        known.jobs.insert(job.name.clone(), (number, speaks));
+        Ok(())
     }
 
     /// Takes the targets of all jobs but these out of the lists, with their history kept. Jobs
@@ -128,6 +137,16 @@ impl History {
         })?;
         Ok(difference.take_in(known))
     }
+}
+
+/// The number of a job, a new one if it has none, and for how many milliseconds its checks speak.
+fn numbered(known: &Known, job: &JobRow) -> (u32, i64) {
+    let speaks = i64::try_from(job.speaks_for.as_millis()).unwrap_or(i64::MAX);
+    let number = match known.jobs.get(&job.name) {
+        Some((number, _)) => *number,
+        None => known.jobs.values().map(|(number, _)| number + 1).max().unwrap_or(0),
+    };
+    (number, speaks)
 }
 
 fn put_job(db: &mut Db, number: u32, job: &JobRow, speaks: i64) -> Result<(), HistoryError> {

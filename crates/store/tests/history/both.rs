@@ -62,6 +62,13 @@ fn targets_keep_their_numbers(place: &Place) {
         }
         let dropped = history.retain_jobs(&["b"], at(0)).unwrap();
         assert_eq!(numbers(&dropped.gone), [0, 1, 2, 5]);
+        // A job is there before it has targets, and keeps those it has.
+        history.register_job(&job("new")).unwrap();
+        history.register_job(&job("b")).unwrap();
+        let overview = place.reader().overview(at(0)).unwrap();
+        let jobs = overview.jobs.iter().map(|job| (job.name.as_ref(), job.counts.total()));
+        assert_eq!(jobs.collect::<Vec<_>>(), [("b", 2), ("new", 0)]);
+        history.retain_jobs(&["b"], at(0)).unwrap();
         assert_eq!(place.reader().overview(at(0)).unwrap().counts.total(), 2);
         assert_eq!(place.reader().overview(at(0)).unwrap().jobs.len(), 1);
         history.register(&job("a"), &rows(&[10, 11, 12]), at(0)).unwrap();
