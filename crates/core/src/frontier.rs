@@ -188,11 +188,6 @@ impl<P> Frontier<P> {
         self.permits = permits;
     }
 
-    /// Whether any host has answered yet.
-    pub fn has_answered(&self) -> bool {
-        self.first_answer.hosts > 0
-    }
-
     /// Hosts with work in other shards: they have a share of the concurrency, too.
     pub fn set_hosts_elsewhere(&mut self, hosts: u32) {
         self.hosts_elsewhere = hosts;

@@ -1,4 +1,4 @@
-//! What people are shown of a frontier while it works.
+//! What can be seen of a frontier while it works.
 
 use std::cmp::Reverse;
 
@@ -25,6 +25,11 @@ pub struct HostWork {
 }
 
 impl<P> Frontier<P> {
+    /// Whether any host has answered yet.
+    pub fn has_answered(&self) -> bool {
+        self.first_answer.hosts > 0
+    }
+
     /// The hosts with most work left, at most `most`, the busiest first. It looks at a bounded
     /// number of hosts, so that a glance costs the same however many there are.
     pub fn busiest(&self, most: usize, now: Time) -> Vec<HostWork> {
