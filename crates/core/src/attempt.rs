@@ -211,4 +211,6 @@ pub struct TlsInfo {
     pub not_after_unix_s: Option<i64>,
     /// The DNS names the leaf certificate is for.
     pub san: Vec<Box<str>>,
+    /// Who signed the leaf certificate: its distinguished name, as `O=Some Authority, CN=R1`.
+    pub issuer: Option<Box<str>>,
 }

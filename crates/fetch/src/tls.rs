@@ -36,6 +36,8 @@ const ALPN_H2: &[u8] = b"h2";
 const ALPN_HTTP1: &[u8] = b"http/1.1";
 /// DNS names of a certificate that are kept; a few shared ones hold thousands.
 const SAN_MAX: usize = 256;
+/// Bytes of an issuer's name that are kept.
+const ISSUER_BYTES_MAX: usize = 256;
 
 /// The TLS configuration of a run, shared by all shards: sessions that one connection was given
 /// are resumed by the next. Files are read at once, roots on the first https connection.
@@ -329,6 +331,12 @@ pub(crate) fn info_of(connection: &ClientConnection) -> TlsInfo {
     }
 }
 
+/// No more than [`ISSUER_BYTES_MAX`] of it.
+fn cut(mut text: String) -> Box<str> {
+    text.truncate(text.floor_char_boundary(ISSUER_BYTES_MAX));
+    text.into()
+}
+
 fn info_of_leaf(leaf: &[u8], version: &'static str) -> TlsInfo {
     let Ok((_, leaf)) = X509Certificate::from_der(leaf) else {
         return TlsInfo { version, ..TlsInfo::default() };
@@ -344,7 +352,8 @@ fn info_of_leaf(leaf: &[u8], version: &'static str) -> TlsInfo {
         .take(SAN_MAX)
         .collect();
     let not_after_unix_s = Some(leaf.validity().not_after.timestamp());
-    TlsInfo { version, not_after_unix_s, san }
+    let issuer = Some(cut(leaf.issuer().to_string())).filter(|issuer| !issuer.is_empty());
+    TlsInfo { version, not_after_unix_s, san, issuer }
 }
 
 thread_local! {

@@ -69,6 +69,7 @@ fn ok() -> Record {
             version: "1.3",
             not_after_unix_s: Some(1_800_000_000),
             san: Vec::new(),
+            issuer: None,
         })),
         ..Record::new(0, Outcome::Ok)
     }

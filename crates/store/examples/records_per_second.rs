@@ -126,6 +126,7 @@ fn typical(tagged: bool) -> Record {
             version: "1.3",
             not_after_unix_s: Some(1_800_000_000),
             san: Vec::new(),
+            issuer: None,
         })),
         tags: tagged.then(|| Box::new(tags.into())),
         ..Record::new(0, Outcome::Ok)

@@ -44,6 +44,7 @@ pub(crate) fn https_page() -> Record {
         version: "1.3",
         not_after_unix_s: Some(1_800_000_000),
         san: vec!["a.example".into(), "*.a.example".into()],
+        issuer: None,
     }));
     record.chain = vec![ChainLink { url: "https://a.example/p/17".into(), status: 301 }];
     record.tags = Some(Box::new(vec![("sku".into(), "A17".into())]));

@@ -1,13 +1,18 @@
 //! `gather watch`: what it finds down, tells, remembers over kills, and takes over while it goes on.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use gather_testkit::{Server, Site};
+use gather_testkit::{Dns, DnsAnswer, DnsQuery, Server, Site};
 use serde_json::Value;
 
 use crate::bench::{Bench, Ran, until};
 use crate::databases::sqlite3;
+use crate::faults::names::with_own_names;
+use crate::faults::network::Place;
 
 /// A watch on a short schedule, its notices in `notices.jsonl`.
 const FILE: &str = r#"
@@ -56,13 +61,17 @@ fn until_status(bench: &Bench, end: &str) {
     until(end, || status(bench, "").stdout.trim_end().ends_with(end));
 }
 
+/// The events of all notices.
+fn events(bench: &Bench) -> Vec<Value> {
+    let text = std::fs::read_to_string(bench.path("notices.jsonl")).unwrap_or_default();
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages.flat_map(|message| message["events"].as_array().cloned().unwrap_or_default()).collect()
+}
+
 /// The events of all notices: key, kind and target.
 fn told(bench: &Bench) -> Vec<(String, String, String)> {
-    let text = std::fs::read_to_string(bench.path("notices.jsonl")).unwrap_or_default();
-    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let events =
-        events.flat_map(|message| message["events"].as_array().cloned().unwrap_or_default());
     let word = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    let events = events(bench).into_iter();
     events
         .map(|event| (word(&event, "key"), word(&event, "event"), word(&event, "target")))
         .collect()
@@ -98,6 +107,40 @@ fn an_outage_is_told_once_over_kills_and_its_end_too() {
     };
     assert_eq!(of("down").len(), 2, "{told:?}");
     assert_eq!(of("up"), [ailing.as_str()], "{told:?}");
+}
+
+#[test]
+fn names_that_fail_together_are_one_incident_of_the_resolver() {
+    let test = "watch::names_that_fail_together_are_one_incident_of_the_resolver";
+    if with_own_names("incidents of a resolver", test) != Place::Inside {
+        return;
+    }
+    let server = Server::start(Site::default());
+    let fails = Arc::new(AtomicBool::new(false));
+    let _dns = Dns::start_on(53, {
+        let fails = Arc::clone(&fails);
+        move |_: &DnsQuery| match fails.load(Ordering::Relaxed) {
+            true => DnsAnswer::ServFail,
+            false => DnsAnswer::Addrs(vec![Ipv4Addr::LOCALHOST.into()], 0),
+        }
+    });
+    let port = server.addr().port();
+    // One target in three needs no name: the job is not what the others have in common.
+    let hosts = ["a.test", "b.test", "c.test", "d.test", "127.0.0.1", "127.0.0.1"];
+    let urls = hosts.iter().zip(0..).map(|(host, n)| format!("http://{host}:{port}/close?n={n}\n"));
+    let bench = Bench::new()
+        .with_file("gather.toml", FILE)
+        .with_file("sites.txt", &urls.collect::<String>());
+    let watch = start(&bench, &[]);
+    until_status(&bench, "6 targets: 6 up");
+    fails.store(true, Ordering::Relaxed);
+    let down = || events(&bench).into_iter().filter(|event| event["event"] == "down");
+    until("an incident is told", || down().count() > 0);
+    stop(watch);
+    let told: Vec<Value> = down().collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["factor"], "resolver of this machine", "{told:?}");
+    assert_eq!(told[0]["targets"], 4, "{told:?}");
 }
 
 #[test]

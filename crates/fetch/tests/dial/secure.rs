@@ -242,6 +242,7 @@ fn the_certificate_is_told_whether_accepted_or_refused() {
         assert_eq!(info.version, "1.3");
         assert_eq!(info.not_after_unix_s, Some(NOT_AFTER_2100));
         assert_eq!(info.san, ["a.example".into(), "b.example".into()]);
+        assert!(info.issuer.as_deref().is_some_and(|issuer| issuer.contains("CN=")), "{info:?}");
         assert!(Arc::ptr_eq(&info, &second.tls.expect("TLS")), "parsed once");
         assert!(first.timings.appconnect > first.timings.connect);
 

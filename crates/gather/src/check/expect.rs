@@ -404,7 +404,8 @@ mod tests {
 
     /// 200, 1.5 s, a certificate for ten more days, `server: nginx`, body `{"status":"ok"}`.
     fn record() -> Record {
-        let tls = TlsInfo { version: "1.3", not_after_unix_s: Some(10 * 86_400), san: Vec::new() };
+        let tls =
+            TlsInfo { version: "1.3", not_after_unix_s: Some(10 * 86_400), ..TlsInfo::default() };
         Record {
             status_code: 200,
             content_length: 15,

@@ -1,5 +1,7 @@
 //! What comes of a check: a row for the history, a state, evidence, an incident.
 
+use std::net::IpAddr;
+
 use gather_core::time::Time;
 use gather_core::watch::{Check, Next, Reaction, Seen, State, WatchedNo};
 use gather_core::{Health, Record};
@@ -64,8 +66,7 @@ impl Scheduler {
             self.closed.retain(|_, until| *until > now);
             self.closed.insert(watched.target.host.clone(), now + pause);
         }
-        if record.remote_ip.is_some() && record.remote_ip != watched.address {
-            watched.address = record.remote_ip;
+        if watched.moved(record) {
             self.place(target, &watched);
         }
         if finding.health == Health::Up && watched.state() == State::Up {
@@ -123,8 +124,28 @@ impl Scheduler {
     /// Tells what a target shares with others.
     pub(super) fn place(&mut self, target: WatchedNo, watched: &Watched) {
         let whom = self.whom(watched);
-        let place = Place { host: &watched.target.host, address: watched.address };
+        let place = Place {
+            host: &watched.target.host,
+            address: watched.address,
+            issuer: watched.issuer.as_deref(),
+            resolver: self.resolver(watched),
+        };
         self.outages.place(target, &whom, &place);
+    }
+
+    /// Who is asked for the name of a target; nobody, where it has an address instead.
+    fn resolver(&self, watched: &Watched) -> Option<String> {
+        let host = watched.target.host.host().trim_matches(['[', ']']);
+        let Work::Liveness(liveness) = &self.jobs.get(watched.job)?.spec.work else { return None };
+        let servers = &liveness.engine.client.net.dns_servers;
+        match host.parse::<IpAddr>() {
+            Ok(_) => None,
+            Err(_) if servers.is_empty() => Some("of this machine".to_owned()),
+            Err(_) => {
+                let servers: Vec<_> = servers.iter().map(ToString::to_string).collect();
+                Some(servers.join(", "))
+            }
+        }
     }
 
     pub(super) fn whom(&self, watched: &Watched) -> Whom {

@@ -77,10 +77,13 @@ pub(crate) struct Whom {
 }
 
 /// Where a target is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Place<'a> {
     pub(crate) host: &'a HostKey,
     pub(crate) address: Option<IpAddr>,
+    pub(crate) issuer: Option<&'a str>,
+    /// Who is asked for its name; none where it has an address instead.
+    pub(crate) resolver: Option<String>,
 }
 
 /// What is wrong with a target.
@@ -179,6 +182,9 @@ impl Outages {
         if !whom.group.is_empty() {
             factors.push(Factor::new(FactorKind::Group, &whom.group));
         }
+        let asked = place.resolver.as_deref().map(|asked| Factor::new(FactorKind::Resolver, asked));
+        let signed = place.issuer.map(|issuer| Factor::new(FactorKind::Issuer, issuer));
+        factors.extend(asked.into_iter().chain(signed));
         factors.extend(place.address.into_iter().flat_map(Factor::of_address));
         self.correlator.place(target, &factors);
     }

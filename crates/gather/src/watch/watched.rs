@@ -1,10 +1,11 @@
 //! One target that is watched: what is asked, what is expected, what is believed.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use gather_core::target::{Target, TargetNo};
 use gather_core::watch::{Machine, State, WatchedNo};
-use gather_core::{ErrorKind, Finding};
+use gather_core::{ErrorKind, Finding, Record};
 use gather_store::history::{Flapping, StoredState, Upkeep};
 
 use super::jobs::JobNo;
@@ -30,6 +31,8 @@ pub(crate) struct Watched {
     pub(crate) status_code: u16,
     /// The address that was dialled last.
     pub(crate) address: Option<IpAddr>,
+    /// Who signed the certificate it showed last.
+    pub(crate) issuer: Option<Arc<str>>,
     /// How its certificate ends, once that was told.
     pub(crate) ending: Option<Ending>,
     /// The incident it is part of.
@@ -50,6 +53,7 @@ impl Watched {
             kind: None,
             status_code: 0,
             address: None,
+            issuer: None,
             ending: None,
             incident: None,
             flapping: Flapping::No,
@@ -65,6 +69,18 @@ impl Watched {
         self.expect = own_expectations(&listed, note);
         self.target = listed.target;
         self.target.n = TargetNo(u64::from(number.0));
+    }
+
+    /// Takes over where it answered from and who signed for it; whether that is another than before.
+    pub(crate) fn moved(&mut self, record: &Record) -> bool {
+        let issuer = record.tls.as_ref().and_then(|tls| tls.issuer.as_deref());
+        let moved = record.remote_ip.filter(|address| Some(*address) != self.address);
+        let signed = issuer.filter(|issuer| Some(*issuer) != self.issuer.as_deref());
+        self.address = moved.or(self.address);
+        if let Some(issuer) = signed {
+            self.issuer = Some(issuer.into());
+        }
+        moved.is_some() || signed.is_some()
     }
 
     /// Goes on with what was known before the watch started.

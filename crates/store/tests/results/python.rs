@@ -52,6 +52,7 @@ fn page(n: u64) -> Record {
             version: "1.3",
             not_after_unix_s: Some(1_800_000_000),
             san: vec!["a.example".into()],
+            issuer: None,
         })),
         chain: vec![ChainLink { url: "https://a.example/".into(), status: 301 }],
         fields: Some(Box::new(fields)),

@@ -15,15 +15,15 @@ use crate::bench::Bench;
 const PUBLIC: Ipv4Addr = Ipv4Addr::new(198, 41, 0, 4);
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// In a network of its own, whose only name server is on this machine; false if not there.
-fn has_own_names(row: &str, test: &str) -> Place {
+/// In a network of its own, whose only name server is on this machine; says so if not there.
+pub(crate) fn with_own_names(what: &str, test: &str) -> Place {
     let setup = format!(
         "ip addr add {PUBLIC}/32 dev lo && f=$(mktemp) && echo 'nameserver 127.0.0.1' > $f && \
          mount --bind $f /etc/resolv.conf && rm -f $f;"
     );
-    let place = enter(&format!("faults::names::{test}"), &setup);
+    let place = enter(test, &setup);
     if place == Place::Outside {
-        eprintln!("NOT TESTED: {row}");
+        eprintln!("NOT TESTED: {what}");
     }
     place
 }
@@ -33,7 +33,7 @@ fn addrs(addrs: &[IpAddr]) -> DnsAnswer {
 }
 
 fn begin(row: FaultRow, test: &str) -> Option<FaultRow> {
-    match has_own_names("a row of names", test) {
+    match with_own_names("a row of names", &format!("faults::names::{test}")) {
         Place::Inside => Some(row),
         Place::Passed => None,
         Place::Outside => {
