@@ -333,7 +333,9 @@ pub(crate) fn info_of(connection: &ClientConnection) -> TlsInfo {
 
 /// No more than [`ISSUER_BYTES_MAX`] of it.
 fn cut(mut text: String) -> Box<str> {
-    text.truncate(text.floor_char_boundary(ISSUER_BYTES_MAX));
+    let mut ends = (0..=ISSUER_BYTES_MAX.min(text.len())).rev();
+    let end = ends.find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.truncate(end);
     text.into()
 }
 
