@@ -71,8 +71,8 @@ fn one_host_gets_what_its_rule_allows() {
         let bed = bed(urls).concurrency(24).config(|c| c.host_concurrency = rule);
         let mut seen = Vec::new();
         let ended = bed.run_with(|run| {
-            until("each host had many requests", || {
-                server.host_stats().iter().all(|host| host.hits >= 20)
+            until("each host had more than one round", || {
+                server.host_stats().iter().all(|host| host.hits >= 60)
             });
             seen = server.host_stats();
             run.stop().drain();
