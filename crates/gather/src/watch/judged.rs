@@ -77,7 +77,6 @@ pub(crate) fn evidence(
         target: start.target,
         which,
         at: Time::from_nanos(timings.started_unix_us.saturating_mul(1_000)),
-        incident: None,
         answer: Answer {
             url: url.into(),
             address: record.remote_ip,

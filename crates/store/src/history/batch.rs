@@ -177,10 +177,10 @@ pub(super) fn evidence(db: &mut Db, evidence: &[Evidence]) -> Result<(), History
         let body = compress(body, Effort::Thorough);
         let (number, which, at) = (seen.target.0, seen.which.number(), ms(seen.at));
         db.exec(
-            "INSERT INTO watch_evidence VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (target, which, at_ms) DO UPDATE SET incident = excluded.incident,
-                answer = excluded.answer, body = excluded.body",
-            values![number, which, at, seen.incident, answer, body],
+            "INSERT INTO watch_evidence VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (target, which, at_ms) DO UPDATE SET answer = excluded.answer,
+                body = excluded.body",
+            values![number, which, at, answer, body],
         )?;
         let keep = match seen.which {
             EvidenceKind::FirstFailure => EVIDENCE_FAILURES_MAX,

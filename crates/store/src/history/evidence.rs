@@ -36,8 +36,6 @@ pub struct Evidence {
     pub which: EvidenceKind,
     /// When it was asked for.
     pub at: Time,
-    /// The incident it began.
-    pub incident: Option<i64>,
     /// What it looked like.
     pub answer: Answer,
     /// The first bytes of the body: at most

@@ -48,7 +48,7 @@ CREATE TABLE watch_gap (id SERIAL, cause TEXT NOT NULL, from_ms INTEGER NOT NULL
     until_ms INTEGER NOT NULL, targets INTEGER NOT NULL, slots INTEGER NOT NULL) STRICT;
 CREATE INDEX watch_gap_until ON watch_gap (cause, until_ms);
 CREATE TABLE watch_evidence (target INTEGER NOT NULL, which INTEGER NOT NULL,
-    at_ms INTEGER NOT NULL, incident INTEGER, answer TEXT NOT NULL, body BLOB NOT NULL,
+    at_ms INTEGER NOT NULL, answer TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (target, which, at_ms)) STRICT;
 CREATE TABLE watch_incident (id INTEGER PRIMARY KEY, opened_ms INTEGER NOT NULL,
     closed_ms INTEGER, worst TEXT NOT NULL, factor TEXT NOT NULL, reason TEXT NOT NULL,

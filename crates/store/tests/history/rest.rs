@@ -271,7 +271,6 @@ fn evidence_is_bounded(place: &Place) {
         target: WatchedNo(1),
         which,
         at: at(moment),
-        incident: Some(3),
         answer: Answer {
             url: "https://h1.example/".into(),
             address: Some([203, 0, 113, 7].into()),

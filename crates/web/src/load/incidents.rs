@@ -215,8 +215,7 @@ impl Loader<'_> {
             let until = member.left.unwrap_or(self.now);
             let of_it = evidence.iter().rfind(|one| {
                 let is_then = member.joined <= one.at && one.at <= until;
-                one.which == EvidenceKind::FirstFailure
-                    && (one.incident == Some(detail.incident.id) || is_then)
+                one.which == EvidenceKind::FirstFailure && is_then
             });
             if let Some(evidence) = of_it {
                 let name = format!("First failure of {}", say::clipped(&member.name, 80));

@@ -402,7 +402,6 @@ fn evidence() -> Vec<Evidence> {
         target: WatchedNo(target),
         which: EvidenceKind::LastGood,
         at: NOW - MINUTE * 15,
-        incident: None,
         answer: Answer {
             url: url.into(),
             address,
@@ -425,11 +424,10 @@ fn evidence() -> Vec<Evidence> {
         },
         body: body.as_bytes().into(),
     };
-    let failure = |target: u32, incident| Evidence {
+    let failure = |target: u32| Evidence {
         target: WatchedNo(target),
         which: EvidenceKind::FirstFailure,
         at: NOW - MINUTE * 13,
-        incident,
         answer: Answer {
             url: TARGETS[target as usize].1.into(),
             address,
@@ -445,10 +443,9 @@ fn evidence() -> Vec<Evidence> {
     hostile.which = EvidenceKind::FirstFailure;
     hostile.answer.message = Some("</p><svg onload=canary()>".into());
     vec![
-        failure(0, Some(2)),
+        failure(0),
         good(0, TARGETS[0].1, "{\"status\":\"ok\",\"version\":\"4.18.2\"}"),
-        // It belongs to its incident by its moment.
-        Evidence { at: NOW - MINUTE * 12, ..failure(3, None) },
+        Evidence { at: NOW - MINUTE * 12, ..failure(3) },
         hostile,
     ]
 }

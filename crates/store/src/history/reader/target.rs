@@ -138,7 +138,7 @@ fn evidence(
 ) -> Result<Vec<Evidence>, HistoryError> {
     let (least, most) = which.map_or((0, 1), |which| (which.number(), which.number()));
     let rows = db.query(
-        "SELECT which, at_ms, incident, answer, body FROM watch_evidence
+        "SELECT which, at_ms, answer, body FROM watch_evidence
          WHERE target = ?1 AND which >= ?2 AND which <= ?3 ORDER BY at_ms DESC LIMIT ?4",
         values![target.0, least, most, limit],
     )?;
@@ -149,9 +149,8 @@ fn evidence(
             target,
             which: if is_good { EvidenceKind::LastGood } else { EvidenceKind::FirstFailure },
             at: time(row.int(1)),
-            incident: row.int_opt(2),
-            answer: serde_json::from_str::<Answer>(row.text(3)).map_err(|_| damaged())?,
-            body: decompress(row.blob(4)).ok_or_else(damaged)?.into(),
+            answer: serde_json::from_str::<Answer>(row.text(2)).map_err(|_| damaged())?,
+            body: decompress(row.blob(3)).ok_or_else(damaged)?.into(),
         })
     };
     rows.iter().map(read).collect()
