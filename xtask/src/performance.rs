@@ -112,10 +112,8 @@ impl Figure {
     /// Its value with its spread.
     fn words(&self) -> String {
         let median = number(self.median);
-        let unit = match self.unit.as_str() {
-            "x" => " x".to_owned(),
-            unit => format!(" {unit}").trim_end().to_owned(),
-        };
+        let unit = format!(" {}", self.unit);
+        let unit = unit.trim_end();
         match self.samples.len() {
             1 => format!("{median}{unit}"),
             rounds => format!(

@@ -89,9 +89,22 @@ pub fn clipped(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// At most `bytes_max` bytes of it, whole characters.
+pub fn cut(text: &str, bytes_max: usize) -> &str {
+    let end = (0..=bytes_max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cut_leaves_whole_characters() {
+        for (bytes_max, expected) in [(0, ""), (1, "a"), (2, "a"), (3, "aé"), (9, "aé")] {
+            assert_eq!(cut("aé", bytes_max), expected, "{bytes_max}");
+        }
+    }
 
     #[test]
     fn numbers_read_well() {

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use gather_core::attempt::TlsInfo;
+use gather_core::human;
 use gather_core::{ErrorKind, Failure};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ClientConnection, WebPkiServerVerifier};
@@ -331,14 +332,6 @@ pub(crate) fn info_of(connection: &ClientConnection) -> TlsInfo {
     }
 }
 
-/// No more than [`ISSUER_BYTES_MAX`] of it.
-fn cut(mut text: String) -> Box<str> {
-    let mut ends = (0..=ISSUER_BYTES_MAX.min(text.len())).rev();
-    let end = ends.find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text.truncate(end);
-    text.into()
-}
-
 fn info_of_leaf(leaf: &[u8], version: &'static str) -> TlsInfo {
     let Ok((_, leaf)) = X509Certificate::from_der(leaf) else {
         return TlsInfo { version, ..TlsInfo::default() };
@@ -354,7 +347,8 @@ fn info_of_leaf(leaf: &[u8], version: &'static str) -> TlsInfo {
         .take(SAN_MAX)
         .collect();
     let not_after_unix_s = Some(leaf.validity().not_after.timestamp());
-    let issuer = Some(cut(leaf.issuer().to_string())).filter(|issuer| !issuer.is_empty());
+    let issuer = leaf.issuer().to_string();
+    let issuer = (!issuer.is_empty()).then(|| human::cut(&issuer, ISSUER_BYTES_MAX).into());
     TlsInfo { version, not_after_unix_s, san, issuer }
 }
 

@@ -79,7 +79,8 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) fn of(key: &str, event: &Event) -> Self {
         let lasted = event.lasted.map(|lasted| human::seconds(lasted.as_secs().max(1) as f64));
-        let owned = |text: &Option<Box<str>>| text.as_deref().map(cut).map(str::to_owned);
+        let cut = |text: &str| human::cut(text, TEXT_BYTES_MAX).to_owned();
+        let owned = |text: &Option<Box<str>>| text.as_deref().map(cut);
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {
             key: key.to_owned(),
@@ -99,7 +100,7 @@ impl Facts {
             since: moment(event.since),
             lasted,
             lasted_s: event.lasted.map(|lasted| lasted.as_secs_f64()),
-            reason: cut(&event.reason).to_owned(),
+            reason: cut(&event.reason),
             status_code: Some(event.status_code).filter(|code| *code > 0),
             error_kind: event.error.map(|kind| kind.as_str().to_owned()),
             incident: event.incident,
@@ -348,9 +349,4 @@ pub(super) fn moment(at: Time) -> String {
 fn readable(moment: &str) -> String {
     let (date, time) = moment.split_once('T').unwrap_or((moment, ""));
     format!("{date} {} UTC", time.get(..8).unwrap_or(time))
-}
-
-fn cut(text: &str) -> &str {
-    let end = (0..=text.len().min(TEXT_BYTES_MAX)).rev().find(|at| text.is_char_boundary(*at));
-    &text[..end.unwrap_or(0)]
 }

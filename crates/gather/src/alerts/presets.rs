@@ -200,7 +200,7 @@ pub(super) fn ntfy(message: &Message, topic: &str, priority: Option<u8>, tags: &
     let mut body = json!({
         "topic": topic,
         "title": message.title,
-        "message": cut(text, NTFY_TEXT_BYTES_MAX),
+        "message": human::cut(text, NTFY_TEXT_BYTES_MAX),
         "priority": priority.unwrap_or(urgency),
         "tags": tags,
     });
@@ -371,10 +371,4 @@ fn colour(message: &Message) -> u32 {
         (_, Severity::Warning) => 0x00d2_9922,
         (_, Severity::Info) => 0x0057_606a,
     }
-}
-
-/// At most so many bytes, cut at a character.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    let end = (0..=text.len().min(bytes_max)).rev().find(|at| text.is_char_boundary(*at));
-    &text[..end.unwrap_or(0)]
 }

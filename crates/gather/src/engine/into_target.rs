@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gather_core::{ErrorKind, Failure, Outcome, Record, RecordError, Target, TargetNo};
+use gather_core::{ErrorKind, Failure, Outcome, Record, RecordError, Target, TargetNo, human};
 use url::Url;
 
 use crate::redact;
@@ -108,6 +108,5 @@ impl fmt::Display for InvalidTarget {
 impl std::error::Error for InvalidTarget {}
 
 fn excerpt(text: &str) -> Box<str> {
-    let end = (0..=text.len().min(EXCERPT_BYTES_MAX)).rev().find(|at| text.is_char_boundary(*at));
-    redact::input(&text[..end.unwrap_or(0)]).into()
+    redact::input(human::cut(text, EXCERPT_BYTES_MAX)).into()
 }

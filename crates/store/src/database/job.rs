@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use gather_core::human::cut;
+
 use crate::database::sql::NAMES;
 
 /// Columns of a job's table beside its key, at most. Fields beyond it stand in `field` and `tags`.
@@ -247,12 +249,6 @@ fn plain(name: &str, otherwise: &str) -> String {
         Some(first) if first.is_numeric() => format!("_{plain}"),
         Some(_) => plain.to_owned(),
     }
-}
-
-/// At most so many bytes of it, whole characters.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    let end = (0..=bytes_max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-    &text[..end.unwrap_or_default()]
 }
 
 #[cfg(test)]

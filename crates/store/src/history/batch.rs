@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use gather_core::human::cut;
 use gather_core::watch::{Missed, WatchedNo};
 
 use super::block::{Effort, compress};
@@ -253,14 +254,6 @@ pub(super) fn values(db: &mut Db, known: &Known, values: &[ValueRow]) -> Result<
 
 fn short(text: Option<&str>) -> Option<&str> {
     text.map(|text| cut(text, TEXT_BYTES_MAX))
-}
-
-fn cut(text: &str, bytes_max: usize) -> &str {
-    let mut end = text.len().min(bytes_max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// Runs, as they are now.
