@@ -13,7 +13,6 @@ use crate::error::CliError;
 use crate::keys::{Key, Keys, Takes};
 use crate::nearest::nearest;
 use crate::reference;
-use crate::usage::LATER_KEYS;
 
 pub(crate) mod items;
 mod place;
@@ -71,17 +70,6 @@ pub(crate) struct Entry {
     pub(crate) table: String,
     /// Where, in bytes.
     pub(crate) span: Range<usize>,
-    /// Whether this version knows what to do with it.
-    pub(crate) known: Known,
-}
-
-/// Whether this version knows what to do with a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// It does.
-    Yes,
-    /// A later version will.
-    Later,
 }
 
 /// `[hosts."NAME"]`.
@@ -253,15 +241,8 @@ impl ConfigFile {
                             .map_err(|error| self.error_at(&value.span(), error))?;
                     }
                     let key = key.name.clone();
-                    Entry { key, values, table: table.to_owned(), span, known: Known::Yes }
+                    Entry { key, values, table: table.to_owned(), span }
                 }
-                None if LATER_KEYS.contains(&written) => Entry {
-                    key: written.to_owned(),
-                    values: Vec::new(),
-                    table: table.to_owned(),
-                    span,
-                    known: Known::Later,
-                },
                 None => return Err(self.unknown_key(keys, table, name)),
             };
             if let Some(twice) = found.iter().find(|earlier| earlier.key == entry.key) {
@@ -344,7 +325,7 @@ impl ConfigFile {
             let span = name.span().start..value.span().end;
             let values = self.values(key, value)?;
             let key = key.name.clone();
-            Ok(Entry { key, values, table: table.to_owned(), span, known: Known::Yes })
+            Ok(Entry { key, values, table: table.to_owned(), span })
         };
         report.iter().map(entry).collect()
     }

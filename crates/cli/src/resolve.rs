@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gather::JournalOptions;
+use gather::{EqualRequests, JournalOptions};
 use gather::core::Config;
 use gather::core::config::{
     Caps, HostConfig, Redirects, RetryConfig, RobotsConfig, StopRule, UnsafeMethods,
@@ -55,6 +55,8 @@ pub(crate) struct RunSettings {
     pub(crate) outputs: Vec<OutputSpec>,
     /// Which records stdout shows.
     pub(crate) view: View,
+    /// What becomes of equal requests.
+    pub(crate) equal_requests: EqualRequests,
     /// Where bodies go.
     pub(crate) bodies: Option<PathBuf>,
     /// Which links are followed; none if `None`.
@@ -133,6 +135,7 @@ impl RunSettings {
             extract: None,
             outputs: Vec::new(),
             view: View::default(),
+            equal_requests: EqualRequests::Sent,
             bodies: None,
             crawl: None,
             cache: None,
@@ -201,6 +204,10 @@ impl RunSettings {
             extract: looked.map(|looked| looked.rules),
             outputs,
             view,
+            equal_requests: match args.input.dedup {
+                true => EqualRequests::SentOnce,
+                false => EqualRequests::Sent,
+            },
             bodies: args.output.bodies.clone(),
             crawl: None,
             cache: args.output.cache.clone(),

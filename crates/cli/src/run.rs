@@ -7,7 +7,7 @@ use std::time::Duration;
 use gather::journal::{JournalErrorKind, JournalStart};
 use gather::live::{Live, Snapshot};
 use gather::store::{Format, OutputSpec, OutputTarget, SinkErrorKind};
-use gather::{Descriptors, Judge, OnRecord, Output, Run, RunError, RunOptions, Summary};
+use gather::{Descriptors, EqualRequests, Judge, OnRecord, Output, Run, RunError, RunOptions, Summary};
 
 use crate::error::CliError;
 use crate::report_file::ReportFile;
@@ -85,7 +85,13 @@ pub(crate) fn judged_to_end(
         Some(report) => both(Some(on_record), report.on_record()),
         None => on_record,
     };
-    let own = RunOptions { judge: Some(judge), on_record: Some(on_record), ..options };
+    // A check asks each target itself.
+    let own = RunOptions {
+        judge: Some(judge),
+        on_record: Some(on_record),
+        equal_requests: EqualRequests::Sent,
+        ..options
+    };
     finish(settings, talk, signals, own)
 }
 
@@ -145,6 +151,7 @@ fn options(settings: &RunSettings, talk: &Talk, failures: Failures) -> RunOption
         config: settings.config.clone(),
         client: settings.client.clone(),
         source: settings.source.clone(),
+        equal_requests: settings.equal_requests,
         outputs: settings.outputs.iter().map(|spec| output(spec, &settings.view)).collect(),
         bodies: settings.bodies.clone(),
         journal: settings.journal.clone(),

@@ -12,7 +12,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::args::{Cli, FetchArgs};
-use crate::config_file::{ConfigFile, DEFAULT_NAME, Entry, Known};
+use crate::config_file::{ConfigFile, DEFAULT_NAME, Entry};
 use crate::error::CliError;
 use crate::keys::{self, Key, Keys, Takes};
 use crate::nearest::nearest;
@@ -179,13 +179,7 @@ fn environment(keys: &Keys) -> Result<Vec<(Entry, Origin)>, CliError> {
         };
         keys::check(key, &values)
             .map_err(|error| CliError { message: format!("{name}: {}", error.message), ..error })?;
-        let entry = Entry {
-            key: key.name.clone(),
-            values,
-            table: String::new(),
-            span: 0..0,
-            known: Known::Yes,
-        };
+        let entry = Entry { key: key.name.clone(), values, table: String::new(), span: 0..0 };
         entries.push((entry, Origin::Env(name)));
     }
     Ok(entries)
@@ -226,7 +220,7 @@ fn from_file(file: &ConfigFile, keys: &Keys, entries: &[Entry]) -> Vec<(Entry, O
         |entry: &Entry| Origin::File(format!("{} [{}]", file.place(&entry.span), entry.table));
     entries
         .iter()
-        .filter(|entry| entry.known == Known::Later || keys.find(&entry.key).is_some())
+        .filter(|entry| keys.find(&entry.key).is_some())
         .map(|entry| (entry.clone(), origin(entry)))
         .collect()
 }
@@ -246,10 +240,7 @@ fn take(
             (Origin::File(_), Some(file)) => file.error_at(&entry.span, error),
             _ => error,
         };
-        let Some(key) = keys.find(&entry.key).filter(|_| entry.known == Known::Yes) else {
-            let message = format!("{} is not available in this version", entry.key);
-            return Err(at(CliError::usage(message, "take it out, or run another job")));
-        };
+        let key = keys.find(&entry.key).expect("a layer has keys of a fetch alone");
         let beaten = keys::rivals(&key.name).any(|rival| above.contains(rival));
         // Headers add up; of one name, the higher layer's counts.
         let shown = match (key.name.as_str(), above.contains(&key.name)) {

@@ -52,6 +52,7 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
         ("failures", listed(summary.by_kind.iter().map(|(kind, count)| (*kind, *count)))),
         ("statuses", listed(summary.by_status.iter().map(|(status, count)| (*status, *count)))),
     ];
+    items.extend(repeats(summary));
     items.extend(cache(summary));
     items.extend(crawl(summary));
     items.extend(pace(summary));
@@ -59,6 +60,12 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
     items.extend(summary.hosts.iter().take(HOSTS_MAX).map(|host| ("", trouble(host))));
     items.extend(machine(summary));
     items
+}
+
+/// How much was not asked twice.
+fn repeats(summary: &Summary) -> Option<(&'static str, String)> {
+    let said = format!("{} of equal requests, each sent once", human::count(summary.repeats));
+    (summary.repeats > 0).then_some(("repeats", said))
 }
 
 /// What the cache did, where there is one.

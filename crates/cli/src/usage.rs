@@ -20,9 +20,6 @@ gather fetches many URLs: fast, polite, every input accounted for.
   gather demo                                          see it work, offline
 more: gather --help, gather fetch --help";
 
-/// Flags that a later version will have; as keys of a job, too.
-pub(crate) const LATER_KEYS: &[&str] = &["dedup"];
-
 /// Formats that a later version will write.
 pub(crate) const LATER_FORMATS: &[&str] = &["html"];
 
@@ -174,9 +171,6 @@ fn unknown_flag(flag: &str, near: Option<String>, argv: &[OsString]) -> CliError
     let foreign = |name: &str| FOREIGN.iter().find(|(theirs, _)| *theirs == name);
     if let Some((theirs, ours)) = typed.and_then(foreign).or_else(|| foreign(flag)) {
         return CliError::usage(format!("there is no flag {theirs}"), *ours);
-    }
-    if LATER_KEYS.contains(&flag.trim_start_matches('-')) {
-        return CliError::usage(format!("{flag} is not available in this version"), "");
     }
     let keys = Keys::of_fetch();
     let known = near.iter().map(|near| near.trim_start_matches('-'));

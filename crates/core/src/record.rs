@@ -120,6 +120,8 @@ pub struct Record {
     pub cache: Option<CacheUse>,
     /// Whether the body is the same as that of the stored answer.
     pub unchanged: bool,
+    /// The target whose answer it is, where an equal request was not sent again.
+    pub same_as: Option<u64>,
     /// Its place in the cache. Taken out before a record is given away.
     pub ticket: Option<Arc<Ticket>>,
     /// Kept headers, where asked for.
@@ -188,6 +190,7 @@ impl Record {
             truncated: false,
             cache: None,
             unchanged: false,
+            same_as: None,
             ticket: None,
             headers: None,
             body: None,

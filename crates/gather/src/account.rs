@@ -20,6 +20,8 @@ pub(crate) struct Account {
     pub(crate) by_kind: BTreeMap<ErrorKind, u64>,
     pub(crate) by_status: BTreeMap<u16, u64>,
     pub(crate) body_bytes: u64,
+    /// Records that tell the answer of another.
+    pub(crate) repeats: u64,
     pub(crate) cache: CacheCounts,
     time_total_us: Histogram<u64>,
 }
@@ -35,6 +37,7 @@ impl Account {
             by_kind: BTreeMap::new(),
             by_status: BTreeMap::new(),
             body_bytes: 0,
+            repeats: 0,
             cache: CacheCounts::default(),
             time_total_us,
         }
@@ -52,6 +55,11 @@ impl Account {
         }
         if record.status_code != 0 {
             *self.by_status.entry(record.status_code).or_default() += 1;
+        }
+        // What follows is of what was asked and came, once.
+        if record.same_as.is_some() {
+            self.repeats += 1;
+            return;
         }
         self.body_bytes += record.body_bytes;
         match record.cache {

@@ -33,6 +33,7 @@ use crate::live::Live;
 use crate::method::RunMethod;
 use crate::pending::Pending;
 use crate::platform::Descriptors;
+use crate::repeats::EqualRequests;
 use crate::report::ShardReport;
 use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
@@ -77,6 +78,8 @@ pub struct RunOptions {
     pub client: ClientOptions,
     /// What is fetched.
     pub source: SourceSpec,
+    /// What becomes of equal requests of `source`.
+    pub equal_requests: EqualRequests,
     /// Begins at what `source` names, and follows the links of pages.
     #[cfg(feature = "crawl")]
     pub crawl: Option<CrawlSpec>,
@@ -202,9 +205,10 @@ impl Run {
     }
 
     fn go(parts: Parts, begun: Begun, options: RunOptions) -> Result<Self, RunError> {
-        let Begun { source, outlets, keeper, account, hosts, begun, growing } = begun;
+        let Begun { source, outlets, keeper, account, hosts, begun, growing, firsts } = begun;
         let has_journal = if keeper.is_some() { HasJournal::Yes } else { HasJournal::No };
-        let past = Past { begun, ..Past::of(&account, has_journal) };
+        let waiting = firsts.as_ref().map(|firsts| Arc::clone(firsts.waiting()));
+        let past = Past { begun, waiting, ..Past::of(&account, has_journal) };
         let shared = Arc::new(parts.shared(&past));
         let clocks = journal::clocks(&hosts, &shared.clock);
         let Parts { fit, client, tls, bodies, look_up, cache, specs, asked, .. } = parts;
@@ -225,6 +229,7 @@ impl Run {
             shared: Arc::clone(&shared),
             journal: keeper.map(kept).transpose()?,
             growing: growing.clone(),
+            firsts,
         };
         let (batches, writer) = start_writer(writer)?;
         let mut client = client;
@@ -324,7 +329,7 @@ impl Run {
             _ if self.was_finished => Ended::FinishedBefore,
             None => Ended::Finished,
             // The stop came too late to leave anything undone.
-            Some(Cause::Drain | Cause::Deadline | Cause::Now) if self.shared.is_done() => {
+            Some(Cause::Drain | Cause::Deadline | Cause::Now) if self.shared.is_complete() => {
                 Ended::Finished
             }
             Some(Cause::FailFast) => Ended::FailFast,
@@ -347,7 +352,7 @@ impl Run {
 
     /// Whether nothing is left that a resumed run could go on with.
     fn is_complete(&self) -> bool {
-        self.stop.cause().is_none_or(Cause::cancels) || self.shared.is_done()
+        self.stop.cause().is_none_or(Cause::cancels) || self.shared.is_complete()
     }
 }
 
@@ -395,19 +400,21 @@ fn prepare(
     if cache.is_some() {
         fit::keep_for_cache(&mut client.keep);
     }
-    add_members(outputs, cache.map(|_| Beside::Cache));
+    let is_archive = |output: &Output| matches!(output.spec.format, Format::Warc(_));
+    if outputs.iter().any(is_archive) {
+        add_members(outputs, Beside::Archive);
+    }
+    if cache.is_some() {
+        add_members(outputs, Beside::Cache);
+    }
     Client::new(client.clone(), Arc::clone(&tls)).map_err(RunError::Client)?;
     Ok(tls)
 }
 
-/// The members that records have beside an archive or a cache.
-fn add_members(outputs: &mut [Output], cache: Option<Beside>) {
-    let is_archive = |output: &Output| matches!(output.spec.format, Format::Warc(_));
-    let archive = outputs.iter().any(is_archive).then_some(Beside::Archive);
-    for what in archive.into_iter().chain(cache) {
-        for Output { spec, .. } in &mut *outputs {
-            spec.fields = std::mem::take(&mut spec.fields).beside(what);
-        }
+/// The members that records have beside this.
+fn add_members(outputs: &mut [Output], what: Beside) {
+    for Output { spec, .. } in outputs {
+        spec.fields = std::mem::take(&mut spec.fields).beside(what);
     }
 }
 
@@ -496,6 +503,9 @@ impl Parts {
         fit::apply(&config, &fit, &mut client);
         let (bodies, cache) = (options.bodies.as_deref(), options.cache.as_deref());
         let tls = prepare(&mut client, &mut options.outputs, bodies, cache)?;
+        if options.equal_requests == EqualRequests::SentOnce {
+            add_members(&mut options.outputs, Beside::Repeats);
+        }
         if options.journal.is_some() {
             options.outputs.iter_mut().for_each(|o| o.spec.durability = Durability::Disk);
         }
@@ -537,7 +547,12 @@ fn inputs(options: &mut RunOptions) -> Box<dyn Inputs> {
     if let Some(spec) = options.crawl.take() {
         return Box::new(crate::crawl::Crawled::new(spec, source, &options.config));
     }
-    Box::new(Listed::new(source))
+    match options.equal_requests {
+        EqualRequests::Sent => Box::new(Listed::new(source)),
+        EqualRequests::SentOnce => {
+            Box::new(Listed::once(source, options.client.redact_query.clone()))
+        }
+    }
 }
 
 fn kept(keeper: Keeper) -> Result<Kept, RunError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gather_core::config::{StopRule, UnsafeMethods};
 use gather_core::robots::Robots;
@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::journal::Notes;
 use crate::permits::Permits;
 use crate::rate::RateGate;
+use crate::repeats::Waiting;
 use crate::reroute::Credentials;
 use crate::source::SourceError;
 use crate::stop::{Cause, Stop};
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) hosts: Vec<AtomicU32>,
     /// Inputs that came in, broken ones included.
     inputs: AtomicU64,
+    /// Inputs that no shard is handed, since they get the answer of another.
+    waiting: Option<Arc<Waiting>>,
     /// Shards that are still being handed targets.
     feeding: AtomicUsize,
     finished: AtomicU64,
@@ -118,6 +121,7 @@ impl Shared {
                 UnsafeMethods::Repeat => BTreeSet::new(),
             },
             done_before: past.records,
+            waiting: past.waiting.clone(),
             hosts: (0..shards).map(|_| AtomicU32::new(0)).collect(),
             inputs: AtomicU64::new(past.records),
             feeding: AtomicUsize::new(shards),
@@ -161,7 +165,8 @@ impl Shared {
 
     /// Inputs that came in so far.
     pub(crate) fn inputs(&self) -> u64 {
-        self.inputs.load(Ordering::Acquire)
+        let repeats = self.waiting.as_ref().map_or(0, |waiting| waiting.found());
+        self.inputs.load(Ordering::Acquire) + repeats
     }
 
     /// More inputs came in, each to get a record.
@@ -340,7 +345,13 @@ impl Shared {
     pub(crate) fn has_finished(&self) -> bool {
         let has_failed = matches!(self.stop.cause(), Some(Cause::OutputClosed | Cause::Fault));
         let read = self.source_error.lock().unwrap_or_else(PoisonError::into_inner).is_none();
-        read && !has_failed && self.is_done()
+        read && !has_failed && self.is_complete()
+    }
+
+    /// Whether nothing is left to do, and no repeat without its answer.
+    pub(crate) fn is_complete(&self) -> bool {
+        let unanswered = self.waiting.as_ref().map_or(0, |waiting| waiting.unanswered());
+        self.is_done() && unanswered == 0
     }
 
     /// Whether nothing is left to do, in any shard.
@@ -350,13 +361,15 @@ impl Shared {
 }
 
 /// What a run that goes on has behind it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Past {
     pub(crate) records: u64,
     pub(crate) failed: u64,
     pub(crate) journal: HasJournal,
     /// Inputs whose request may not be repeated and may have been sent.
     pub(crate) begun: BTreeSet<u64>,
+    /// Where repeats wait, where equal requests are sent once.
+    pub(crate) waiting: Option<Arc<Waiting>>,
 }
 
 /// Whether what a kill loses has to be bounded.
@@ -370,12 +383,17 @@ impl Past {
     /// A run with these records behind it.
     pub(crate) fn of(account: &Account, journal: HasJournal) -> Self {
         let (records, failed) = (account.records(), account.failed);
-        Self { records, failed, journal, begun: BTreeSet::new() }
+        Self { records, failed, journal, begun: BTreeSet::new(), waiting: None }
     }
 
     /// A run that begins, and is not gone on with.
-    pub(crate) const NONE: Self =
-        Self { records: 0, failed: 0, journal: HasJournal::No, begun: BTreeSet::new() };
+    pub(crate) const NONE: Self = Self {
+        records: 0,
+        failed: 0,
+        journal: HasJournal::No,
+        begun: BTreeSet::new(),
+        waiting: None,
+    };
 }
 
 /// Whether a finished target counts as a failure.

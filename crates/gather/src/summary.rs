@@ -81,6 +81,8 @@ pub struct Summary {
     pub by_kind: BTreeMap<&'static str, u64>,
     /// Finished targets by status code.
     pub by_status: BTreeMap<u16, u64>,
+    /// Targets that were not asked, since an equal request was; part of all sums over records.
+    pub repeats: u64,
     /// What the cache did; all zero without one.
     pub cache: CacheCounts,
     /// What a crawl passed over; nothing where there is none.

@@ -45,6 +45,7 @@ pub(crate) fn summary(
         done_before: shared.done_before(),
         by_kind: account.by_kind(),
         by_status: account.by_status.clone(),
+        repeats: account.repeats,
         cache: account.cache,
         crawl: None,
         wall,

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::account::Account;
 use crate::cache;
 use crate::journal::{Growing, JournalError, Keeper};
+use crate::repeats::Firsts;
 use crate::run::RunError;
 use crate::shared::Shared;
 use crate::source::SourceError;
@@ -59,7 +60,7 @@ pub(crate) struct Outlet {
 pub(crate) struct Written {
     /// Sums over what was written.
     pub(crate) account: Mutex<Account>,
-    /// Records committed, by shard: those targets are settled.
+    /// Records committed, by shard: those targets are settled. The last are those of no shard.
     pub(crate) committed: Vec<AtomicU64>,
 }
 
@@ -68,7 +69,7 @@ impl Written {
     pub(crate) fn new(shards: usize, account: Account) -> Self {
         Self {
             account: Mutex::new(account),
-            committed: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            committed: (0..=shards).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
@@ -94,6 +95,8 @@ pub(crate) struct Writer {
     pub(crate) journal: Option<Kept>,
     /// What makes the inputs grow, if anything does.
     pub(crate) growing: Option<Arc<dyn Growing>>,
+    /// What answers repeats, where equal requests are sent once.
+    pub(crate) firsts: Option<Firsts>,
 }
 
 /// The journal of a run, and a clock to commit by.
@@ -172,7 +175,7 @@ impl Writer {
             });
         }
         closed?;
-        let grown = self.commit_growing()?;
+        let grown = self.commit_inputs()?;
         let Some(Kept { mut keeper, .. }) = self.journal else { return Ok(()) };
         positions.extend(grown);
         let account = self.written.account();
@@ -180,6 +183,9 @@ impl Writer {
             return Ok(keeper.commit(&positions, &account, &self.shared)?);
         }
         keeper.finish(&positions, &account, &self.shared)?;
+        if let Some(firsts) = self.firsts {
+            firsts.remove()?;
+        }
         Ok(self.growing.map_or(Ok(()), |growing| growing.finish())?)
     }
 
@@ -196,9 +202,38 @@ impl Writer {
                     }
                 }
                 Turn::Commit => self.commit(&mut uncommitted)?,
-                Turn::Leave => return self.commit(&mut uncommitted),
+                Turn::Leave => {
+                    self.answer_repeats(&mut uncommitted)?;
+                    return self.commit(&mut uncommitted);
+                }
             }
         }
+    }
+
+    /// Every first has its record now: those that waited for one get theirs, unless the run was
+    /// stopped and goes on later.
+    fn answer_repeats(&mut self, uncommitted: &mut Uncommitted) -> Result<(), WriteError> {
+        let stop = self.shared.stop.clone();
+        let is_stopped = || !stop.cause().is_none_or(Cause::cancels);
+        let Some(mut firsts) = self.firsts.take_if(|_| !is_stopped()) else { return Ok(()) };
+        let mut answers = firsts.answers()?;
+        self.firsts = Some(firsts);
+        while let Some(firsts) = self.firsts.as_mut().filter(|_| !is_stopped()) {
+            let records = firsts.some_of(&mut answers)?;
+            let count = records.len();
+            if count == 0 {
+                break;
+            }
+            // They are of no shard; the place behind those of the shards is theirs.
+            let batch = Batch { shard: self.shared.shards(), records };
+            uncommitted.add(&batch);
+            self.write(batch)?;
+            self.firsts.iter().for_each(|firsts| firsts.count_answered(count));
+            if uncommitted.is_due(self.commit_records()) {
+                self.commit(uncommitted)?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits for the next batch, but not longer than what was written may wait.
@@ -248,7 +283,7 @@ impl Writer {
         if self.journal.is_some() { COMMIT_RECORDS_DURABLY } else { COMMIT_RECORDS }
     }
 
-    fn write(&mut self, mut batch: Batch) -> Result<(), SinkError> {
+    fn write(&mut self, mut batch: Batch) -> Result<(), WriteError> {
         self.archive(&mut batch)?;
         for record in &mut batch.records {
             if let Some(cache) = &mut self.cache {
@@ -270,10 +305,15 @@ impl Writer {
                 if outlet.view.as_ref().is_none_or(|shows| shows(record)) {
                     // One that its reader has closed is found out by the next commit.
                     match outlet.sink.write(record) {
-                        Err(error) if error.kind != SinkErrorKind::Closed => return Err(error),
+                        Err(error) if error.kind != SinkErrorKind::Closed => {
+                            return Err(error.into());
+                        }
                         Ok(()) | Err(_) => {}
                     }
                 }
+            }
+            if let Some(firsts) = &mut self.firsts {
+                firsts.keep(record)?;
             }
             // Whoever keeps a copy of the body keeps it on his own account.
             let hold = record.hold.take();
@@ -320,7 +360,7 @@ impl Writer {
         let keeper = self.journal.as_ref().map(|kept| &kept.keeper);
         let has_news = keeper.is_some_and(|keeper| has_records || keeper.has_notes(&self.shared));
         // Before the sinks: what a record led to is known to be found when the record is.
-        let mut positions = if has_news { self.commit_growing()? } else { Vec::new() };
+        let mut positions = if has_news { self.commit_inputs()? } else { Vec::new() };
         if has_records || self.journal.is_none() {
             positions.extend(self.commit_sinks()?);
         }
@@ -336,8 +376,16 @@ impl Writer {
         Ok(())
     }
 
-    fn commit_growing(&self) -> Result<Vec<(Box<str>, Position)>, WriteError> {
-        Ok(self.growing.as_ref().map_or(Ok(Vec::new()), |growing| growing.commit())?)
+    /// What must be known of inputs when a record of one is.
+    fn commit_inputs(&mut self) -> Result<Vec<(Box<str>, Position)>, WriteError> {
+        let mut positions = match &self.growing {
+            Some(growing) => growing.commit()?,
+            None => Vec::new(),
+        };
+        if let Some(firsts) = &mut self.firsts {
+            positions.extend(firsts.commit()?);
+        }
+        Ok(positions)
     }
 
     fn commit_sinks(&mut self) -> Result<Vec<(Box<str>, Position)>, SinkError> {

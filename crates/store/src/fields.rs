@@ -54,6 +54,7 @@ pub enum Field {
     Truncated,
     Cache,
     Unchanged,
+    SameAs,
     Headers,
     /// `headers.NAME`, the name in lower case
     Header(Arc<str>),
@@ -73,6 +74,8 @@ pub enum Beside {
     Archive,
     /// A cache: what it did.
     Cache,
+    /// Repeats of requests: whose answer it is.
+    Repeats,
 }
 
 /// Whether a member is in the default set.
@@ -128,6 +131,7 @@ static KNOWN: &[(Field, &str, In)] = &[
     (Field::Truncated, "truncated", In::Default),
     (Field::Cache, "cache", In::Beside(Beside::Cache)),
     (Field::Unchanged, "unchanged", In::Beside(Beside::Cache)),
+    (Field::SameAs, "same_as", In::Beside(Beside::Repeats)),
     (Field::Headers, "headers", In::Asked),
     (Field::Title, "title", In::Asked),
     (Field::Preview, "preview", In::Asked),
@@ -334,6 +338,17 @@ impl Fields {
             self.list.iter().filter(|field| !list.contains(field)).cloned().collect::<Vec<_>>(),
         );
         Self { choice: Choice::Held, ..Self::listed(list) }
+    }
+
+    /// The members that any of these outputs has.
+    pub(crate) fn of_all<'f>(outputs: impl Iterator<Item = &'f Self>) -> Self {
+        let mut list: Vec<Field> = Vec::new();
+        for field in outputs.flat_map(|fields| &fields.list) {
+            if !list.contains(field) {
+                list.push(field.clone());
+            }
+        }
+        Self::listed(list)
     }
 
     /// These members as columns, in the order of the record.

@@ -3,6 +3,7 @@
 //! Everything here blocks and runs on the one writer thread (bodies: on a blocking thread). It
 //! knows records, files and formats, and nothing of HTTP.
 
+mod aside;
 mod bodies;
 #[cfg(feature = "sqlite")]
 mod cache;
@@ -43,6 +44,7 @@ mod warc;
 #[cfg(feature = "xlsx")]
 mod xlsx;
 
+pub use aside::{Answers, Aside, Repeats, remove_aside};
 pub use bodies::{BodyFile, BodyStore, Stored};
 #[cfg(feature = "sqlite")]
 pub use cache::{CacheReader, CacheWriter, open_cache};
@@ -54,7 +56,7 @@ pub use near::Near;
 pub use no_cache::{CacheReader, CacheWriter, open_cache};
 pub use output::sync_name;
 pub use pile::Pile;
-pub use seen::{Met, Seen, SeenLimits};
+pub use seen::{Mark, Met, Seen, SeenLimits};
 pub use sink::{
     CsvBom, DatabaseUrl, Durability, Existing, Format, OutputSpec, OutputTarget, Position, RunInfo,
     Sink, WarcCompression, open, open_all,

@@ -117,6 +117,16 @@ impl Pile {
         Ok((Arc::clone(&self.synced), self.written))
     }
 
+    /// All of it, to be read from its beginning before anything else is done with it.
+    ///
+    /// # Errors
+    /// When what waits cannot be written.
+    pub(crate) fn whole(&mut self) -> io::Result<File> {
+        self.flush()?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.try_clone()
+    }
+
     /// Cuts off what stands behind `bytes`.
     ///
     /// # Errors

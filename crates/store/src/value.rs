@@ -134,6 +134,7 @@ fn computed<'a>(field: &Field, record: &'a Record, repeats: Repeats) -> Option<V
         Field::Sha256 | Field::BodyPath | Field::Truncated => stored(field, record),
         Field::WarcFile | Field::WarcOffset | Field::WarcLength => archived(field, record),
         Field::Cache | Field::Unchanged => cached(field, record),
+        Field::SameAs => record.same_as.map(Value::Count),
         Field::Title => page::title(record.body.as_ref()?).map(|title| Value::Text(title.into())),
         Field::Preview => page::preview(record.body.as_ref()?).map(Value::Text),
         Field::Json => page::compact_json(record.body.as_ref()?).map(Value::Json),

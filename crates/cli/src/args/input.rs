@@ -31,6 +31,9 @@ pub(crate) struct InputArgs {
     /// Take the first N targets only
     #[arg(long, value_name = "N", value_parser = values::limit)]
     pub(crate) limit: Option<u64>,
+    /// Send equal requests once: each target has its record, repeats say whose answer it is (same_as)
+    #[arg(long)]
+    pub(crate) dedup: bool,
     /// Of an earlier result given with -i, fetch again what failed: failed or failed:KIND
     #[arg(long, value_name = "WHAT", value_parser = str::parse::<Only>)]
     pub(crate) only: Option<Only>,

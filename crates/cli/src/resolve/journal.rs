@@ -60,7 +60,7 @@ const FREE: &[&str] = &[
 ];
 
 /// Keys that give the outputs their form: the records that are there have the old one.
-const FIXED: &[&str] = &["output", "rows", "format", "csv-bom", "template", "fields"];
+const FIXED: &[&str] = &["output", "rows", "format", "csv-bom", "template", "fields", "dedup"];
 
 /// The columns of a table of rows, which follow from the rules: they have the old ones.
 const ROWS_COLUMNS: &str = "columns of rows";

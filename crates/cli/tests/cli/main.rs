@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod crawl;
 mod databases;
+mod dedup;
 mod docs;
 mod examples;
 mod export;

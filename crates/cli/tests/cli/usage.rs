@@ -76,7 +76,6 @@ fn unknown_flags_and_commands_get_the_nearest() {
             "gather extract has no flag --report",
             "gather fetch has it; gather extract --help lists those it has",
         ),
-        ("a.example --dedup", "--dedup is not available in this version", ""),
         ("config", "gather config needs a command", "write gather config show"),
         ("run", "<JOB> is missing", "write gather run <JOB> [URL]..."),
         (

@@ -287,7 +287,7 @@ macro_rules! for_each_sink {
     };
 }
 
-for_each_sink!(jsonl, csv, several, sqlite, parquet, xlsx, warc, folder, postgres);
+for_each_sink!(jsonl, csv, several, sqlite, parquet, xlsx, warc, folder, dedup, postgres);
 
 #[test]
 fn standard_input_is_whole_after_a_kill_at_any_call_of_its_reader() {

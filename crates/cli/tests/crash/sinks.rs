@@ -43,6 +43,9 @@ pub(crate) struct Place<'a> {
 /// Stands for the URL of the database in the flags.
 pub(crate) const POSTGRES: &str = "{postgres}";
 
+/// Has equal requests sent once.
+const DEDUP: &str = "--dedup";
+
 /// Who reads it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reader {
@@ -129,6 +132,16 @@ pub(crate) const SINKS: &[SinkCase] = &[
         on_disk: Some(OnDisk { written: ("r.jsonl", "write"), synced: ("r.jsonl", "fdatasync") }),
     },
     SinkCase {
+        name: "dedup",
+        flags: &["-o", "r.jsonl", DEDUP],
+        read: jsonl,
+        reader: Reader::Own,
+        on_disk: Some(OnDisk {
+            written: ("r.jsonl.journal.firsts", "write"),
+            synced: ("r.jsonl.journal.firsts", "fdatasync"),
+        }),
+    },
+    SinkCase {
         name: "postgres",
         flags: &["-o", POSTGRES, "--journal", "r.journal"],
         read: postgres,
@@ -166,6 +179,11 @@ impl SinkCase {
     pub(crate) fn journal(&self) -> String {
         let named = self.flags.iter().skip_while(|flag| **flag != "--journal").nth(1);
         named.map_or_else(|| format!("{}.journal", self.flags[1]), |name| (*name).to_owned())
+    }
+
+    /// Whether equal requests are sent once.
+    pub(crate) fn sends_once(&self) -> bool {
+        self.flags.contains(&DEDUP)
     }
 
     /// Whether it is in a database server.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use gather_store::journal::{
     Change, Done, HostRow, Journal, JournalError, JournalErrorKind, Memory,
 };
-use gather_store::{Existing, OutputSpec, OutputTarget, Position, RunInfo};
+use gather_store::{Existing, Fields, OutputSpec, OutputTarget, Position, RunInfo};
 
 use super::earlier::Witness;
 use super::inputs::{Growing, Inputs, Kept, PastInputs};
 use super::{JournalOptions, JournalStart, Keeper, sums};
 use crate::account::Account;
 use crate::clock;
+use crate::repeats::{self, Firsts, firsts_beside};
 use crate::run::{Output, RunError};
 use crate::source::{InputLog, Source};
 use crate::writer::Outlet;
@@ -31,13 +32,15 @@ pub(crate) struct Begun {
     pub(crate) begun: BTreeSet<u64>,
     /// What makes the inputs grow, if anything does.
     pub(crate) growing: Option<Arc<dyn Growing>>,
+    /// What answers repeats, where equal requests are sent once.
+    pub(crate) firsts: Option<Firsts>,
 }
 
 impl Begun {
     fn new(source: Box<dyn Source>, outlets: Vec<Outlet>, keeper: Option<Keeper>) -> Self {
         let (hosts, begun) = (Vec::new(), BTreeSet::new());
-        let growing = None;
-        Self { source, outlets, keeper, account: Account::new(), hosts, begun, growing }
+        let (growing, firsts) = (None, None);
+        Self { source, outlets, keeper, account: Account::new(), hosts, begun, growing, firsts }
     }
 }
 
@@ -74,10 +77,12 @@ pub(crate) fn plain(
 ) -> Result<Begun, RunError> {
     let source = inputs.anew(None)?;
     let stale = stale_journals(&outputs, None)?;
+    let fields = fields(&outputs);
     let outlets = open(outputs, &label.on_new())?;
     stale.iter().try_for_each(|path| Journal::remove(path)).map_err(RunError::Journal)?;
     inputs.begin()?;
-    Ok(Begun { growing: inputs.growing(), ..Begun::new(source, outlets, None) })
+    let firsts = firsts(inputs, None, &fields)?;
+    Ok(Begun { growing: inputs.growing(), firsts, ..Begun::new(source, outlets, None) })
 }
 
 /// Begins a run with a journal, or goes on with it.
@@ -118,16 +123,18 @@ fn anew(
     let kept = Kept { journal: &options.path, log: &log };
     let source = inputs.anew(Some(kept))?;
     let info = label.on_new();
-    let names = names(&outputs);
+    let (names, fields) = (names(&outputs), fields(&outputs));
     let outlets = open(outputs, &info)?;
     // Only now: until here nothing of an earlier run was touched.
     stale.iter().try_for_each(|path| Journal::remove(path)).map_err(RunError::Journal)?;
     inputs.begin()?;
+    let firsts = firsts(inputs, Some((&options.path, Position::default())), &fields)?;
     let names = names.into_iter().chain(inputs.files(&options.path));
     let sinks = names.map(|name| (name, Position::default())).collect();
     let journal = Journal::create(&options.path, &info, &options.settings, sinks);
     let keeper = Keeper::new(journal.map_err(RunError::Journal)?, log);
-    let begun = Begun { growing: inputs.growing(), ..Begun::new(source, outlets, Some(keeper)) };
+    let growing = inputs.growing();
+    let begun = Begun { growing, firsts, ..Begun::new(source, outlets, Some(keeper)) };
     Ok(Start::On(Box::new(begun)))
 }
 
@@ -223,6 +230,9 @@ fn go_on(
         body_bytes: account.body_bytes,
     };
     let source = inputs.again(kept, past)?;
+    let position = journal.position(&repeats::text_of(&firsts_beside(&options.path)));
+    let kept = (&*options.path, position.unwrap_or_default());
+    let firsts = firsts(inputs, Some(kept), &fields(&outputs))?;
     if !changes.is_empty() {
         journal.replace_settings(&options.settings).map_err(RunError::Journal)?;
     }
@@ -233,9 +243,28 @@ fn go_on(
         hosts: memory.hosts,
         begun: memory.begun,
         growing: inputs.growing(),
+        firsts,
         ..Begun::new(source, outlets, Some(Keeper::new(journal, log)))
     };
     Ok(Start::On(Box::new(begun)))
+}
+
+/// What keeps the records of firsts beside this journal from this position on, where equal requests are
+/// sent once.
+fn firsts(
+    inputs: &dyn Inputs,
+    journal: Option<(&Path, Position)>,
+    outputs: &[Fields],
+) -> Result<Option<Firsts>, RunError> {
+    let Some(waiting) = inputs.repeats() else { return Ok(None) };
+    let kept = journal.map(|(path, position)| (firsts_beside(path), position));
+    let kept = kept.as_ref().map(|(path, position)| (&**path, *position));
+    Firsts::open(kept, outputs.iter(), waiting).map(Some).map_err(RunError::Source)
+}
+
+/// The members of these outputs.
+fn fields(outputs: &[Output]) -> Vec<Fields> {
+    outputs.iter().map(|output| output.spec.fields.clone()).collect()
 }
 
 fn new_output(name: &str) -> Change {

@@ -4,12 +4,13 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
-use gather_fetch::Keep;
+use gather_fetch::{Keep, RedactQuery};
 use gather_store::Position;
 use gather_store::journal::{Block, Done};
 use tokio::sync::mpsc;
 
 use super::spool_of;
+use crate::repeats::{self, Once, Waiting, firsts_beside};
 use crate::run::RunError;
 use crate::shared::Shared;
 use crate::source::{self, Finished, InputLog, InputPath, Source, SourceError, SourceSpec, Spool};
@@ -32,6 +33,11 @@ pub(crate) trait Inputs {
     /// Files of theirs beside this journal, which keeps their positions as those of outputs.
     fn files(&self, _journal: &Path) -> Vec<Box<str>> {
         Vec::new()
+    }
+
+    /// Where their repeats wait, where equal requests are sent once; asked for once they are open.
+    fn repeats(&self) -> Option<&Arc<Waiting>> {
+        None
     }
 
     /// What makes them grow while the run goes on; asked for once they are open.
@@ -105,27 +111,57 @@ impl Inputs for Given {
 }
 
 /// Inputs that are listed in arguments and files.
-pub(crate) struct Listed(SourceSpec);
+pub(crate) struct Listed {
+    spec: SourceSpec,
+    /// Where equal requests are sent once: where the others wait, and what is secret in their URLs.
+    once: Option<(Arc<Waiting>, RedactQuery)>,
+}
 
 impl Listed {
     pub(crate) fn new(spec: SourceSpec) -> Self {
-        Self(spec)
+        Self { spec, once: None }
+    }
+
+    /// The same inputs, equal requests of which are sent once.
+    pub(crate) fn once(spec: SourceSpec, redact: RedactQuery) -> Self {
+        Self { spec, once: Some((Arc::default(), redact)) }
+    }
+
+    /// Opens them with a journal. Where a request may have been met before, all are read again.
+    fn open(
+        &self,
+        before: Arc<[Block]>,
+        done: Arc<Done>,
+        log: &Arc<InputLog>,
+    ) -> Result<Box<dyn Source>, SourceError> {
+        let passed = if self.once.is_some() { Arc::default() } else { Arc::clone(&done) };
+        let finished = Finished::These(passed);
+        let source = source::open_on(&self.spec, before, finished, Arc::clone(log))?;
+        Ok(self.each_once(source, done))
+    }
+
+    fn each_once(&self, source: Box<dyn Source>, done: Arc<Done>) -> Box<dyn Source> {
+        match &self.once {
+            Some((waiting, redact)) => {
+                Box::new(Once::new(source, done, Arc::clone(waiting), redact.clone()))
+            }
+            None => source,
+        }
     }
 }
 
 impl Inputs for Listed {
     fn anew(&mut self, kept: Option<Kept<'_>>) -> Result<Box<dyn Source>, RunError> {
         let Some(Kept { journal, log }) = kept else {
-            return source::open(&self.0).map_err(RunError::Source);
+            let source = source::open(&self.spec).map_err(RunError::Source)?;
+            return Ok(self.each_once(source, Arc::default()));
         };
-        if reads_stdin(&self.0) {
+        if reads_stdin(&self.spec) {
             let path = spool_of(journal);
             let spool = Spool::begin(&path).map_err(|error| no_spool(&path, error))?;
-            self.0.spool = Some(approved(spool, &path)?);
+            self.spec.spool = Some(approved(spool, &path)?);
         }
-        let finished = Finished::These(Arc::default());
-        let source = source::open_on(&self.0, Arc::default(), finished, Arc::clone(log));
-        source.map_err(RunError::Source)
+        self.open(Arc::default(), Arc::default(), log).map_err(RunError::Source)
     }
 
     fn again(
@@ -133,15 +169,23 @@ impl Inputs for Listed {
         Kept { journal, log }: Kept<'_>,
         PastInputs { before, done, .. }: PastInputs<'_>,
     ) -> Result<Box<dyn Source>, RunError> {
-        let spec = &mut self.0;
+        let spec = &mut self.spec;
         if reads_stdin(spec) {
             spec.spool = Some(spool_again(journal)?);
         }
         source::verify(spec, &before).map_err(RunError::Source)?;
         let path = spool_of(journal);
         spec.spool = spec.spool.take().map(|spool| approved(spool, &path)).transpose()?;
-        let source = source::open_on(spec, before, Finished::These(done), Arc::clone(log));
-        source.map_err(RunError::Source)
+        self.open(before, done, log).map_err(RunError::Source)
+    }
+
+    fn files(&self, journal: &Path) -> Vec<Box<str>> {
+        let firsts = self.once.as_ref().map(|_| repeats::text_of(&firsts_beside(journal)));
+        firsts.into_iter().collect()
+    }
+
+    fn repeats(&self) -> Option<&Arc<Waiting>> {
+        self.once.as_ref().map(|(waiting, _)| waiting)
     }
 }
 

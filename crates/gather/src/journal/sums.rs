@@ -16,6 +16,8 @@ struct Sums {
     by_kind: BTreeMap<String, u64>,
     by_status: BTreeMap<u16, u64>,
     body_bytes: u64,
+    #[serde(default)]
+    repeats: u64,
     /// Microseconds and how often, as far as the distribution tells them apart.
     time_total_us: Vec<(u64, u64)>,
 }
@@ -29,6 +31,7 @@ pub(super) fn to_text(account: &Account) -> String {
         by_kind: account.by_kind().into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect(),
         by_status: account.by_status.clone(),
         body_bytes: account.body_bytes,
+        repeats: account.repeats,
         time_total_us: account.times_us(),
     };
     serde_json::to_string(&sums).expect("numbers and names become JSON")
@@ -43,6 +46,7 @@ pub(super) fn from_text(text: &str) -> Option<Account> {
     let mut account = Account::new();
     (account.ok, account.failed, account.skipped) = (sums.ok, sums.failed, sums.skipped);
     (account.by_status, account.body_bytes) = (sums.by_status, sums.body_bytes);
+    account.repeats = sums.repeats;
     for (kind, count) in sums.by_kind {
         account.by_kind.insert(ErrorKind::from_name(&kind)?, count);
     }
@@ -67,6 +71,7 @@ mod tests {
             };
             let mut record = Record::new(n, outcome);
             (record.status_code, record.body_bytes, record.attempts) = (200, n, 1);
+            record.same_as = (n % 5 == 0).then_some(n / 2);
             record.timings.total = Duration::from_micros(n * n);
             account.add(&record);
         }

@@ -76,6 +76,13 @@ pub enum SourceError {
         /// What the system said.
         error: io::Error,
     },
+    /// What equal requests are answered with could not be kept in a file, or read back.
+    Repeats {
+        /// That file; empty for a temporary one.
+        file: String,
+        /// What the system said.
+        error: io::Error,
+    },
     /// Targets that must wait could not be put on disk or read back.
     Spill(io::Error),
 }
@@ -92,7 +99,7 @@ impl SourceError {
             | Self::Changed { .. }
             | Self::Shorter { .. } => true,
             // Changed, and not by us.
-            Self::Pages { error, .. } => {
+            Self::Pages { error, .. } | Self::Repeats { error, .. } => {
                 matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
             }
             Self::Read { .. } | Self::Spill(_) | Self::Spool { .. } => false,
@@ -121,6 +128,12 @@ impl SourceError {
             Self::Pages { error, .. } => Some(match error.kind() {
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
                     "the crawl cannot go on: begin again with --overwrite".into()
+                }
+                _ => "free some space, then go on with --resume".into(),
+            }),
+            Self::Repeats { error, .. } => Some(match error.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                    "the run cannot go on: begin again with --overwrite".into()
                 }
                 _ => "free some space, then go on with --resume".into(),
             }),
@@ -164,6 +177,18 @@ impl fmt::Display for SourceError {
             Self::Pages { file, error } => {
                 write!(f, "cannot keep the pages found in {file}: {error}")
             }
+            Self::Repeats { file, error } => {
+                let file = if file.is_empty() { "a temporary file" } else { file };
+                match error.kind() {
+                    io::ErrorKind::StorageFull => {
+                        write!(f, "no space left for {file}, which keeps records for --dedup")
+                    }
+                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                        write!(f, "{file}, which keeps records for --dedup: {error}")
+                    }
+                    _ => write!(f, "cannot write {file}, which keeps records for --dedup: {error}"),
+                }
+            }
             Self::Spill(error) => write!(f, "cannot set waiting targets aside on disk: {error}"),
         }
     }
@@ -176,6 +201,7 @@ impl std::error::Error for SourceError {
             | Self::Read { error, .. }
             | Self::Spool { error, .. }
             | Self::Pages { error, .. }
+            | Self::Repeats { error, .. }
             | Self::Spill(error) => Some(error),
             _ => None,
         }

@@ -170,7 +170,7 @@ pub struct Unparsed {
 
 impl Ahead {
     /// What [`Source::read`] would have given.
-    fn parsed(self) -> Item {
+    pub(crate) fn parsed(self) -> Item {
         match self {
             Self::Item(item) => item,
             Self::Unparsed(Unparsed { n, host, text }) => {

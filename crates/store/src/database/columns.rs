@@ -100,6 +100,7 @@ pub(crate) static COLUMNS: &[Column] = &[
     column("truncated", Field::Truncated, Kind::Flag, "if only a beginning of the body was kept"),
     column("cache", Field::Cache, Kind::Text, "what the cache did"),
     column("unchanged", Field::Unchanged, Kind::Flag, "if the body is the one of last time"),
+    column("same_as", Field::SameAs, Kind::Int, "the n whose answer it is, of an equal request"),
     column("headers", Field::Headers, Kind::Json, "this and what follows: only if asked for"),
     column("title", Field::Title, Kind::Text, ""),
     column("preview", Field::Preview, Kind::Text, ""),

@@ -259,7 +259,8 @@ impl ColumnKind {
             | Field::ContentLength
             | Field::BodyBytes
             | Field::WarcOffset
-            | Field::WarcLength => Self::Int64,
+            | Field::WarcLength
+            | Field::SameAs => Self::Int64,
             Field::StatusCode | Field::Attempts | Field::NumRedirects => Self::Int32,
             Field::TimeQueue
             | Field::TimeNamelookup

@@ -199,6 +199,7 @@ impl Draft {
             Field::ContentLength => record.content_length = given.number()?,
             Field::BodyBytes => record.body_bytes = given.number()?,
             Field::Attempts => record.attempts = given.number()?,
+            Field::SameAs => record.same_as = Some(given.number()?),
             Field::ErrorMessage => self.message = text()?.into(),
             Field::ErrorRetryable => self.retryable = given.flag()?,
             Field::TimeQueue => record.time_queue = given.seconds()?,
@@ -468,7 +469,12 @@ fn is_left_out(field: &Field, given: Given<'_>) -> bool {
     let is_empty = matches!(given, Given::Json("\"\"" | "0" | "[]" | "{}"));
     let is_always_written = matches!(
         field,
-        Field::N | Field::ContentLength | Field::BodyBytes | Field::Attempts | Field::Body
+        Field::N
+            | Field::ContentLength
+            | Field::BodyBytes
+            | Field::Attempts
+            | Field::SameAs
+            | Field::Body
     );
     let is_part = matches!(field, Field::Extracted(_) | Field::Tag(_) | Field::Header(_));
     is_empty && !is_always_written && !is_part

@@ -9,6 +9,8 @@ use crate::report::Tally;
 #[cfg(feature = "sqlite")]
 mod db;
 
+/// How the file of such records is named behind the journal.
+const FIRSTS: &str = ".firsts";
 /// Inputs in one piece of the bitmap.
 const PIECE_BITS: u64 = 4_096;
 const PIECE_BYTES: usize = 512;
@@ -104,8 +106,11 @@ impl Journal {
     }
 
     /// Whether this is no output, but what a crawl found: its pages, which are the inputs, and beside
-    /// them what they link to.
+    /// them what they link to; or the records that repeats are answered with.
     pub(crate) fn is_input(&self, sink: &Sink) -> bool {
+        if sink.name.ends_with(FIRSTS) {
+            return true;
+        }
         let pages = match sink.name.strip_suffix(".links") {
             Some(base) => format!("{base}.pages"),
             None => sink.name.clone(),

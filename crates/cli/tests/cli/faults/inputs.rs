@@ -89,6 +89,33 @@ fn the_same_url_many_times_is_as_many_targets() {
 }
 
 #[test]
+fn equal_requests_are_sent_once_where_that_is_asked_for() {
+    let row = fault_row!(39);
+    let server = Server::start(Site::default());
+    // Good, failing and slow ones by turns, each repeated before it can have ended and after.
+    let urls = ["/ok?a", "/status/404", "/delay/1s", "/cut?at=80&size=1024"].map(|p| server.url(p));
+    let list: String = (0..20_000).map(|n| format!("{}\n", urls[n % urls.len()])).collect();
+    let bench = Bench::new().with_file("urls.txt", &list);
+    let ran = run(&bench, "-i urls.txt --dedup --retries 1 --backoff 1ms");
+    let records = records(&ran, 20_000);
+    let kinds = ["ok", "http.status", "ok", "protocol.truncated"];
+    for (n, record) in records.iter().enumerate() {
+        let first = n % urls.len();
+        assert_eq!(kind(record), kinds[first], "{record}");
+        let same_as = (n != first).then(|| Value::from(first));
+        assert_eq!(record.get("same_as"), same_as.as_ref(), "{record}");
+        for member in ["url", "status_code", "error", "attempts", "started_at", "time_total"] {
+            assert_eq!(record.get(member), records[first].get(member), "{member}: {record}");
+        }
+    }
+    assert_eq!(server.hits(), 5, "one of them is tried twice");
+    assert_flat("many repeats", &ran);
+    row.kind("protocol.truncated", true);
+    row.comes("with --dedup: one is fetched, and its record told of all, a failed one too");
+    row.shown();
+}
+
+#[test]
 fn urls_are_read_as_browsers_read_them_and_then_judged() {
     let row = fault_row!(40);
     let server = Server::start(Site::default());
