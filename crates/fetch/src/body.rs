@@ -10,11 +10,11 @@ use gather_core::{ErrorKind, Failure};
 use sha2::{Digest as _, Sha256};
 
 use crate::decode::Decoder;
-use crate::memory::{Grown, MemoryBudget, Share};
+use crate::memory::{Grown, MemoryBudget, Part, Share};
 
 mod doubt;
 
-use doubt::Doubt;
+use doubt::{Doubt, Rewind};
 
 /// What is kept of a response beyond its summary.
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,6 +90,10 @@ pub(crate) struct BodyReader<'a> {
     decoder: Option<Decoder>,
     /// What came and waits to be decoded until there is memory for that.
     pending: Bytes,
+    /// Of what came, what the decoder has read.
+    read_bytes: u64,
+    /// What came so far, where it is to be decoded once more from its beginning.
+    rewind: Rewind,
     wire_bytes: u64,
     chunk_bytes_max: u64,
     content: Content<'a>,
@@ -113,6 +117,8 @@ struct Content<'a> {
     wire: Wire,
     /// What its decoder may look back into.
     window_bytes_max: u64,
+    /// The memory for that, where the body grows as bombs do.
+    bomb_window: Option<Part>,
     /// The memory for what is kept and looked back into, where it is limited.
     share: Option<Share>,
     truncated: bool,
@@ -163,15 +169,20 @@ impl<'a> BodyReader<'a> {
         share: Option<Share>,
         writer: Option<&'a mut dyn BodyWriter>,
     ) -> Self {
+        let share = share.filter(|_| keep.holds_bodies());
+        let rewind = Rewind::new(decoder.as_ref().map_or(0, Decoder::window_bytes_max));
+        let is_doubtful = keep.body == KeepBody::All && decoder.is_some();
+        let doubt = || Doubt::new(share.as_ref().map(Share::of_bombs));
         let content = Content {
             decoded_bytes: 0,
             decoded_bytes_max: caps.decoded_bytes_max,
             keep: keep.body,
             kept: Kept::Nothing,
-            doubt: (keep.body == KeepBody::All && decoder.is_some()).then(Doubt::default),
+            doubt: is_doubtful.then(doubt),
             wire: Wire::of(keep, decoder.as_ref()),
             window_bytes_max: WINDOW_BYTES_FREE,
-            share: share.filter(|_| keep.holds_bodies()),
+            bomb_window: None,
+            share,
             truncated: false,
             sha256: (keep.sha256 == KeepSha256::Yes).then(Sha256::new),
             writer,
@@ -180,6 +191,8 @@ impl<'a> BodyReader<'a> {
             wire_bytes_max: caps.body_bytes_max,
             decoder,
             pending: Bytes::new(),
+            read_bytes: 0,
+            rewind,
             wire_bytes: 0,
             chunk_bytes_max: 0,
             content,
@@ -215,7 +228,7 @@ impl<'a> BodyReader<'a> {
         let bytes = bytes + windows;
         match share.try_grow(bytes) {
             Grown::Yes => None,
-            Grown::No => Some(NoRoom { share, bytes }),
+            Grown::No => Some(NoRoom::OfAll { share, bytes }),
         }
     }
 
@@ -241,6 +254,7 @@ impl<'a> BodyReader<'a> {
                 if content.doubt.as_mut().is_some_and(|doubt| !doubt.takes(&chunk)) {
                     content.believe(decoder)?;
                 }
+                self.rewind.takes(&chunk);
                 self.pending = chunk;
                 self.go_on(memory)
             }
@@ -254,21 +268,36 @@ impl<'a> BodyReader<'a> {
     ) -> Result<Option<NoRoom<'_>>, Failure> {
         let chunk = std::mem::take(&mut self.pending);
         let mut rest = &chunk[..];
+        let read_before = self.read_bytes;
         let mut lacking = None;
         while let Some(decoder) = &mut self.decoder
             && let Some(decoded) = decoder.next(&mut rest)?
         {
-            self.content.push(decoded)?;
-            if decoder.window_bytes() > self.content.window_bytes_max {
-                lacking = self.content.look_back_further(memory);
-                if lacking.is_some() {
-                    self.pending = chunk.slice_ref(rest);
-                    break;
-                }
+            self.read_bytes = read_before + (chunk.len() - rest.len()) as u64;
+            let known = self.rewind.passes(decoded.len());
+            self.content.push(&decoded[known..], self.read_bytes)?;
+            lacking = self.content.look_back(decoder, self.read_bytes, memory);
+            if lacking.is_some() {
+                self.pending = chunk.slice_ref(rest);
+                break;
             }
         }
-        let share = self.content.share.as_mut();
-        Ok(lacking.zip(share).map(|(bytes, share)| NoRoom { share, bytes }))
+        if let (Some(Lacking::OfBombs(_)), Some(decoder)) = (&lacking, &mut self.decoder)
+            && let Some(came) = self.rewind.start(self.content.decoded_bytes)
+        {
+            // What it looks back into is freed while it waits.
+            *decoder = decoder.again()?;
+            (self.pending, self.read_bytes) = (came, 0);
+        }
+        Ok(match lacking {
+            None => None,
+            Some(Lacking::OfAll(bytes)) => {
+                self.content.share.as_mut().map(|share| NoRoom::OfAll { share, bytes })
+            }
+            Some(Lacking::OfBombs(bytes)) => {
+                self.content.bomb_window.as_mut().map(|part| NoRoom::OfBombs { part, bytes })
+            }
+        })
     }
 
     /// Checks that the codings are whole, too.
@@ -321,10 +350,11 @@ impl Content<'_> {
         Ok(())
     }
 
-    fn push(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+    /// The next decoded bytes, where so much of what came was read in all.
+    fn push(&mut self, chunk: &[u8], read_bytes: u64) -> Result<(), Failure> {
         let room = self.admit(chunk)?;
         let kept = self.kept.len() + room as u64;
-        if self.doubt.as_mut().is_some_and(|doubt| doubt.is_suspicious(kept)) {
+        if self.doubt.as_mut().is_some_and(|doubt| doubt.is_suspicious(kept, read_bytes)) {
             self.kept = Kept::Nothing;
         } else {
             self.kept.append(&chunk[..room]);
@@ -342,6 +372,29 @@ impl Content<'_> {
         }?;
         self.hold();
         Ok(())
+    }
+
+    /// Takes the memory for what its decoder looks back into, where that is much; what it lacks for that.
+    fn look_back(
+        &mut self,
+        decoder: &Decoder,
+        read_bytes: u64,
+        memory: Option<&Arc<MemoryBudget>>,
+    ) -> Option<Lacking> {
+        let window = decoder.window_bytes();
+        if decoder.window_bytes_max() > doubt::FREE_BYTES
+            && self.bomb_window.is_none()
+            && doubt::grows_as_bombs_do(self.decoded_bytes, read_bytes)
+            && let Some(memory) = memory
+        {
+            let bytes = decoder.window_bytes_max();
+            let part = self.bomb_window.insert(Part::of_window(memory));
+            if part.try_hold(bytes) == Grown::No {
+                return Some(Lacking::OfBombs(bytes));
+            }
+        }
+        let is_further = window > self.window_bytes_max;
+        is_further.then(|| self.look_back_further(memory))?.map(Lacking::OfAll)
     }
 
     /// Takes the memory for a longer look back; what it lacks for that, in all, if there is not enough.
@@ -395,16 +448,32 @@ impl Content<'_> {
     }
 }
 
+/// How much memory a decoder lacks, in all.
+enum Lacking {
+    OfAll(u64),
+    OfBombs(u64),
+}
+
 /// A body that has to wait for memory.
-pub(crate) struct NoRoom<'r> {
-    share: &'r mut Share,
-    bytes: u64,
+pub(crate) enum NoRoom<'r> {
+    /// For that of all bodies.
+    OfAll { share: &'r mut Share, bytes: u64 },
+    /// For that of bodies that grow as bombs do.
+    OfBombs { part: &'r mut Part, bytes: u64 },
 }
 
 impl NoRoom<'_> {
+    /// Whether it waits for no fault of its own.
+    pub(crate) fn is_patient(&self) -> bool {
+        matches!(self, Self::OfAll { .. })
+    }
+
     /// Resolves when there is room for what comes next.
     pub(crate) async fn wait(self) {
-        self.share.grow(self.bytes).await;
+        match self {
+            Self::OfAll { share, bytes } => share.grow(bytes).await,
+            Self::OfBombs { part, bytes } => part.hold(bytes).await,
+        }
     }
 }
 

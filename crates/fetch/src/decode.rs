@@ -175,6 +175,11 @@ impl Decoder {
         self.stages.iter().map(|stage| stage.window_bytes).sum()
     }
 
+    /// What it may come to look back into.
+    pub(crate) fn window_bytes_max(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.window.bytes_max(stage.name)).sum()
+    }
+
     /// Decodes `input` as far as it goes.
     ///
     /// # Errors

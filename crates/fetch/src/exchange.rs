@@ -443,15 +443,15 @@ impl Try<'_> {
     }
 
     /// Waits for memory. No time passes for the try, unless what it waits for may be held by streams that
-    /// wait for its own connection.
+    /// wait for its own connection, or it grows as bombs do: those hold up each other, and end in time.
     async fn wait(&self, no_room: NoRoom<'_>, kind: &HeldKind) {
         match kind {
-            HeldKind::H1(_) => {
+            HeldKind::H1(_) if no_room.is_patient() => {
                 self.watch.pause();
                 no_room.wait().await;
                 self.watch.resume();
             }
-            HeldKind::H2(_) => no_room.wait().await,
+            HeldKind::H1(_) | HeldKind::H2(_) => no_room.wait().await,
         }
     }
 

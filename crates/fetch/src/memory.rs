@@ -23,6 +23,80 @@ pub struct MemoryBudget {
     /// Whether some body goes on beyond the limit.
     exempt: AtomicBool,
     freed: Notify,
+    /// What bodies that grow as bombs do may look back into, and what is kept of them, all together.
+    bomb_windows: Pool,
+    bomb_bodies: Pool,
+}
+
+/// The largest window of any coding, so that one is always decoded.
+const BOMB_WINDOWS_BYTES_MAX: u64 = 16 << 20;
+/// Beyond it they are counted, and decoded once more where they turn out to be none.
+const BOMB_BODIES_BYTES_MAX: u64 = 4 << 20;
+
+/// Bytes of which so many are given out at most.
+#[derive(Debug)]
+struct Pool {
+    bytes_max: u64,
+    used: AtomicU64,
+    freed: Notify,
+}
+
+impl Pool {
+    fn new(bytes_max: u64) -> Self {
+        Self { bytes_max, used: AtomicU64::new(0), freed: Notify::new() }
+    }
+}
+
+/// One body's part of a pool.
+#[derive(Debug)]
+pub(crate) struct Part {
+    budget: Arc<MemoryBudget>,
+    pool: fn(&MemoryBudget) -> &Pool,
+    held: u64,
+}
+
+impl Part {
+    /// For what a body that grows as bombs do looks back into.
+    pub(crate) fn of_window(budget: &Arc<MemoryBudget>) -> Self {
+        Self { budget: Arc::clone(budget), pool: |budget| &budget.bomb_windows, held: 0 }
+    }
+
+    /// Holds `bytes` in all, if there is room.
+    pub(crate) fn try_hold(&mut self, bytes: u64) -> Grown {
+        let more = bytes.saturating_sub(self.held);
+        let pool = (self.pool)(&self.budget);
+        let grown = |used: u64| Some(used + more).filter(|sum| *sum <= pool.bytes_max);
+        match pool.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown) {
+            Ok(_) => {
+                self.held += more;
+                Grown::Yes
+            }
+            Err(_) => Grown::No,
+        }
+    }
+
+    /// Waits for room until `bytes` are held, all of them at once: who waits holds nothing that
+    /// another waits for.
+    pub(crate) async fn hold(&mut self, bytes: u64) {
+        let budget = Arc::clone(&self.budget);
+        let pool = (self.pool)(&budget);
+        loop {
+            let mut freed = pin!(pool.freed.notified());
+            freed.as_mut().enable();
+            if self.try_hold(bytes.min(pool.bytes_max)) == Grown::Yes {
+                return;
+            }
+            freed.await;
+        }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let pool = (self.pool)(&self.budget);
+        pool.used.fetch_sub(self.held, Ordering::AcqRel);
+        pool.freed.notify_waiters();
+    }
 }
 
 impl MemoryBudget {
@@ -35,6 +109,8 @@ impl MemoryBudget {
             whole: AtomicU64::new(0),
             exempt: AtomicBool::new(false),
             freed: Notify::new(),
+            bomb_windows: Pool::new(BOMB_WINDOWS_BYTES_MAX),
+            bomb_bodies: Pool::new(BOMB_BODIES_BYTES_MAX),
         }
     }
 
@@ -66,6 +142,11 @@ pub(crate) struct Share {
 impl Share {
     pub(crate) fn new(budget: &Arc<MemoryBudget>) -> Self {
         Self { budget: Arc::clone(budget), held: 0, is_whole: false, is_exempt: false }
+    }
+
+    /// A part of what is kept of bodies that grow as bombs do.
+    pub(crate) fn of_bombs(&self) -> Part {
+        Part { budget: Arc::clone(&self.budget), pool: |budget| &budget.bomb_bodies, held: 0 }
     }
 
     /// Holds at least `bytes`, if there is room.
@@ -164,6 +245,30 @@ pub(crate) enum Grown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_grows_as_bombs_do_shares_little() {
+        let budget = Arc::new(MemoryBudget::new(u64::MAX));
+        let (mut first, mut second) = (Part::of_window(&budget), Part::of_window(&budget));
+        first.hold(BOMB_WINDOWS_BYTES_MAX).await;
+        assert_eq!(second.try_hold(1), Grown::No);
+        let mut waiting = tokio::task::spawn(async move {
+            second.hold(5).await;
+            second
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(first);
+        drop((&mut waiting).await.expect("no panic"));
+        // What is kept of them is of another pool.
+        let share = Share::new(&budget);
+        let (mut one, mut two) = (share.of_bombs(), share.of_bombs());
+        assert_eq!(one.try_hold(BOMB_BODIES_BYTES_MAX), Grown::Yes);
+        assert_eq!((two.try_hold(1), one.try_hold(7)), (Grown::No, Grown::Yes));
+        drop(one);
+        assert_eq!(two.try_hold(1), Grown::Yes);
+        assert_eq!(Part::of_window(&budget).try_hold(BOMB_WINDOWS_BYTES_MAX), Grown::Yes);
+    }
 
     #[tokio::test]
     async fn a_share_is_held_until_its_hold_is_dropped() {

@@ -21,7 +21,10 @@ pub(crate) fn chain(names: &str, plain: &Bytes) -> Option<Bytes> {
 
 /// `mb` MiB of zeros in the coding `name`, or in several of them one after the other; `None` if one
 /// is unknown.
-pub(crate) fn bomb(name: &str, mb: u64) -> Option<Bytes> {
+///
+/// # Panics
+/// Never: writing to memory does not fail.
+pub fn bomb(name: &str, mb: u64) -> Option<Bytes> {
     let mb = mb.min(BOMB_MB_MAX);
     let key = (name.to_owned(), mb);
     let bombs = || BOMBS.lock().unwrap_or_else(PoisonError::into_inner);

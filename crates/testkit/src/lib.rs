@@ -40,6 +40,7 @@ mod tls;
 
 pub use alertmanager::Alertmanager;
 pub use dns::{Dns, DnsAnswer, DnsKind, DnsQuery, DnsTransport};
+pub use encode::bomb;
 pub use faults::FaultRow;
 pub use listen::{Mute, Refusing, Unreachable};
 pub use postgres::{Postgres, PostgresSync, PostgresTls};

@@ -3,6 +3,7 @@
 //! A test that has passed says so by `FaultRow::shown`; `cargo xtask test` makes `docs/faults.md` of
 //! all of them, and fails where a row has none.
 
+mod bombs;
 mod floods;
 mod framing;
 mod hosts;
