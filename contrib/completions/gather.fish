@@ -127,6 +127,7 @@ json\t'One JSON object a line'"
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand fetch" -l dedup -d 'Send equal requests once: each target has its record, repeats say whose answer it is (same_as)'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand fetch" -s I -l head -d 'Ask for heads only (HEAD)'
@@ -229,6 +230,7 @@ json\t'One JSON object a line'"
 complete -c gather -n "__fish_gather_using_subcommand check" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand check" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand check" -l dedup -d 'Send equal requests once: each target has its record, repeats say whose answer it is (same_as)'
 complete -c gather -n "__fish_gather_using_subcommand check" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
 complete -c gather -n "__fish_gather_using_subcommand check" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand check" -s I -l head -d 'Ask for heads only (HEAD)'
@@ -350,6 +352,7 @@ complete -c gather -n "__fish_gather_using_subcommand crawl" -l sort-query -d 'T
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l follow-nofollow -d 'Follow links that say nofollow'
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l ignore-canonical -d 'Take no page for a duplicate that names another one as canonical'
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l ignore-robots -d 'Read no robots.txt, and ask for what it forbids'
+complete -c gather -n "__fish_gather_using_subcommand crawl" -l dedup -d 'Send equal requests once: each target has its record, repeats say whose answer it is (same_as)'
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
 complete -c gather -n "__fish_gather_using_subcommand crawl" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand crawl" -s I -l head -d 'Ask for heads only (HEAD)'
@@ -451,6 +454,7 @@ json\t'One JSON object a line'"
 complete -c gather -n "__fish_gather_using_subcommand run" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand run" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand run" -l dedup -d 'Send equal requests once: each target has its record, repeats say whose answer it is (same_as)'
 complete -c gather -n "__fish_gather_using_subcommand run" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
 complete -c gather -n "__fish_gather_using_subcommand run" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand run" -s I -l head -d 'Ask for heads only (HEAD)'
@@ -584,6 +588,7 @@ json\t'One JSON object a line'"
 complete -c gather -n "__fish_gather_using_subcommand plan" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand plan" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand plan" -l dedup -d 'Send equal requests once: each target has its record, repeats say whose answer it is (same_as)'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
 complete -c gather -n "__fish_gather_using_subcommand plan" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand plan" -s I -l head -d 'Ask for heads only (HEAD)'
@@ -685,6 +690,7 @@ json\t'One JSON object a line'"
 complete -c gather -n "__fish_gather_using_subcommand compare" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand compare" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand compare" -l dedup -d 'Send equal requests once: each target has its record, repeats say whose answer it is (same_as)'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
 complete -c gather -n "__fish_gather_using_subcommand compare" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand compare" -s I -l head -d 'Ask for heads only (HEAD)'
@@ -893,6 +899,7 @@ json\t'One JSON object a line'"
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l summary -d 'Write the closing summary to FILE as JSON' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s K -l config -d 'Read settings from FILE [default: ./gather.toml, if there is one]' -r -F
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l print-job -d 'Print the typed flags as a job for gather.toml, and stop' -r
+complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l dedup -d 'Send equal requests once: each target has its record, repeats say whose answer it is (same_as)'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l retry-unsafe -d 'Repeat POST and PATCH like any other, though the server may have seen them'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -l robots -d 'Read each host\'s robots.txt first, and keep to it'
 complete -c gather -n "__fish_gather_using_subcommand config; and __fish_seen_subcommand_from show" -s I -l head -d 'Ask for heads only (HEAD)'

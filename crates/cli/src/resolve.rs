@@ -15,13 +15,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gather::{EqualRequests, JournalOptions};
 use gather::core::Config;
 use gather::core::config::{
     Caps, HostConfig, Redirects, RetryConfig, RobotsConfig, StopRule, UnsafeMethods,
 };
 use gather::core::frontier::HostTrust;
 use gather::crawl::CrawlSpec;
+use gather::{EqualRequests, JournalOptions};
 
 use gather::extract::Rules;
 use gather::fetch::ClientOptions;

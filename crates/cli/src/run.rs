@@ -7,7 +7,9 @@ use std::time::Duration;
 use gather::journal::{JournalErrorKind, JournalStart};
 use gather::live::{Live, Snapshot};
 use gather::store::{Format, OutputSpec, OutputTarget, SinkErrorKind};
-use gather::{Descriptors, EqualRequests, Judge, OnRecord, Output, Run, RunError, RunOptions, Summary};
+use gather::{
+    Descriptors, EqualRequests, Judge, OnRecord, Output, Run, RunError, RunOptions, Summary,
+};
 
 use crate::error::CliError;
 use crate::report_file::ReportFile;

@@ -1,18 +1,18 @@
 //! A run over a list, from start to summary, for programs that are not async themselves.
 
+mod between;
 mod error;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 
 use gather_core::Config;
 use gather_core::frontier::HostClock;
 use gather_fetch::{
-    Client, ClientError, ClientOptions, Keep, KeepBody, MemoryBudget, RedactQuery, TlsConfigs,
+    Client, ClientError, ClientOptions, Keep, MemoryBudget, RedactQuery, TlsConfigs,
 };
 use gather_store::{Beside, BodyStore, Durability, Format, OutputSpec};
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ use crate::cache::{self, Lookup};
 #[cfg(feature = "crawl")]
 use crate::crawl::CrawlSpec;
 #[cfg(feature = "extract")]
-use crate::extract_pool::{self, Extractor};
+use crate::extract_pool;
 use crate::feed::Feed;
 use crate::fit::{self, Fit, StoreBodies};
 use crate::journal::{
@@ -45,6 +45,7 @@ use crate::summary::{Ended, Summary};
 use crate::tell;
 use crate::writer::{BATCHES_MAX, Batch, Kept, WriteError, Writer, Written};
 pub use crate::writer::{Judge, OnRecord, View};
+use between::Between;
 pub use error::RunError;
 
 /// Targets on their way from other shards to one shard.
@@ -158,7 +159,7 @@ impl Run {
                 };
                 match journal::begin(&kept, &mut *inputs, outputs, &label, witness)? {
                     Start::On(begun) => *begun,
-                    Start::Finished(account) => return Ok(Self::finished(parts, account)),
+                    Start::Finished(account) => return Ok(Self::finished(parts, *account)),
                 }
             }
         };
@@ -429,50 +430,6 @@ fn tls_configs(client: &ClientOptions) -> Result<Arc<TlsConfigs>, RunError> {
     TlsConfigs::new(&client.net.tls, client.net.http)
         .map(Arc::new)
         .map_err(|error| RunError::Client(ClientError::Net(error)))
-}
-
-/// Who stands between the shards and the writer.
-struct Between {
-    growing: Option<Arc<dyn Growing>>,
-    #[cfg(feature = "extract")]
-    extract: Option<Arc<gather_extract::Rules>>,
-    /// What outputs ask for of responses; the rest is dropped once nobody needs it.
-    kept: Keep,
-}
-
-impl Between {
-    /// Starts them: where shards send their batches now, and the threads. Fields are found before
-    /// links are followed.
-    fn start(
-        self,
-        client: &mut ClientOptions,
-        shared: &Arc<Shared>,
-        writer: mpsc::Sender<Batch>,
-    ) -> Result<(mpsc::Sender<Batch>, Vec<JoinHandle<()>>), RunError> {
-        let mut kept = self.kept;
-        let started = match self.growing {
-            Some(growing) => {
-                shared.grows.store(true, Ordering::Relaxed);
-                let started = growing.start(&mut kept, shared, writer)?;
-                client.keep.body = KeepBody::All;
-                started
-            }
-            None => (writer, Vec::new()),
-        };
-        #[cfg(feature = "extract")]
-        let started = match self.extract {
-            Some(rules) => {
-                let (writer, mut helpers) = started;
-                let body_bytes_max = client.caps.decoded_bytes_max;
-                let extractor = Extractor::new(rules, kept, body_bytes_max, shared);
-                let (batches, threads) = extractor.start(writer)?;
-                helpers.extend(threads);
-                (batches, helpers)
-            }
-            None => started,
-        };
-        Ok(started)
-    }
 }
 
 /// What a run is made of before anything is opened.

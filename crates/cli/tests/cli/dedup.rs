@@ -93,8 +93,7 @@ fn every_output_has_every_repeat() {
 fn a_run_stopped_before_its_repeats_goes_on_with_them() {
     let server = Server::start(Site::default());
     let slow = server.url("/delay/30s");
-    let list: String =
-        (0..5_000).map(|n| server.url(&format!("/ok?n={}\n", n % 50))).collect();
+    let list: String = (0..5_000).map(|n| server.url(&format!("/ok?n={}\n", n % 50))).collect();
     let bench = Bench::new().with_file("urls.txt", &format!("{list}{slow}\n{slow}\n"));
     let mut child = bench
         .command(&["-i", "urls.txt", "-o", "r.jsonl", "--dedup", "-q"])

@@ -86,8 +86,8 @@ impl Doubt {
         if !self.is_suspicious {
             let has_room = |part: &mut Part| part.try_hold(kept_bytes) == Grown::Yes;
             let grows = grows_as_bombs_do(kept_bytes, read_bytes);
-            self.is_suspicious = kept_bytes > KEPT_BYTES_MAX
-                || (grows && !self.part.as_mut().is_none_or(has_room));
+            self.is_suspicious =
+                kept_bytes > KEPT_BYTES_MAX || (grows && !self.part.as_mut().is_none_or(has_room));
         }
         if self.is_suspicious {
             self.part = None;

@@ -66,7 +66,7 @@ pub(crate) enum Start {
     /// It goes on, from the beginning or later.
     On(Box<Begun>),
     /// There is nothing left to do.
-    Finished(Account),
+    Finished(Box<Account>),
 }
 
 /// Begins a run without a journal.
@@ -206,7 +206,7 @@ fn go_on(
     let specs: Vec<OutputSpec> = outputs.iter().map(|output| output.spec.clone()).collect();
     if journal.is_finished() {
         witness.show(&specs, journal.run(), journal.done());
-        return Ok(Start::Finished(account));
+        return Ok(Start::Finished(Box::new(account)));
     }
     let changes = journal.changes(&options.settings);
     let refused: Vec<Change> =

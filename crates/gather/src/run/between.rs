@@ -1,0 +1,59 @@
+//! Threads between the shards and the writer: they extract, or follow links.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use gather_fetch::{ClientOptions, Keep, KeepBody};
+use tokio::sync::mpsc;
+
+use super::RunError;
+#[cfg(feature = "extract")]
+use crate::extract_pool::Extractor;
+use crate::journal::Growing;
+use crate::shared::Shared;
+use crate::writer::Batch;
+
+/// Who stands between the shards and the writer.
+pub(super) struct Between {
+    pub(super) growing: Option<Arc<dyn Growing>>,
+    #[cfg(feature = "extract")]
+    pub(super) extract: Option<Arc<gather_extract::Rules>>,
+    /// What outputs ask for of responses; the rest is dropped once nobody needs it.
+    pub(super) kept: Keep,
+}
+
+impl Between {
+    /// Starts them: where shards send their batches now, and the threads. Fields are found before
+    /// links are followed.
+    pub(super) fn start(
+        self,
+        client: &mut ClientOptions,
+        shared: &Arc<Shared>,
+        writer: mpsc::Sender<Batch>,
+    ) -> Result<(mpsc::Sender<Batch>, Vec<JoinHandle<()>>), RunError> {
+        let mut kept = self.kept;
+        let started = match self.growing {
+            Some(growing) => {
+                shared.grows.store(true, Ordering::Relaxed);
+                let started = growing.start(&mut kept, shared, writer)?;
+                client.keep.body = KeepBody::All;
+                started
+            }
+            None => (writer, Vec::new()),
+        };
+        #[cfg(feature = "extract")]
+        let started = match self.extract {
+            Some(rules) => {
+                let (writer, mut helpers) = started;
+                let body_bytes_max = client.caps.decoded_bytes_max;
+                let extractor = Extractor::new(rules, kept, body_bytes_max, shared);
+                let (batches, threads) = extractor.start(writer)?;
+                helpers.extend(threads);
+                (batches, helpers)
+            }
+            None => started,
+        };
+        Ok(started)
+    }
+}
