@@ -22,7 +22,7 @@ const FAULTS: &[&str] = &[
     "closes within the body, or within what is compressed",
     "sends a byte now and then",
     "sends a body without end",
-    "sends a bomb: gzip, br, zstd, deflate, several of them; on a redirect",
+    "sends a bomb: gzip, br, zstd, deflate, several of them; on a redirect; many at once",
     "bad, repeated, contradicting or huge lengths; unknown transfer codings",
     "chunks that are none, sizes and trailers without end",
     "a header of 1 MB, 10,000 headers, folded lines, interim answers without end",

@@ -184,7 +184,10 @@ impl fmt::Display for SourceError {
                         write!(f, "no space left for {file}, which keeps records for --dedup")
                     }
                     io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-                        write!(f, "{file}, which keeps records for --dedup: {error}")
+                        write!(
+                            f,
+                            "{file}, which keeps records for --dedup, has been changed: {error}"
+                        )
                     }
                     _ => write!(f, "cannot write {file}, which keeps records for --dedup: {error}"),
                 }
