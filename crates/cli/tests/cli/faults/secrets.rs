@@ -186,6 +186,11 @@ fn planted_secrets_are_in_nothing_that_is_written() {
     ] {
         note(what, run(&bench, &format!("{secrets} {line}")), &[2, 4]);
     }
+    // Each target twice; finished, and cut off so that the records kept for the others stay.
+    for line in ["-o e.jsonl", "-o f.jsonl --fields +headers --deadline 200ms"] {
+        let twice = format!("{secrets} -i {} --dedup {line}", list.display());
+        note("repeats", run(&bench, &twice), &[2, 4]);
+    }
     // What a file refers to stays a reference.
     for line in ["config show", "run kept -v", "plan kept"] {
         note(line, run(&bench, &format!("{line} -K {}", jobs.display())), &[0]);
