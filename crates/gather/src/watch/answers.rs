@@ -14,6 +14,7 @@ use super::spec::Work;
 use super::tell::{Ending, Told};
 use super::watched::Watched;
 use super::{judged, lists};
+use crate::check;
 
 impl Scheduler {
     /// Takes in the answer of a check.
@@ -25,7 +26,7 @@ impl Scheduler {
             self.watched[target.0 as usize] = Some(watched);
             return;
         };
-        let finding = judged::find(record, &liveness.expect, &watched.expect);
+        let finding = check::find(record, &liveness.expect, &watched.expect);
         let (policy, redact) = (&liveness.policy, &liveness.engine.client.redact_query);
         let kind = record.outcome.error().map(|error| error.kind);
         let host = &watched.target.host;
