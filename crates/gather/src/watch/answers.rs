@@ -43,10 +43,18 @@ impl Scheduler {
         };
         let before = watched.state();
         let mut reaction = watched.machine.observe(policy, seen);
-        // What it failed for before our own network was known to be gone says nothing either.
-        if self.outages.network.is_gone() && watched.state() == State::Suspect {
-            reaction.transition = watched.machine.lose(now);
-            reaction.next = Next::AtSlot;
+        // As long as our own network is gone nothing is known of it, and what it failed for before that was
+        // known says nothing either. What was down stays so: nobody is told that it is back.
+        let is_lost = match watched.state() {
+            State::Suspect => true,
+            State::Down => false,
+            _ => finding.health == Health::Unknown,
+        };
+        if is_lost
+            && self.outages.network.is_gone()
+            && let Some(transition) = watched.machine.lose(now)
+        {
+            (reaction.transition, reaction.next) = (Some(transition), Next::AtSlot);
         }
         self.agenda.finish(target, now, reaction.next);
         let is_first_failure = reaction

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gather_core::health::Health;
 use gather_core::watch::{State, WatchedNo};
 use gather_store::history::{
-    Batch, Delivery, History, HistoryError, Incident, JobRow, Span, SumsOf,
+    Batch, Delivery, History, HistoryError, Incident, JobRow, Kept, Span, SumsOf,
 };
 
 use crate::made::{HOUR, at, batch, check, job, notice, target};
@@ -81,6 +81,17 @@ fn old_rows_go_and_their_sums_stay() {
     count.unwrap();
     // Two targets; the last day waits for what may come late.
     assert_eq!(days, 2 * 99);
+    // Who wants to keep less has less from then on.
+    history.keep(Kept { hours: Duration::from_millis(20 * DAY), ..Kept::default() });
+    history.upkeep(at(end + HOUR), Duration::from_secs(60)).unwrap();
+    let mut oldest = at(end);
+    reader
+        .sums(SumsOf::Hours, (at(0), at(end)), |sum| {
+            oldest = oldest.min(sum.from);
+            Ok::<_, HistoryError>(())
+        })
+        .unwrap();
+    assert_eq!(oldest, at(80 * DAY));
     let keys: Vec<_> = reader.notices(None, 10).unwrap();
     let keys: Vec<&str> = keys.iter().map(|one| &*one.notice.key).collect();
     assert_eq!(keys, ["waiting", told]);
