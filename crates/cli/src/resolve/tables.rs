@@ -5,7 +5,7 @@ use gather::store::DatabaseUrl;
 use gather::store::history::{HistoryPlace, Kept};
 use gather::watch::TargetMetrics;
 
-use crate::config_file::ConfigFile;
+use crate::config_file::{ConfigFile, Item};
 use crate::error::CliError;
 use crate::resolve::jobs::{switch, text, texts, unknown};
 
@@ -39,14 +39,14 @@ pub(crate) fn place(file: &ConfigFile) -> Result<HistoryPlace, CliError> {
         match item.key.as_str() {
             "path" => place = HistoryPlace::Sqlite(text(file, item)?.into()),
             "url" => place = HistoryPlace::Postgres(DatabaseUrl::new(text(file, item)?)),
-            key if key.starts_with("keep-") => {}
+            key if STORE_KEYS.contains(&key) => {}
             _ => return Err(unknown(file, item, "store", STORE_KEYS)),
         }
     }
     Ok(place)
 }
 
-/// How long `[store]` keeps what is in it.
+/// How long `[store]` keeps what is in it; its other keys are for [`place`].
 pub(super) fn kept(file: &ConfigFile) -> Result<Kept, CliError> {
     let mut kept = Kept::default();
     for item in file.tables.get("store").into_iter().flatten() {
@@ -54,9 +54,6 @@ pub(super) fn kept(file: &ConfigFile) -> Result<Kept, CliError> {
             "keep-checks" => (&mut kept.checks, Kept::CHECKS_MIN),
             "keep-hours" => (&mut kept.hours, Kept::HOURS_MIN),
             "keep-days" => (&mut kept.days, Kept::DAYS_MIN),
-            key if key.starts_with("keep-") => {
-                return Err(unknown(file, item, "store", STORE_KEYS));
-            }
             _ => continue,
         };
         let text = text(file, item)?;
@@ -82,12 +79,29 @@ pub(crate) fn web(file: &ConfigFile) -> Result<WebSettings, CliError> {
             "listen" => web.listen = Some(text(file, item)?),
             "token" => web.token = Some(text(file, item)?),
             "title" => web.title = Some(text(file, item)?),
-            "url" => web.url = Some(text(file, item)?),
+            "url" => web.url = Some(page_url(file, item)?),
             "hosts" => web.hosts = texts(file, item)?,
             _ => return Err(unknown(file, item, "web", KEYS)),
         }
     }
     Ok(web)
+}
+
+/// Where people find the page: services refuse a link that is none.
+fn page_url(file: &ConfigFile, item: &Item) -> Result<String, CliError> {
+    let text = text(file, item)?;
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_web = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    match is_web {
+        true => Ok(text),
+        false => {
+            let error = CliError::usage(
+                format!("[web] url: '{text}' is no URL of a page"),
+                "write url = \"https://status.example.org/\"",
+            );
+            Err(file.error_at(&item.span, error))
+        }
+    }
 }
 
 /// `target_metrics` of `[watch]`.

@@ -433,6 +433,7 @@ fn silences_and_what_cannot_be_watched() {
         &job("every = \"1m\"\n[web]\nlisten = \"0.0.0.0:0\""),
         "would be open to everybody",
     );
+    check("watch", &job("every = \"1m\"\n[web]\nurl = \"status.example\""), "is no URL of a page");
     check("watch", &job("every = \"1m\"\n[web]\ncolour = 3"), "there is no key 'colour' in [web]");
     check(
         "watch",

@@ -257,7 +257,7 @@ pub(super) fn pagerduty(message: &Message, routing_key: &str) -> Vec<(String, Js
 fn pagerduty_key(facts: &Facts) -> String {
     let page = facts.link.as_deref().and_then(|link| Url::parse(link).ok());
     let page = page.map(|page| format!("{}:", page.authority())).unwrap_or_default();
-    plain(&format!("gather:{page}{}", facts.thread), PAGERDUTY_KEY_BYTES_MAX)
+    plain(&format!("gather:{page}{}", facts.thread), PAGERDUTY_KEY_BYTES_MAX).into_owned()
 }
 
 fn pagerduty_payload(facts: &Facts, summary: &str) -> Json {
