@@ -161,8 +161,10 @@ fn where_our_own_network_is_gone_nothing_is_known_and_one_notice_says_so() {
     });
     let port = server.addr().port();
     let urls = ["a.test", "b.test"].map(|host| format!("http://{host}:{port}/close\n"));
+    // Nothing is believed before all canaries have failed.
+    let file = FILE.replace("down_after = \"0\"", "down_after = \"1h\"");
     let bench = Bench::new()
-        .with_file("gather.toml", &format!("{FILE}canary = true\n"))
+        .with_file("gather.toml", &format!("{file}canary = true\n"))
         .with_file("sites.txt", &urls.concat());
     let watch = start(&bench, &[]);
     until_status(&bench, "2 targets: 2 up");
@@ -372,7 +374,7 @@ output = "later.db"
 }
 
 #[test]
-fn silences_and_what_cannot_be_watched() {
+fn silences_are_kept_and_ended() {
     let server = Server::start(Site::default());
     let bench = Bench::new()
         .with_file("gather.toml", FILE)
@@ -395,7 +397,10 @@ fn silences_and_what_cannot_be_watched() {
     assert_eq!(bench.line("silence --end 1").code, 0);
     assert_eq!(bench.line("silence --end 1").code, 3);
     stop(watch);
+}
 
+#[test]
+fn what_cannot_be_watched_is_refused_at_its_place() {
     let check = |line: &str, text: &str, part: &str| {
         let bench = Bench::new().with_file("gather.toml", text);
         let ran = bench.line(line);

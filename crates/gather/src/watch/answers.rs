@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use gather_core::time::Time;
-use gather_core::watch::{Check, Next, Reaction, Seen, State, WatchedNo};
+use gather_core::watch::{Check, Next, Reaction, Seen, State, Transition, WatchedNo};
 use gather_core::{Health, Record};
 use gather_store::history::{EvidenceKind, Flapping};
 
@@ -43,16 +43,8 @@ impl Scheduler {
         };
         let before = watched.state();
         let mut reaction = watched.machine.observe(policy, seen);
-        // As long as our own network is gone nothing is known of it, and what it failed for before that was
-        // known says nothing either. What was down stays so: nobody is told that it is back.
-        let is_lost = match watched.state() {
-            State::Suspect => true,
-            State::Down => false,
-            _ => finding.health == Health::Unknown,
-        };
-        if is_lost
-            && self.outages.network.is_gone()
-            && let Some(transition) = watched.machine.lose(now)
+        if self.outages.network.is_gone()
+            && let Some(transition) = lose(&mut watched, finding.health, now)
         {
             (reaction.transition, reaction.next) = (Some(transition), Next::AtSlot);
         }
@@ -181,4 +173,15 @@ impl Scheduler {
         self.metrics.checked(&check);
         self.batch.checks.push(check);
     }
+}
+
+/// As long as our own network is gone nothing is known of a target, and what it failed for before that was
+/// known says nothing either. What was down stays so: nobody is told that it is back.
+fn lose(watched: &mut Watched, health: Health, now: Time) -> Option<Transition> {
+    let is_lost = match watched.state() {
+        State::Suspect => true,
+        State::Down => false,
+        _ => health == Health::Unknown,
+    };
+    is_lost.then(|| watched.machine.lose(now)).flatten()
 }
