@@ -7,6 +7,7 @@ mod journal;
 mod output;
 mod request;
 pub(crate) mod scheduled;
+pub(crate) mod tables;
 mod value;
 
 use std::io::IsTerminal;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -158,6 +159,8 @@ pub struct RequestSpec {
     pub body: Option<Bytes>,
     /// In place of the run's `timeout`.
     pub timeout: Option<Duration>,
+    /// An address that is dialled last, where the host has others.
+    pub avoid: Option<IpAddr>,
 }
 
 impl fmt::Debug for RequestSpec {
@@ -169,6 +172,7 @@ impl fmt::Debug for RequestSpec {
             .field("header_names", &names)
             .field("body_bytes", &self.body.as_ref().map(Bytes::len))
             .field("timeout", &self.timeout)
+            .field("avoid", &self.avoid)
             .finish()
     }
 }

@@ -261,6 +261,7 @@ impl Client {
         let started = state.started.unwrap_or_else(Instant::now);
         let timeout = target.request.as_ref().and_then(|request| request.timeout);
         let time = state.time_left.or(timeout).unwrap_or(self.timeout);
+        state.progress.avoid(target.request.as_ref().and_then(|request| request.avoid));
         let watch = self.shard.deadlines.watch(started, time);
         let url = match &state.url {
             Some(hop) => Cow::Owned(hop.clone()),

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::net::IpAddr;
 
 /// What a try is waiting for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,17 +42,28 @@ impl fmt::Display for Phase {
     }
 }
 
-/// The phase of one try, shared between the try and whoever watches it on the same thread.
+/// The phase of one try, and which address it would rather not dial, shared between the try and whoever watches it on the same thread.
 #[derive(Debug, Default)]
 pub struct Progress {
     phase: Cell<Phase>,
     body_bytes: Cell<u64>,
+    avoided: Cell<Option<IpAddr>>,
 }
 
 impl Progress {
     /// A try that has not begun.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Asks for this address to be dialled last, where the host has others.
+    pub fn avoid(&self, address: Option<IpAddr>) {
+        self.avoided.set(address);
+    }
+
+    /// The address that is dialled last.
+    pub fn avoided(&self) -> Option<IpAddr> {
+        self.avoided.get()
     }
 
     /// Marks that the try is in `phase` from now on.

@@ -29,17 +29,20 @@ pub fn prepare(config: &mut Config, keep: &mut Keep, expected: &[Expect]) {
 
 /// Judges each record by what it is and by what is expected of it; the worst finding counts.
 pub fn judge(expected: Vec<Expect>) -> Judge {
-    Box::new(move |record| record.health = Some(Box::new(find(record, &expected))))
+    Box::new(move |record| record.health = Some(Box::new(find(record, &expected, &[]))))
 }
 
-fn find(record: &Record, expected: &[Expect]) -> Finding {
+/// The worst that a record's own outcome and what is expected of it say: of all targets, and of
+/// this one by itself.
+pub(crate) fn find(record: &Record, expected: &[Expect], of_its_own: &[Expect]) -> Finding {
     let own = health::of(record);
     // Without an answer there is nothing to hold against an expectation; and who says that it is
     // asked too much says nothing of what would be expected else, and is never down for it.
     if record.status_code == 0 || own.health == Health::Limited {
         return own;
     }
-    expected.iter().filter_map(|expect| expect.unmet(record)).fold(own, Finding::worse)
+    let unmet = expected.iter().chain(of_its_own).filter_map(|expect| expect.unmet(record));
+    unmet.fold(own, Finding::worse)
 }
 
 #[cfg(test)]
@@ -62,8 +65,11 @@ mod tests {
                 body: Some("slow down".into()),
                 ..Record::new(0, Outcome::Failed(error))
             };
-            let found = find(&record, &[expect.parse().unwrap()]);
-            assert_eq!(found.health, expected, "{status}: {expect}");
+            let expect = [expect.parse().unwrap()];
+            let found = [find(&record, &expect, &[]), find(&record, &[], &expect)];
+            for found in found {
+                assert_eq!(found.health, expected, "{status}: {expect:?}");
+            }
         }
     }
 }

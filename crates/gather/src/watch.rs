@@ -31,6 +31,7 @@ mod runs;
 mod scheduler;
 mod spec;
 mod tell;
+mod values;
 mod waiting;
 mod watched;
 mod whole;
@@ -40,6 +41,6 @@ pub use metrics::{Metrics, MetricsFormat};
 pub use reload::{Refused, Reloaded};
 pub use roster::{ListError, ListFrom, ListSpec, count};
 pub use spec::{
-    After, Begin, Canary, EngineSpec, Fitting, JobSchedule, JobSpec, Liveness, Prepared, RunKind,
-    RunWork, Start, TargetMetrics, WatchOptions, Work,
+    After, Begin, Bodies, Canary, EngineSpec, Fitting, JobSchedule, JobSpec, Liveness, Prepared,
+    RunKind, RunWork, Start, TargetMetrics, WatchOptions, Work,
 };

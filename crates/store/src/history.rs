@@ -69,12 +69,37 @@ pub const VALUE_BYTES_MAX: usize = 16_384;
 /// Numbers of a state machine that are kept.
 pub const MACHINE_PARTS_MAX: usize = 64;
 
-/// How long checks are kept one by one.
-pub const CHECKS_KEPT: Duration = Duration::from_secs(7 * 86_400);
-/// How long hours are kept.
-pub const HOURS_KEPT: Duration = Duration::from_secs(90 * 86_400);
-/// How long days are kept, and with them incidents, changes of states and values.
-pub const DAYS_KEPT: Duration = Duration::from_secs(5 * 365 * 86_400);
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Checks one by one; at least [`Kept::CHECKS_MIN`], so that all of them are in sums before.
+    pub checks: Duration,
+    /// Sums of hours; at least [`Kept::HOURS_MIN`], for the page shows a week of them.
+    pub hours: Duration,
+    /// Sums of days, and with them incidents, changes of states and values; at least
+    /// [`Kept::DAYS_MIN`], for the page shows 90 of them.
+    pub days: Duration,
+}
+
+impl Kept {
+    /// The least that checks are kept.
+    pub const CHECKS_MIN: Duration = Duration::from_secs(2 * 86_400);
+    /// The least that hours are kept.
+    pub const HOURS_MIN: Duration = Duration::from_secs(8 * 86_400);
+    /// The least that days are kept.
+    pub const DAYS_MIN: Duration = Duration::from_secs(92 * 86_400);
+    /// The most that any of them is kept: what is older than 1970 is nothing.
+    pub const MAX: Duration = Duration::from_secs(50 * 366 * 86_400);
+}
+
+impl Default for Kept {
+    /// A week, 90 days, and five years.
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        Self { checks: days(7), hours: days(90), days: days(5 * 365) }
+    }
+}
+
 /// How long delivered notices are kept.
 pub const NOTICES_KEPT: Duration = Duration::from_secs(30 * 86_400);
 

@@ -19,7 +19,7 @@ mod view;
 
 pub use export::{ExportError, ExportOptions, Exported, export};
 pub use options::{
-    AccessError, HealthCheck, Metrics, MetricsFormat, Now, Options, TOKEN_BYTES_MIN, Token,
+    AccessError, HealthCheck, Metrics, MetricsFormat, Now, Options, Remark, TOKEN_BYTES_MIN, Token,
     check_listen,
 };
 pub use server::{ServeError, serve};

@@ -26,6 +26,8 @@ pub enum MetricsFormat {
 
 /// Says whether the watch is well, or why not, in one line.
 pub type HealthCheck = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Says what stands on top of every page, in a sentence, if anything does.
+pub type Remark = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 /// Says what time it is, since the Unix epoch.
 pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
 
@@ -49,6 +51,8 @@ pub struct Options {
     pub metrics: Metrics,
     /// What `/healthz` answers.
     pub health: HealthCheck,
+    /// What whoever runs the watch should know beside the figures; it stands on top of every page.
+    pub remark: Remark,
     /// The clock.
     pub now: Now,
 }
@@ -66,6 +70,7 @@ impl Options {
             refresh: Duration::from_secs(30),
             metrics: Arc::new(|_, _| Ok(())),
             health: Arc::new(|| Ok(())),
+            remark: Arc::new(|| None),
             now: Arc::new(system_now),
         }
     }

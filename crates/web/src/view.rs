@@ -58,6 +58,8 @@ pub(crate) struct Frame {
     pub(crate) zone: String,
     /// Why the figures are old.
     pub(crate) stale: Option<String>,
+    /// What whoever runs the watch should know.
+    pub(crate) remark: Option<String>,
     pub(crate) mode: Mode,
     pub(crate) login: Login,
     /// When a file was written.

@@ -3,13 +3,19 @@
 use std::process::ExitCode;
 
 use gather::core::Time;
-use gather::store::history::{Ended, Outbox, Silence, SilenceMatch};
+use gather::store::history::{
+    Ended, HistoryError, HistoryPlace, HistoryReader, Outbox, Silence, SilenceMatch, TargetBrief,
+    TargetQuery,
+};
 use gather::store::moment_text;
 
 use crate::args::SilenceArgs;
 use crate::error::{CliError, EXIT_FAULT};
 use crate::human;
-use crate::resolve::jobs;
+use crate::resolve::{jobs, tables};
+
+/// Targets that are looked at for the one that is meant.
+const NAMED_LIKE_MAX: u32 = 1_000;
 
 /// Silences what the arguments name, lists silences, or ends one.
 ///
@@ -17,9 +23,8 @@ use crate::resolve::jobs;
 /// When the history cannot be opened or written.
 pub(crate) fn silence(args: &SilenceArgs) -> Result<ExitCode, CliError> {
     let file = jobs::read_file(args.history.config.as_deref())?;
-    let place = jobs::place(&file)?;
-    let fault =
-        |error: gather::store::history::HistoryError| CliError::of_library(EXIT_FAULT, &error);
+    let place = tables::place(&file)?;
+    let fault = |error: HistoryError| CliError::of_library(EXIT_FAULT, &error);
     let mut outbox = Outbox::open(&place).map_err(fault)?;
     let now = Time::from_millis(unix_ms());
     if args.list {
@@ -35,6 +40,9 @@ pub(crate) fn silence(args: &SilenceArgs) -> Result<ExitCode, CliError> {
             }
         };
     }
+    if args.lasting.is_zero() {
+        return Err(CliError::usage("--for: it would be over at once", "write --for 2h"));
+    }
     let silence = Silence {
         id: 0,
         matches: matches(args)?,
@@ -42,6 +50,7 @@ pub(crate) fn silence(args: &SilenceArgs) -> Result<ExitCode, CliError> {
         until: now + args.lasting,
         why: args.why.as_str().into(),
     };
+    let is_watched = is_watched(&place, &silence.matches).map_err(fault)?;
     let id = outbox.silence(&silence).map_err(fault)?;
     let text = format!(
         "silence {id}: nobody is told of {} for {}, until {}",
@@ -49,7 +58,31 @@ pub(crate) fn silence(args: &SilenceArgs) -> Result<ExitCode, CliError> {
         human::seconds(args.lasting.as_secs_f64()),
         moment(silence.until),
     );
-    super::print(&text)
+    match is_watched {
+        true => super::print(&text),
+        // It may be for what is added to a list in a minute.
+        false => super::print(&format!(
+            "{text}\nnote: nothing that is watched now is meant by it; gather status lists the targets"
+        )),
+    }
+}
+
+/// Whether any target that is watched now is meant.
+fn is_watched(place: &HistoryPlace, matches: &SilenceMatch) -> Result<bool, HistoryError> {
+    let mut query = TargetQuery { limit: NAMED_LIKE_MAX, ..TargetQuery::default() };
+    match matches {
+        SilenceMatch::Everything => {}
+        SilenceMatch::Target(name) => query.search = name.clone(),
+        SilenceMatch::Job(name) => query.job = Some(name.clone()),
+        SilenceMatch::Group(name) => query.group = Some(name.clone()),
+        SilenceMatch::Tag(name, value) => query.tag = Some((name.clone(), value.clone())),
+    }
+    let found = HistoryReader::open(place)?.targets(&query)?.targets;
+    // A search finds parts, too.
+    let is_meant = |target: &TargetBrief| {
+        matches.matches(&target.job, &target.name, &target.url, &target.group, &target.tags)
+    };
+    Ok(found.iter().any(is_meant))
 }
 
 fn matches(args: &SilenceArgs) -> Result<SilenceMatch, CliError> {

@@ -11,7 +11,7 @@ use crate::args::StatusArgs;
 use crate::commands::silence::unix_ms;
 use crate::error::{CliError, EXIT_FAILED, EXIT_FAULT};
 use crate::human;
-use crate::resolve::jobs;
+use crate::resolve::{jobs, tables};
 
 /// Characters of a name in the table.
 const NAME_CHARS_MAX: usize = 60;
@@ -22,12 +22,12 @@ const NAME_CHARS_MAX: usize = 60;
 /// When the history cannot be read, or the page not be written.
 pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, CliError> {
     let file = jobs::read_file(args.history.config.as_deref())?;
-    let place = jobs::place(&file)?;
+    let place = tables::place(&file)?;
     let fault = |error: &dyn std::fmt::Display| CliError::of_library(EXIT_FAULT, error);
     if let Some(dir) = &args.export {
         let mut options = ExportOptions::new(place);
         options.site.zone = jiff::tz::TimeZone::system();
-        let web = jobs::web(&file)?;
+        let web = tables::web(&file)?;
         options.base = web.url;
         if let Some(title) = web.title {
             options.site.title = title;

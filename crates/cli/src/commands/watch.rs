@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use gather::store::history::{HistoryPlace, Kept};
 use gather::watch::{Metrics, Watch, WatchError, WatchOptions, Work};
 
 use crate::args::WatchArgs;
 use crate::config_file::ConfigFile;
 use crate::error::CliError;
 use crate::human;
-use crate::resolve::jobs::{self, WebSettings};
+use crate::resolve::jobs;
+use crate::resolve::tables::WebSettings;
 use crate::resolve::talk_of;
 use crate::signals::Signals;
 use crate::talk::Talk;
@@ -31,6 +33,8 @@ const LOOK_AT_FILE: Duration = Duration::from_secs(2);
 /// What keeps it from starting.
 pub(crate) fn watch(args: &WatchArgs) -> Result<ExitCode, CliError> {
     let file = jobs::read_file(args.config.as_deref())?;
+    // What is written from here on is another file.
+    let mut changed = Changed::new(&file.path);
     let (options, mut web) = jobs::watch_options(&file, &args.job)?;
     if let Some(listen) = &args.listen {
         web.listen = Some(listen.clone());
@@ -39,6 +43,7 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<ExitCode, CliError> {
     if args.dry_run {
         return super::print(&planned(&file, &options, &web)?);
     }
+    let fixed = Fixed { place: options.place.clone(), kept: options.kept, web: web.clone() };
     let page = page::Page::new(&web)?.map(page::Page::listen).transpose()?;
     let signals = Signals::watch(talk.clone())?;
     let hangup = Arc::new(AtomicBool::new(false));
@@ -53,18 +58,17 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<ExitCode, CliError> {
     metrics.reloaded(unix_s());
     let page = page.map(|page| page.serve(place, &metrics, watch.health())).transpose()?;
     let service = service::Service::ready();
-    let mut changed = Changed::new(&file.path);
-    let health = watch.health();
+    let turns = watch.turns();
     while signals.exit_code().is_none() {
         std::thread::sleep(LOOK);
-        service.beat(&health);
+        service.beat(&turns);
         let is_asked = hangup.swap(false, Ordering::AcqRel);
         if is_asked {
             changed.look();
         }
         if is_asked || changed.is_new() {
             service.reloading();
-            reload(&watch, &file.path, args, &talk, &metrics);
+            reload(&watch, &file.path, args, &talk, (&metrics, &fixed));
             service.reloaded();
         }
     }
@@ -75,11 +79,32 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is read at the start alone.
+#[derive(PartialEq, Eq)]
+struct Fixed {
+    place: HistoryPlace,
+    kept: Kept,
+    web: WebSettings,
+}
+
 /// Reads the file again. An invalid one is refused with its place, and what is in force stays so.
-fn reload(watch: &Watch, path: &Path, args: &WatchArgs, talk: &Talk, metrics: &Metrics) {
+fn reload(
+    watch: &Watch,
+    path: &Path,
+    args: &WatchArgs,
+    talk: &Talk,
+    (metrics, fixed): (&Metrics, &Fixed),
+) {
     let began = Instant::now();
     let read = ConfigFile::read(path).and_then(|file| jobs::watch_options(&file, &args.job));
-    let taken = read.and_then(|(options, _)| {
+    let taken = read.and_then(|(options, mut web)| {
+        if let Some(listen) = &args.listen {
+            web.listen = Some(listen.clone());
+        }
+        let read = Fixed { place: options.place.clone(), kept: options.kept, web };
+        if read != *fixed {
+            talk.warn("note: [store] and [web] are read at the start alone: start the watch again for them");
+        }
         watch.reload(options).map_err(|refused| CliError::usage(refused.to_string(), ""))
     });
     match taken {

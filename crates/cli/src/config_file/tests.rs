@@ -83,5 +83,6 @@ fn what_init_writes_can_be_read_with_and_without_its_comments() {
         .map(|line| line.strip_prefix("# ").filter(|line| is_toml(line)).unwrap_or(line))
         .collect();
     let file = parse(&live.join("\n")).expect("valid without the comment signs");
-    assert_eq!((file.defaults.len(), file.hosts.len(), file.jobs.len()), (6, 1, 1));
+    let counts = [file.defaults.len(), file.hosts.len(), file.jobs.len(), file.channels.len()];
+    assert_eq!(counts, [6, 1, 2, 1]);
 }

@@ -9,10 +9,8 @@ use gather::alerts::{Channel, ConfigError, Routes};
 use gather::check::Expect;
 use gather::core::watch::{Policy, Windows, Zones, parse_cron, parse_every, parse_window};
 use gather::fetch::NetOptions;
-use gather::store::DatabaseUrl;
-use gather::store::history::HistoryPlace;
 use gather::watch::{
-    Canary, EngineSpec, Fitting, JobSchedule, JobSpec, ListFrom, ListSpec, Liveness, TargetMetrics,
+    Bodies, Canary, EngineSpec, Fitting, JobSchedule, JobSpec, ListFrom, ListSpec, Liveness,
     WatchOptions, Work,
 };
 use jiff::tz::TimeZone;
@@ -20,31 +18,15 @@ use jiff::tz::TimeZone;
 use crate::args::Cli;
 use crate::config_file::{ConfigFile, Item, JobTable};
 use crate::error::CliError;
+use crate::resolve::tables::{self, WebSettings};
 use crate::resolve::value::{plain, value};
 use crate::resolve::{RunSettings, scheduled};
 use crate::settings::{Origin, Settings, Typed};
 
-/// The history where `[store]` names none.
-const STORE: &str = "gather.db";
 /// Settings that say what is asked, and where its records go: jobs that differ in these alone share
 /// an engine.
 const OF_THE_LIST: &[&str] =
     &["url", "input", "limit", "url-field", "only", "output", "fields", "format", "bodies", "rows"];
-
-/// What `[web]` says.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct WebSettings {
-    /// Address and port.
-    pub(crate) listen: Option<String>,
-    /// What a viewer must show.
-    pub(crate) token: Option<String>,
-    /// Names under which it may be asked for.
-    pub(crate) hosts: Vec<String>,
-    /// Its heading.
-    pub(crate) title: Option<String>,
-    /// Where people find it.
-    pub(crate) url: Option<String>,
-}
 
 /// Reads the jobs that have a schedule, those named alone if any are.
 ///
@@ -73,37 +55,22 @@ pub(crate) fn watch_options(
         let message = format!("{} has no job with a schedule", file.path.display());
         return Err(CliError::usage(message, "add every = \"1m\" to a [job.NAME]"));
     }
-    let web = web(file)?;
+    let web = tables::web(file)?;
     let net = jobs.iter().find_map(|job| match &job.work {
         Work::Liveness(liveness) => Some(liveness.engine.client.net.clone()),
         Work::Run(_) => None,
     });
     let options = WatchOptions {
-        place: place(file)?,
+        place: tables::place(file)?,
+        kept: tables::kept(file)?,
         routes: Routes::everything(&channels),
         jobs,
         channels,
         net: net.unwrap_or_else(NetOptions::default),
         page: web.url.as_deref().map(Into::into),
-        target_metrics: target_metrics(file)?,
+        target_metrics: tables::target_metrics(file)?,
     };
     Ok((options, web))
-}
-
-/// Where `[store]` keeps the history.
-///
-/// # Errors
-/// A key that is unknown, or a value that cannot be used.
-pub(crate) fn place(file: &ConfigFile) -> Result<HistoryPlace, CliError> {
-    let mut place = HistoryPlace::Sqlite(STORE.into());
-    for item in file.tables.get("store").into_iter().flatten() {
-        match item.key.as_str() {
-            "path" => place = HistoryPlace::Sqlite(text(file, item)?.into()),
-            "url" => place = HistoryPlace::Postgres(DatabaseUrl::new(text(file, item)?)),
-            _ => return Err(unknown(file, item, "store", &["path", "url"])),
-        }
-    }
-    Ok(place)
 }
 
 /// The channel of this name.
@@ -120,43 +87,6 @@ pub(crate) fn channel(file: &ConfigFile, name: &str) -> Result<Channel, CliError
         };
         CliError::usage(format!("{} has no channel '{name}'", file.path.display()), hint)
     })
-}
-
-/// `[web]`.
-///
-/// # Errors
-/// A key that is unknown, or a value that cannot be used.
-pub(crate) fn web(file: &ConfigFile) -> Result<WebSettings, CliError> {
-    const KEYS: &[&str] = &["listen", "token", "hosts", "title", "url"];
-    let mut web = WebSettings::default();
-    for item in file.tables.get("web").into_iter().flatten() {
-        match item.key.as_str() {
-            "listen" => web.listen = Some(text(file, item)?),
-            "token" => web.token = Some(text(file, item)?),
-            "title" => web.title = Some(text(file, item)?),
-            "url" => web.url = Some(text(file, item)?),
-            "hosts" => web.hosts = texts(file, item)?,
-            _ => return Err(unknown(file, item, "web", KEYS)),
-        }
-    }
-    Ok(web)
-}
-
-/// `target_metrics` of `[watch]`.
-fn target_metrics(file: &ConfigFile) -> Result<TargetMetrics, CliError> {
-    let mut wanted = TargetMetrics::No;
-    for item in file.tables.get("watch").into_iter().flatten() {
-        match item.key.replace('-', "_").as_str() {
-            "target_metrics" => {
-                wanted = match switch(file, item)? {
-                    true => TargetMetrics::Yes,
-                    false => TargetMetrics::No,
-                }
-            }
-            _ => return Err(unknown(file, item, "watch", &["target_metrics"])),
-        }
-    }
-    Ok(wanted)
 }
 
 fn channels(file: &ConfigFile) -> Result<Vec<Channel>, CliError> {
@@ -262,7 +192,29 @@ impl Reading<'_> {
         self.file.error_at(&self.table.span, error)
     }
 
+    /// The conditions of `[[job.NAME.target]]`: a wrong one is known now, not when the list is read.
+    fn check_targets(&self) -> Result<(), CliError> {
+        let Some(item) = self.table.item("target") else { return Ok(()) };
+        for target in item.value.as_array().into_iter().flatten() {
+            let conditions = match target.get("expect") {
+                Some(serde_json::Value::Array(several)) => several.iter().collect(),
+                Some(one) => vec![one],
+                None => continue,
+            };
+            for condition in conditions {
+                let read = condition.as_str().unwrap_or_default().parse::<Expect>();
+                read.map_err(|error| {
+                    let url = target.get("url").and_then(|url| url.as_str()).unwrap_or_default();
+                    let message = format!("target {url}: expect: {}", error.message);
+                    self.file.error_at(&item.span, CliError::usage(message, error.hint))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     fn liveness(&self) -> Result<Liveness, CliError> {
+        self.check_targets()?;
         let settings = self.settings("liveness")?;
         let list_from = self.list_from()?;
         let run = RunSettings::for_list(&settings, list_from.as_ref())?;
@@ -287,6 +239,7 @@ impl Reading<'_> {
                 expect: expect.clone(),
                 fitting,
                 text: engine_text(&settings, &expect).into(),
+                bodies: Bodies::default(),
             },
             expect,
             policy: self.policy()?,
@@ -336,13 +289,15 @@ impl Reading<'_> {
     }
 
     fn refresh(&self) -> Result<Option<Duration>, CliError> {
-        let of_input = self
-            .table
-            .item("input")
-            .and_then(|item| Some((item, item.value.get("refresh")?.as_str()?.to_owned())));
-        let (item, text) = match (self.table.item("refresh"), of_input) {
+        let of_input = || {
+            let item = self.table.item("input")?;
+            Some((item, plain(item.value.get("refresh")?)))
+        };
+        let (item, text) = match (self.table.item("refresh"), of_input()) {
             (Some(item), _) => (item, text(self.file, item)?),
-            (None, Some(found)) => found,
+            (None, Some((item, found))) => {
+                (item, found.map_err(|error| self.file.error_at(&item.span, error))?)
+            }
             (None, None) => return Ok(None),
         };
         every(self.file, item, &text).map(Some)
@@ -459,7 +414,7 @@ fn every(file: &ConfigFile, item: &Item, text: &str) -> Result<Duration, CliErro
 }
 
 /// Zones by name, and the one of the job, else that of the machine.
-fn zones<'a>(file: &ConfigFile, table: &JobTable) -> Result<Zones<'a>, CliError> {
+pub(super) fn zones<'a>(file: &ConfigFile, table: &JobTable) -> Result<Zones<'a>, CliError> {
     let find: &dyn Fn(&str) -> Option<TimeZone> = &|name| TimeZone::get(name).ok();
     let zones = Zones { local: TimeZone::system(), find };
     let Some(item) = table.item("timezone") else { return Ok(zones) };
@@ -502,7 +457,7 @@ pub(crate) fn texts(file: &ConfigFile, item: &Item) -> Result<Vec<String>, CliEr
     }
 }
 
-fn switch(file: &ConfigFile, item: &Item) -> Result<bool, CliError> {
+pub(super) fn switch(file: &ConfigFile, item: &Item) -> Result<bool, CliError> {
     item.value.as_bool().ok_or_else(|| {
         let error = CliError::usage(format!("{} is on or off", item.key), "write true or false");
         file.error_at(&item.span, error)
@@ -517,7 +472,7 @@ fn small(file: &ConfigFile, item: &Item) -> Result<u8, CliError> {
     })
 }
 
-fn unknown(file: &ConfigFile, item: &Item, table: &str, known: &[&str]) -> CliError {
+pub(super) fn unknown(file: &ConfigFile, item: &Item, table: &str, known: &[&str]) -> CliError {
     let hint = match crate::nearest::nearest(&item.key, known.iter().copied()) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("there are {}", known.join(", ")),

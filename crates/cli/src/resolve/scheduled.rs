@@ -35,7 +35,8 @@ pub(crate) fn run_work(
     let kind = if kind == "crawl" { RunKind::Crawl } else { RunKind::Fetch };
     let table = file.job(name)?;
     let tokens = if kind == RunKind::Crawl { crawl_tokens(file, table)? } else { Vec::new() };
-    let slot = Slot { settings, crawl: crawl_args(&tokens, kind)? };
+    let zone = jobs::zones(file, table)?.local;
+    let slot = Slot { settings, crawl: crawl_args(&tokens, kind)?, zone };
     // A contradiction is found now, not at the first slot.
     slot.run(&jiff::Zoned::now(), Begin::Anew)
         .map_err(|error| file.error_at(&table.span, error))?;
@@ -107,6 +108,8 @@ fn crawl_args(tokens: &[OsString], kind: RunKind) -> Result<Option<CrawlArgs>, C
 struct Slot {
     settings: Settings,
     crawl: Option<CrawlArgs>,
+    /// Of the dates and times in names.
+    zone: jiff::tz::TimeZone,
 }
 
 impl Slot {
@@ -147,7 +150,7 @@ fn has_file(settings: &Settings) -> bool {
 fn prepared(slot: &Slot, due: Time, begin: Begin) -> Result<Prepared, CliError> {
     let ms = i64::try_from(due.as_nanos() / 1_000_000).unwrap_or_default();
     let moment = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
-    let run = slot.run(&moment.to_zoned(jiff::tz::TimeZone::system()), begin)?;
+    let run = slot.run(&moment.to_zoned(slot.zone.clone()), begin)?;
     let report = run.report.as_ref().map(ReportFile::reserve).transpose()?;
     let talk = Talk::new(&run.talk);
     let options = run::scheduled_options(&run, &talk, report.as_ref());

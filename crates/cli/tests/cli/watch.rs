@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -144,6 +145,40 @@ fn names_that_fail_together_are_one_incident_of_the_resolver() {
 }
 
 #[test]
+fn where_our_own_network_is_gone_nothing_is_known_and_one_notice_says_so() {
+    let test = "watch::where_our_own_network_is_gone_nothing_is_known_and_one_notice_says_so";
+    if with_own_names("our own network gone", test) != Place::Inside {
+        return;
+    }
+    let server = Server::start(Site::default());
+    let fails = Arc::new(AtomicBool::new(false));
+    let _dns = Dns::start_on(53, {
+        let fails = Arc::clone(&fails);
+        move |_: &DnsQuery| match fails.load(Ordering::Relaxed) {
+            true => DnsAnswer::ServFail,
+            false => DnsAnswer::Addrs(vec![Ipv4Addr::LOCALHOST.into()], 0),
+        }
+    });
+    let port = server.addr().port();
+    let urls = ["a.test", "b.test"].map(|host| format!("http://{host}:{port}/close\n"));
+    // Nothing is believed before all canaries have failed.
+    let file = FILE.replace("down_after = \"0\"", "down_after = \"1h\"");
+    let bench = Bench::new()
+        .with_file("gather.toml", &format!("{file}canary = true\n"))
+        .with_file("sites.txt", &urls.concat());
+    let watch = start(&bench, &[]);
+    until_status(&bench, "2 targets: 2 up");
+    fails.store(true, Ordering::Relaxed);
+    until_status(&bench, "2 targets: 2 unknown");
+    fails.store(false, Ordering::Relaxed);
+    until_status(&bench, "2 targets: 2 up");
+    until("its end is told", || events(&bench).len() >= 2);
+    stop(watch);
+    let told: Vec<Value> = events(&bench).into_iter().map(|event| event["event"].clone()).collect();
+    assert_eq!(told, ["network", "network_back"]);
+}
+
+#[test]
 fn slots_while_nobody_watched_are_missed_and_no_other() {
     let server = Server::start(Site::default());
     let bench =
@@ -168,6 +203,30 @@ fn slots_while_nobody_watched_are_missed_and_no_other() {
     assert!((4..=40).contains(&slots), "{missed:?}");
     let own_fault = missed.iter().any(|(cause, _)| cause == "overload");
     assert!(!own_fault, "{missed:?}");
+}
+
+#[test]
+fn runs_that_nobody_watched_for_are_missed_by_their_targets() {
+    let server = Server::start(Site::default());
+    let file = format!(
+        "[store]\npath = \"watch.db\"\n[job.pages]\nevery = \"400ms\"\nurl = \"{}\"\noutput = \"pages.db\"\n",
+        server.url("/ok")
+    );
+    let bench = Bench::new().with_file("gather.toml", &file);
+    let watch = start(&bench, &[]);
+    until_status(&bench, "1 target: 1 up");
+    stop(watch);
+    let pause = std::time::Instant::now();
+    until("a pause", || pause.elapsed().as_millis() >= 1_500);
+    let watch = start(&bench, &[]);
+    let not_running = || missed_by_cause(&bench).into_iter().find(|one| one.0 == "not_running");
+    until("they are accounted for", || not_running().is_some());
+    stop(watch);
+    let slots = not_running().map_or(0, |(_, slots)| slots);
+    // 1.5 s, and what it took to stop and to start, at 400 ms.
+    assert!((3..=40).contains(&slots), "{slots}");
+    let log = bench.read("watch.log");
+    assert!(log.contains("missed while nobody watched"), "{log}");
 }
 
 /// Missed slots by their cause, as the history has them.
@@ -206,9 +265,65 @@ fn another_configuration_is_taken_over_and_a_wrong_one_refused() {
     );
     write("gather.toml", &more);
     until_status(&bench, "3 targets: 1 degraded, 2 up");
+    assert!(!log().contains("[store] and [web]"), "{}", log());
+    write("gather.toml", &format!("{more}\n[web]\ntitle = \"Another\"\n"));
+    until("it is said", || log().contains("[store] and [web] are read at the start alone"));
     write("sites.txt", &server.url("/ok"));
     until_status(&bench, "2 targets: 2 up");
     assert!(status(&bench, "").stdout.contains("third"), "{}", status(&bench, "").stdout);
+    stop(watch);
+}
+
+#[test]
+fn a_service_manager_is_told_how_it_is() {
+    let server = Server::start(Site::default());
+    let bench =
+        Bench::new().with_file("gather.toml", FILE).with_file("sites.txt", &server.url("/ok"));
+    let socket = UnixDatagram::bind(bench.path("notify")).expect("a socket");
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("a limit");
+    let heard = || {
+        let mut buffer = [0; 256];
+        let n = socket.recv(&mut buffer).expect("a word within a minute");
+        String::from_utf8_lossy(&buffer[..n]).trim().to_owned()
+    };
+    let mut command = bench.command(&["watch", "--listen", "off"]);
+    command.env("NOTIFY_SOCKET", bench.path("notify")).env("WATCHDOG_USEC", "400000");
+    let log = std::fs::File::create(bench.path("watch.log")).expect("a log");
+    let mut watch = command.stderr(log).spawn().expect("it starts");
+    assert_eq!(heard(), "READY=1");
+    assert_eq!(heard(), "WATCHDOG=1");
+    signal(&watch, "-HUP");
+    let mut others = std::iter::from_fn(|| Some(heard())).filter(|word| word != "WATCHDOG=1");
+    let reloading = others.next().expect("a word");
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(others.next().as_deref(), Some("READY=1"));
+    signal(&watch, "-TERM");
+    assert_eq!(others.next().as_deref(), Some("STOPPING=1"));
+    assert!(watch.wait().expect("it ends").success());
+}
+
+#[test]
+fn what_is_expected_of_one_target_counts_for_it_alone() {
+    let server = Server::start(Site::default().on_hosts(2));
+    // More than what is kept of a body that nobody looks at.
+    let alphabet = ('a'..='z').chain('0'..='9').chain(['\n']);
+    let whole = alphabet.cycle().take(9_000).collect::<String>().replace('\n', "\\n");
+    let file = format!(
+        "{FILE}expect = [\"status in 200..=399\"]\n\
+         [[job.sites.target]]\nname = \"long\"\nurl = \"{long}\"\nexpect = [\"body contains '{whole}'\"]\n\
+         [[job.sites.target]]\nname = \"wrong\"\nurl = \"{ok}\"\nexpect = \"body contains 'gone'\"\n",
+        long = server.url("/ok?size=9000"),
+        ok = server.url("/ok?wrong"),
+    );
+    let refused = server.url_on(1, "/429");
+    let bench = Bench::new().with_file("gather.toml", &file).with_file("sites.txt", &refused);
+    let watch = start(&bench, &[]);
+    // Who is asked too much is not down, though its status is not as expected.
+    until_status(&bench, "3 targets: 1 down, 1 limited, 1 up");
+    let said = status(&bench, "").stdout;
+    assert!(said.contains("limited") && said.contains("status 429"), "{said}");
+    let down = status(&bench, "--state down").stdout;
+    assert!(down.contains("wrong") && down.contains("expected body contains 'gone'"), "{down}");
     stop(watch);
 }
 
@@ -259,7 +374,7 @@ output = "later.db"
 }
 
 #[test]
-fn silences_and_what_cannot_be_watched() {
+fn silences_are_kept_and_ended() {
     let server = Server::start(Site::default());
     let bench = Bench::new()
         .with_file("gather.toml", FILE)
@@ -273,12 +388,19 @@ fn silences_and_what_cannot_be_watched() {
         silenced.stdout.starts_with("silence 1: nobody is told of the group web"),
         "{silenced:?}"
     );
+    let nobody = bench.line("silence shop --for 1h");
+    assert!(nobody.stdout.contains("nothing that is watched now"), "{nobody:?}");
+    assert!(!silenced.stdout.contains("nothing that is watched"), "{silenced:?}");
+    assert_eq!(bench.line("silence shop --for 0").code, 3);
     let listed = bench.line("silence --list");
     assert!(listed.stdout.contains("the group web, until"), "{listed:?}");
     assert_eq!(bench.line("silence --end 1").code, 0);
     assert_eq!(bench.line("silence --end 1").code, 3);
     stop(watch);
+}
 
+#[test]
+fn what_cannot_be_watched_is_refused_at_its_place() {
     let check = |line: &str, text: &str, part: &str| {
         let bench = Bench::new().with_file("gather.toml", text);
         let ran = bench.line(line);
@@ -293,6 +415,20 @@ fn silences_and_what_cannot_be_watched() {
     check("watch", &job("cron = \"0 0 * *\""), "gather.toml:4:1");
     check("watch", &job("every = \"1m\"\ntimezone = \"Mars\""), "there is no time zone 'Mars'");
     check("watch", &job("every = \"1m\"\nexpect = [\"colour == red\"]"), "gather.toml:5:1");
+    check(
+        "watch",
+        &job(
+            "every = \"1m\"\n[[job.a.target]]\nurl = \"http://127.0.0.1:9/b\"\nexpect = [\"x == 1\"]",
+        ),
+        "target http://127.0.0.1:9/b: expect: 'x' cannot be expected anything of",
+    );
+    check("watch", &job("every = \"1m\"\n[store]\nkeep_checks = \"1h\""), "at least 2d");
+    check("watch", &job("every = \"1m\"\n[store]\nkeep_all = \"1h\""), "no key 'keep-all'");
+    check(
+        "watch",
+        "[job.a]\nkind = \"liveness\"\nevery = \"1m\"\ninput = { command = \"x\", refresh = [3] }",
+        "a text or a number is wanted",
+    );
     check("watch", &job("every = \"1m\"\nnotify = \"nobody\""), "nobody");
     check("watch", &job("every = \"1m\"\nwindow = \"5 of 3\""), "write window = \"3 of 5\"");
     check("watch", &job("every = \"1m\"\ndepth = 3"), "jobs of the kind crawl have it");
@@ -302,6 +438,7 @@ fn silences_and_what_cannot_be_watched() {
         &job("every = \"1m\"\n[web]\nlisten = \"0.0.0.0:0\""),
         "would be open to everybody",
     );
+    check("watch", &job("every = \"1m\"\n[web]\nurl = \"status.example\""), "is no URL of a page");
     check("watch", &job("every = \"1m\"\n[web]\ncolour = 3"), "there is no key 'colour' in [web]");
     check(
         "watch",

@@ -110,7 +110,13 @@ impl<'a> Dial<'a> {
         }
         let known = self.addresses(dialer, name, port).await?;
         let permitted = match peer {
-            Peer::Site => dialer.permitted(target, known.as_slice(), self.from)?,
+            Peer::Site => {
+                let mut permitted = dialer.permitted(target, known.as_slice(), self.from)?;
+                if let Some(avoided) = self.progress.avoided() {
+                    permitted.sort_by_key(|ip| *ip == avoided);
+                }
+                permitted
+            }
             Peer::Proxy => known.as_slice().to_vec(),
         };
         self.progress.enter(Phase::Connect);

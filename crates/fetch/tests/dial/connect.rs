@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::support::{dialer, key, refusing, serve, shard, silent, told};
+use crate::support::{dialer, key, refusing, serve, shard, silent, tell, told};
 use gather_fetch::{
     ConnectTo, Dialer, Family, HttpChoice, NetOptions, Phase, Progress, Protocol, ResolveOverride,
     Stream,
@@ -130,6 +130,40 @@ fn the_next_address_is_tried_when_one_fails_or_is_silent() {
             "connect.refused: connection refused by 127.0.0.5 (2 addresses tried)",
         )
         .await;
+    });
+}
+
+#[test]
+fn an_address_to_avoid_is_dialled_last() {
+    shard(async {
+        let silent = |address: String| async move {
+            serve(&address, |stream| async move {
+                let _held = stream;
+                std::future::pending().await
+            })
+            .await
+        };
+        let port = silent("127.0.0.6:0".to_owned()).await.port();
+        silent(format!("127.0.0.7:{port}")).await;
+        let rule = |addresses: &str| {
+            let rule = ResolveOverride::parse(&format!("a.example:{port}:{addresses}"));
+            NetOptions { resolve: vec![rule.expect("a rule")], ..NetOptions::default() }
+        };
+        for (addresses, avoided, expected) in [
+            ("127.0.0.6,127.0.0.7", None, "127.0.0.6"),
+            ("127.0.0.6,127.0.0.7", Some([127, 0, 0, 6]), "127.0.0.7"),
+            ("127.0.0.6,127.0.0.7", Some([127, 0, 0, 7]), "127.0.0.6"),
+            // It is all there is, or all that answers.
+            ("127.0.0.6", Some([127, 0, 0, 6]), "127.0.0.6"),
+            ("127.0.0.6,127.0.0.8", Some([127, 0, 0, 6]), "127.0.0.6"),
+        ] {
+            let progress = Progress::new();
+            progress.avoid(avoided.map(std::net::IpAddr::from));
+            let dialer = dialer(&rule(addresses));
+            let told =
+                tell(dialer.dial(&key(&format!("http://a.example:{port}")), &progress).await);
+            assert_eq!(told, format!("connected to {expected}"), "{addresses} {avoided:?}");
+        }
     });
 }
 

@@ -256,7 +256,7 @@ fn title(event: &Event, lasted: Option<&str>) -> String {
         EventKind::Certificate => {
             format!("{who}: {}", or(&event.reason, "its certificate ends soon"))
         }
-        EventKind::Network => format!("own network gone: nothing is known of {who}"),
+        EventKind::Network => "own network gone: nothing is known of the targets".to_owned(),
         EventKind::NetworkBack => format!("own network back{after}"),
         EventKind::Missed => format!("{who}: {}", or(&event.reason, "checks were missed")),
         EventKind::Test => "test: this channel works".to_owned(),

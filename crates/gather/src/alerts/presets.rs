@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gather_core::Time;
 use serde_json::{Map, Value as Json, json};
+use url::Url;
 
 use super::key::plain;
 use super::message::{Facts, Message, Severity, moment};
@@ -87,7 +88,7 @@ fn clip_escaped(
 /// Discord's webhooks (Execute Webhook): one embed, and nobody is mentioned.
 pub(super) fn discord(message: &Message) -> Json {
     let mut embed = json!({
-        "title": human::clipped(&message.title, DISCORD_TITLE_CHARS_MAX),
+        "title": clip_escaped(&message.title, DISCORD_TITLE_CHARS_MAX, markdown_escaped),
         "description": clip_escaped(message.rest(), DISCORD_TEXT_CHARS_MAX, markdown_escaped),
         "color": colour(message),
         "timestamp": message.first().at,
@@ -123,7 +124,7 @@ fn markdown_escaped(c: char) -> Option<&'static str> {
 pub(super) fn telegram(message: &Message, chat: &str) -> Json {
     let mark = mark(message);
     let text = format!("{mark} {}", message.text);
-    let text = clip_escaped(&text, TELEGRAM_CHARS_MAX, |_| None);
+    let text = clip_escaped(&text, TELEGRAM_CHARS_MAX, telegram_escaped);
     let title = text.lines().next().unwrap_or_default();
     // Entities count UTF-16 code units.
     let offset = mark.encode_utf16().count() + 1;
@@ -134,6 +135,12 @@ pub(super) fn telegram(message: &Message, chat: &str) -> Json {
         "entities": [{ "type": "bold", "offset": offset, "length": length }],
         "link_preview_options": { "is_disabled": true },
     })
+}
+
+/// Telegram makes a mention of `@name` by itself, whatever the entities say; a word joiner, which is not
+/// seen, keeps it from that.
+fn telegram_escaped(c: char) -> Option<&'static str> {
+    (c == '@').then_some("@\u{2060}")
 }
 
 /// A Teams workflow ("Post to a channel when a webhook request is received"): an Adaptive Card.
@@ -219,7 +226,7 @@ pub(super) fn pagerduty(message: &Message, routing_key: &str) -> Vec<(String, Js
         let mut body = json!({
             "routing_key": routing_key,
             "event_action": if facts.is_resolved { "resolve" } else { "trigger" },
-            "dedup_key": plain(&format!("gather:{}", facts.thread), PAGERDUTY_KEY_BYTES_MAX),
+            "dedup_key": pagerduty_key(facts),
         });
         if !facts.is_resolved {
             let summary = human::clipped(&summary(facts), PAGERDUTY_SUMMARY_CHARS_MAX);
@@ -245,19 +252,33 @@ pub(super) fn pagerduty(message: &Message, routing_key: &str) -> Vec<(String, Js
     events
 }
 
+/// The same for what begins and what ends. Two watches may tell one service, and both begin to count
+/// incidents at 1: the place of their pages keeps them apart.
+fn pagerduty_key(facts: &Facts) -> String {
+    let page = facts.link.as_deref().and_then(|link| Url::parse(link).ok());
+    let page = page.map(|page| format!("{}:", page.authority())).unwrap_or_default();
+    plain(&format!("gather:{page}{}", facts.thread), PAGERDUTY_KEY_BYTES_MAX).into_owned()
+}
+
 fn pagerduty_payload(facts: &Facts, summary: &str) -> Json {
     let details: Map<String, Json> =
         facts.details().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    json!({
+    // What is told of the watch itself has no job. An empty source is refused.
+    let source = facts.url.as_deref().or(facts.target.as_deref()).unwrap_or(&facts.job);
+    let mut payload = json!({
         "summary": summary,
-        "source": facts.url.as_ref().or(facts.target.as_ref()).unwrap_or(&facts.job),
+        "source": if source.is_empty() { "gather" } else { source },
         "severity": facts.severity.as_str(),
         "timestamp": facts.at,
-        "component": facts.target,
-        "group": facts.group,
         "class": facts.error_kind.as_deref().unwrap_or(facts.event),
         "custom_details": details,
-    })
+    });
+    for (name, value) in [("component", &facts.target), ("group", &facts.group)] {
+        if let Some(value) = value {
+            payload[name] = json!(value);
+        }
+    }
+    payload
 }
 
 /// The title and the reason.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use gather_core::time::Time;
-use gather_core::watch::{Check, Next, Reaction, Seen, State, WatchedNo};
+use gather_core::watch::{Check, Next, Reaction, Seen, State, Transition, WatchedNo};
 use gather_core::{Health, Record};
 use gather_store::history::{EvidenceKind, Flapping};
 
@@ -14,6 +14,7 @@ use super::spec::Work;
 use super::tell::{Ending, Told};
 use super::watched::Watched;
 use super::{judged, lists};
+use crate::check;
 
 impl Scheduler {
     /// Takes in the answer of a check.
@@ -25,7 +26,7 @@ impl Scheduler {
             self.watched[target.0 as usize] = Some(watched);
             return;
         };
-        let finding = judged::find(record, &liveness.expect, &watched.expect);
+        let finding = check::find(record, &liveness.expect, &watched.expect);
         let (policy, redact) = (&liveness.policy, &liveness.engine.client.redact_query);
         let kind = record.outcome.error().map(|error| error.kind);
         let host = &watched.target.host;
@@ -42,10 +43,10 @@ impl Scheduler {
         };
         let before = watched.state();
         let mut reaction = watched.machine.observe(policy, seen);
-        // What it failed for before our own network was known to be gone says nothing either.
-        if self.outages.network.is_gone() && watched.state() == State::Suspect {
-            reaction.transition = watched.machine.lose(now);
-            reaction.next = Next::AtSlot;
+        if self.outages.network.is_gone()
+            && let Some(transition) = lose(&mut watched, finding.health, now)
+        {
+            (reaction.transition, reaction.next) = (Some(transition), Next::AtSlot);
         }
         self.agenda.finish(target, now, reaction.next);
         let is_first_failure = reaction
@@ -172,4 +173,15 @@ impl Scheduler {
         self.metrics.checked(&check);
         self.batch.checks.push(check);
     }
+}
+
+/// As long as our own network is gone nothing is known of a target, and what it failed for before that was
+/// known says nothing either. What was down stays so: nobody is told that it is back.
+fn lose(watched: &mut Watched, health: Health, now: Time) -> Option<Transition> {
+    let is_lost = match watched.state() {
+        State::Suspect => true,
+        State::Down => false,
+        _ => health == Health::Unknown,
+    };
+    is_lost.then(|| watched.machine.lose(now)).flatten()
 }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use gather_core::watch::WatchedNo;
 use gather_store::history::{History, HistoryError, HistoryReader, OpenIncident, Outbox, RunEnd};
@@ -18,11 +17,10 @@ use super::pulse::Pulse;
 use super::reload::{Refused, Reloaded};
 use super::scheduler::{Parts, Scheduler};
 use super::spec::{WatchOptions, Work};
+use super::values::Values;
+use super::whole::LastRun;
 use crate::alerts::{DeliverError, Deliverer, DelivererOptions, Planner};
 use crate::calendar::Calendar;
-
-/// A scheduler that has not turned for so long hangs.
-const PULSE_AGE_MAX: Duration = Duration::from_secs(10);
 
 /// Why a watch cannot start.
 #[derive(Debug)]
@@ -80,15 +78,17 @@ impl Watch {
         let clock = Calendar::read();
         let now = clock.now();
         let mut history = History::open(&options.place, now)?;
+        history.keep(options.kept);
         let before = before(&mut history, &options)?;
         let values = values(&mut history, &options)?;
         let gate = history.evidence_gate()?;
-        let unfinished = unfinished(&options)?;
+        let last_runs = last_runs(&options)?;
         let pulse = Arc::new(Pulse::new());
         let deliverer = deliverer(&options, &pulse)?;
         let (to, happenings) = sync_channel(HAPPENINGS_MAX);
         let outbox = Outbox::open(&options.place)?;
-        let keeper = Keeper::start(history, outbox, clock, Arc::clone(&note), to.clone());
+        let way = (to.clone(), Arc::clone(&pulse));
+        let keeper = Keeper::start(history, outbox, clock, Arc::clone(&note), way);
         let keeper = keeper.map_err(WatchError::Thread)?;
         let probes = Probes::default();
         let metrics = Metrics::new(deliverer.metrics(), keeper.told(), probes.seen());
@@ -113,7 +113,7 @@ impl Watch {
         };
         let mut scheduler = Scheduler::new(parts);
         scheduler.reload(options, now).map_err(WatchError::Refused)?;
-        scheduler.go_on_with(&unfinished, now);
+        scheduler.go_on_with(&last_runs, now);
         let run = move || scheduler.run(&happenings);
         let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(run);
         let thread = Some(thread.map_err(WatchError::Thread)?);
@@ -142,10 +142,17 @@ impl Watch {
         Arc::clone(&self.metrics)
     }
 
-    /// Says whether the scheduler turns; the error says why that is doubted.
+    /// Says whether all is well: the scheduler turns and the history is written. The error says what
+    /// is not.
     pub fn health(&self) -> impl Fn() -> Result<(), String> + Send + Sync + 'static {
         let pulse = Arc::clone(&self.pulse);
-        move || is_well(&pulse)
+        move || pulse.is_well()
+    }
+
+    /// Says whether the scheduler turns: where it does not, only a new start helps.
+    pub fn turns(&self) -> impl Fn() -> Result<(), String> + Send + Sync + 'static {
+        let pulse = Arc::clone(&self.pulse);
+        move || pulse.turns()
     }
 
     /// Begins no further check, waits for those under way for at most 10 s, and writes what came of
@@ -165,21 +172,13 @@ impl fmt::Debug for Watch {
     }
 }
 
-fn is_well(pulse: &Pulse) -> Result<(), String> {
-    let age = pulse.age();
-    match age <= PULSE_AGE_MAX {
-        true => Ok(()),
-        false => Err(format!("the scheduler has not turned for {:.0} s", age.as_secs_f64())),
-    }
-}
-
 fn deliverer(options: &WatchOptions, pulse: &Arc<Pulse>) -> Result<Deliverer, WatchError> {
     let pulse = Arc::clone(pulse);
     let options = DelivererOptions {
         place: options.place.clone(),
         channels: options.channels.clone(),
         net: options.net.clone(),
-        health: Arc::new(move || is_well(&pulse)),
+        health: Arc::new(move || pulse.is_well()),
     };
     Deliverer::start(options).map_err(WatchError::Notices)
 }
@@ -237,30 +236,28 @@ fn known(
     Ok(known)
 }
 
-type Values = HashMap<(WatchedNo, Box<str>), Option<Box<str>>>;
-
 /// The values that were recorded last, of jobs that find any.
 fn values(history: &mut History, options: &WatchOptions) -> Result<Values, WatchError> {
-    let mut values = Values::new();
+    let mut values = Values::default();
     for job in &options.jobs {
         if matches!(job.work, Work::Run(_)) {
-            let last = history.last_values(&job.name)?;
-            values.extend(last.into_iter().map(|last| ((last.target, last.field), last.value)));
+            values.go_on(history.last_values(&job.name)?);
         }
     }
     Ok(values)
 }
 
-/// The jobs whose last run was not brought to its end, and the slot it was the run of.
-fn unfinished(options: &WatchOptions) -> Result<Vec<(Arc<str>, gather_core::Time)>, WatchError> {
+/// The last run of each job that runs as a whole.
+fn last_runs(options: &WatchOptions) -> Result<Vec<LastRun>, WatchError> {
     let mut reader = HistoryReader::open(&options.place)?;
-    let mut unfinished = Vec::new();
+    let mut last_runs = Vec::new();
     for job in &options.jobs {
         let last = reader.runs(&job.name, None, 1)?.into_iter().next();
-        if let Some(last) = last.filter(|run| matches!(run.end, RunEnd::Running | RunEnd::Stopped))
-        {
-            unfinished.push((Arc::clone(&job.name), last.due));
-        }
+        last_runs.extend(last.map(|run| LastRun {
+            job: Arc::clone(&job.name),
+            due: run.due,
+            is_whole: !matches!(run.end, RunEnd::Running | RunEnd::Stopped),
+        }));
     }
-    Ok(unfinished)
+    Ok(last_runs)
 }

@@ -10,7 +10,7 @@ use gather_store::history::{Registered, RunRow, Silence};
 use super::reload::{Refused, Reloaded};
 use super::roster::{ListError, Listed};
 use super::runs::Told;
-use super::spec::WatchOptions;
+use super::spec::{Bodies, WatchOptions};
 use crate::summary::Summary;
 
 /// One thing that happened.
@@ -37,6 +37,8 @@ pub(crate) enum Happening {
 pub(crate) struct Taken {
     pub(crate) listed: Vec<Listed>,
     pub(crate) notes: Vec<String>,
+    /// What its targets expect by themselves.
+    pub(crate) bodies: Bodies,
     /// The numbers stand in the order of `listed`.
     pub(crate) registered: Registered,
 }

@@ -15,7 +15,7 @@ use gather_store::history::{JobKind, JobRow};
 use super::happening::Happening;
 use super::judged;
 use super::runs::{Told, UnderWay};
-use super::spec::{EngineSpec, Fitting, JobSchedule, JobSpec, RunKind, Work};
+use super::spec::{Bodies, EngineSpec, Fitting, JobSchedule, JobSpec, RunKind, Work};
 use crate::check;
 use crate::engine::{Desk, Engine, EngineOptions};
 use crate::platform::Descriptors;
@@ -55,6 +55,9 @@ pub(crate) struct Job {
     /// The next slot of a job that runs as a whole.
     pub(crate) run_at: Time,
     pub(crate) run: Option<UnderWay>,
+    /// When its last run before the watch started was due, and when the watch started: slots between
+    /// are missed by its targets, which are known by number after its next run.
+    pub(crate) unwatched: Option<(Time, Time)>,
     /// Until when it is under maintenance.
     pub(crate) maintained_until: Option<Time>,
     /// Records of the run, until its targets are known by number.
@@ -88,6 +91,7 @@ impl Job {
             is_new: true,
             run_at,
             run: None,
+            unwatched: None,
             maintained_until: None,
             told: Vec::new(),
         }
@@ -265,6 +269,9 @@ fn options(spec: &EngineSpec, rate: f64) -> EngineOptions {
     check::prepare(&mut config, &mut client.keep, &spec.expect);
     // What a host says is a result; the scheduler leaves it alone as long as it asks for that.
     config.trust = HostTrust::Scheduled;
+    if spec.bodies == Bodies::Whole {
+        client.keep.body = KeepBody::All;
+    }
     if client.keep.body == KeepBody::No {
         client.keep.body = KeepBody::UpTo(judged::BODY_BYTES_MAX as u64);
     }

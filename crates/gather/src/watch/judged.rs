@@ -2,27 +2,15 @@
 
 use gather_core::time::{Duration, Time};
 use gather_core::watch::{Check, Start};
-use gather_core::{Finding, Health, Record, health, retry_after};
+use gather_core::{Health, Record, retry_after};
 use gather_fetch::RedactQuery;
 use gather_store::history::{Answer, Evidence, EvidenceKind, Phases};
-
-use crate::check::Expect;
 
 /// Bytes of a body that are kept as evidence.
 pub(crate) const BODY_BYTES_MAX: usize = 4096;
 /// Headers that may hold a secret.
 const SECRET_HEADERS: &[&str] = &["set-cookie", "authorization", "proxy-authorization", "cookie"];
 const REDACTED: &str = "***";
-
-/// The worst that its own outcome and what is expected of it say.
-pub(crate) fn find(record: &Record, expected: &[Expect], own: &[Expect]) -> Finding {
-    let found = health::of(record);
-    if record.status_code == 0 {
-        return found;
-    }
-    let unmet = expected.iter().chain(own).filter_map(|expect| expect.unmet(record));
-    unmet.fold(found, Finding::worse)
-}
 
 /// The check of a slot or a confirmation.
 pub(crate) fn check(start: Start, record: &Record, health: Health) -> Check {

@@ -12,6 +12,7 @@ use prometheus_client::metrics::counter::Counter;
 
 use super::happening::Happening;
 use super::metrics::Histogram;
+use super::pulse::Pulse;
 use crate::calendar::Calendar;
 
 /// Between two commits.
@@ -54,19 +55,21 @@ pub(crate) struct Counts {
 pub(crate) type Note = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Keeper {
-    /// Takes the history to a thread of its own.
+    /// Takes the history to a thread of its own, which tells the scheduler of silences and gives signs
+    /// of life.
     pub(crate) fn start(
         history: History,
         outbox: Outbox,
         clock: Calendar,
         note: Note,
-        to: SyncSender<Happening>,
+        (to, pulse): (SyncSender<Happening>, Arc<Pulse>),
     ) -> std::io::Result<Self> {
         let (orders, received) = sync_channel(BATCHES_MAX);
         let told = Arc::new(Counts::default());
         let telling = Arc::clone(&told);
         let silences = Silences { outbox, to, known: Vec::new() };
-        let run = move || keep(history, silences, &received, clock, &telling, &note);
+        let telling = Telling { counts: telling, pulse, note };
+        let run = move || keep(history, silences, &received, clock, &telling);
         let thread = std::thread::Builder::new().name("history".to_owned()).spawn(run)?;
         Ok(Self { orders: Some(orders), thread: Some(thread), told })
     }
@@ -127,6 +130,13 @@ impl Asker {
     }
 }
 
+/// Where the thread tells how it is.
+struct Telling {
+    counts: Arc<Counts>,
+    pulse: Arc<Pulse>,
+    note: Note,
+}
+
 /// Looks whether somebody silenced something meanwhile.
 struct Silences {
     outbox: Outbox,
@@ -153,13 +163,13 @@ fn keep(
     mut silences: Silences,
     orders: &Receiver<Order>,
     clock: Calendar,
-    told: &Counts,
-    note: &Note,
+    telling: &Telling,
 ) {
+    let note = &telling.note;
     loop {
         match orders.recv_timeout(COMMIT_EVERY) {
-            Ok(Order::Write(batch)) => write(&mut history, &batch, told, note),
-            Ok(Order::Last(batch)) => return write(&mut history, &batch, told, note),
+            Ok(Order::Write(batch)) => write(&mut history, &batch, telling),
+            Ok(Order::Last(batch)) => return write(&mut history, &batch, telling),
             Ok(Order::Do(what)) => what(&mut history),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -175,13 +185,15 @@ fn keep(
 
 /// Writes a batch, again and again until it is written: nothing of it may be lost, and checks go
 /// on meanwhile.
-fn write(history: &mut History, batch: &Batch, told: &Counts, note: &Note) {
+fn write(history: &mut History, batch: &Batch, telling: &Telling) {
+    let Telling { counts: told, pulse, note } = telling;
     let mut last: Option<HistoryError> = None;
     loop {
         let began = Instant::now();
         let written = history.write(batch);
         told.write.add(began.elapsed());
         let Err(error) = written else {
+            pulse.written();
             if last.is_some() {
                 note("the history is written again");
             }

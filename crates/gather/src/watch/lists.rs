@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use gather_core::time::Time;
-use gather_core::watch::{self, MissedCause, Schedule, State, WatchedNo};
+use gather_core::watch::{self as core_watch, MissedCause, Schedule, State, WatchedNo};
 use gather_store::history::{Flapping, JobRow, Registered, TargetRow};
 
 use super::happening::{Happening, Taken};
@@ -12,8 +12,8 @@ use super::jobs::{JobNo, Then, UnderReading};
 use super::keeper::Asker;
 use super::roster::{ListError, ListSpec, Listed, Roster};
 use super::scheduler::Scheduler;
-use super::spec::{Canary, Work};
-use super::watched::Watched;
+use super::spec::{Bodies, Canary, Work};
+use super::watched::{self, Watched};
 use crate::redact;
 
 /// After a list that could not be read and has no interval of its own.
@@ -82,7 +82,7 @@ impl Scheduler {
             self.read_list(no, now);
             return;
         }
-        let Work::Liveness(liveness) = &job.spec.work else { return };
+        let Work::Liveness(liveness) = &mut job.spec.work else { return };
         let refresh = liveness.list.refresh;
         job.read_at = refresh.map(|refresh| now + refresh);
         let taken = match taken {
@@ -96,8 +96,14 @@ impl Scheduler {
         for note in &taken.notes {
             (self.note)(note);
         }
+        if taken.bodies == Bodies::Whole {
+            liveness.engine.keep_bodies();
+        }
         let was_new = std::mem::replace(&mut job.is_new, false);
         let before = std::mem::take(&mut job.targets);
+        if taken.listed.is_empty() && (was_new || !before.is_empty()) {
+            (self.note)(&format!("job {name}: its list is empty, so nothing is checked"));
+        }
         job.targets = taken.registered.numbers.clone();
         let engine = liveness.engine.clone();
         let rate = self.checks_a_second(no, taken.listed.len(), now);
@@ -191,7 +197,7 @@ impl Scheduler {
     fn miss_since_last_time(&mut self, target: WatchedNo, timing: &Schedule, now: Time) {
         let Some(since) = self.outages.checked_until(target) else { return };
         let cause = MissedCause::NotRunning;
-        if let Some(missed) = watch::slots(timing, target, since, now, cause) {
+        if let Some(missed) = core_watch::slots(timing, target, since, now, cause) {
             self.metrics.missed(&[missed]);
             self.batch.missed.push(missed);
         }
@@ -240,7 +246,11 @@ impl Reading {
             Some(Err(error)) => return Err(ListError::of_history(&self.job, &error)),
             None => return Err(ListError::of_history(&self.job, &"the watch has ended")),
         };
-        Ok(Taken { listed, notes, registered })
+        let bodies = match listed.iter().any(watched::expects_of_body) {
+            true => Bodies::Whole,
+            false => Bodies::AsExpected,
+        };
+        Ok(Taken { listed, notes, bodies, registered })
     }
 }
 

@@ -15,7 +15,8 @@ impl Scheduler {
         for no in self.jobs.numbers() {
             let Some(job) = self.jobs.get_mut(no) else { continue };
             let windows = &job.spec.maintenance;
-            let is_open = windows.is_in(now);
+            let since = windows.since(now);
+            let is_open = since.is_some();
             let until = is_open.then(|| windows.next_change(now).unwrap_or(now + UNTIL_MAX));
             if job.maintained_until == until {
                 continue;
@@ -27,7 +28,9 @@ impl Scheduler {
             if let Some(until) = until {
                 let why = "a maintenance window of the job".into();
                 let covers = Covers::Job(name);
-                self.batch.maintenance.push(MaintenanceSpan { covers, from: now, until, why });
+                // The window's own moments: they are the same after a restart, and no second of it counts.
+                let from = since.unwrap_or(now);
+                self.batch.maintenance.push(MaintenanceSpan { covers, from, until, why });
             }
             if was_open != is_open {
                 self.mark(no, if is_open { Upkeep::Open } else { Upkeep::None });

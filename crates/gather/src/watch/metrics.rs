@@ -178,6 +178,11 @@ impl Metrics {
         self.reload_successful.set(0);
     }
 
+    /// Whether the configuration in force is the one in the file.
+    pub fn is_reloaded(&self) -> bool {
+        self.reload_successful.get() == 1
+    }
+
     /// Writes all of them, in pieces of a few kilobytes.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use gather_core::Time;
 
 use super::jobs::{JOBS_MAX, Job, JobNo};
 use super::scheduler::Scheduler;
-use super::spec::{JobSpec, WatchOptions, Work};
+use super::spec::{Bodies, JobSpec, WatchOptions, Work};
 use super::whole;
 
 /// What came of it.
@@ -95,6 +95,13 @@ impl Scheduler {
             return;
         }
         let is_rescheduled = job.spec.schedule != spec.schedule;
+        let mut spec = spec;
+        // Its targets expect what they did until its list is read again.
+        if let (Work::Liveness(before), Work::Liveness(now)) = (&job.spec.work, &mut spec.work)
+            && before.engine.bodies == Bodies::Whole
+        {
+            now.engine.keep_bodies();
+        }
         job.spec = spec;
         if is_rescheduled {
             let timings: Vec<_> = job.targets.clone();

@@ -15,6 +15,7 @@ use super::keeper::{COMMIT_EVERY, Keeper, Note, empty};
 use super::metrics::{Metrics, Probes};
 use super::outages::Outages;
 use super::pulse::Pulse;
+use super::values::Values;
 use super::waiting::{self, Bounds, LeftOut};
 use super::watched::Watched;
 use crate::calendar::Calendar;
@@ -41,8 +42,8 @@ pub(crate) struct Scheduler {
     pub(super) outages: Outages,
     /// States of the targets of jobs that run as a whole.
     pub(super) whole: HashMap<WatchedNo, StoredState>,
-    /// The value of each field that was recorded last.
-    pub(super) values: HashMap<(WatchedNo, Box<str>), Option<Box<str>>>,
+    /// What was recorded last of each field.
+    pub(super) values: Values,
     /// Hosts that asked to be left alone, and until when.
     pub(super) closed: HashMap<HostKey, Time>,
     /// Which good answers are kept.
@@ -75,7 +76,7 @@ pub(crate) struct Parts {
     pub(crate) probes: Probes,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) outages: Outages,
-    pub(crate) values: HashMap<(WatchedNo, Box<str>), Option<Box<str>>>,
+    pub(crate) values: Values,
     pub(crate) gate: EvidenceGate,
     pub(crate) to_self: SyncSender<Happening>,
     pub(crate) note: Note,
@@ -114,7 +115,7 @@ impl Scheduler {
     pub(crate) fn run(mut self, happenings: &Receiver<Happening>) {
         loop {
             let now = self.clock.now();
-            self.pulse.beat();
+            self.pulse.turned();
             if self.stopping.is_none() {
                 self.begin_due(now);
                 self.look_at_jobs(now);
@@ -219,7 +220,11 @@ impl Scheduler {
             self.agenda.give_up(start.target, now, MissedCause::HostClosed);
             return;
         }
-        match desk.try_submit(watched.target.clone()) {
+        let target = match start.is_confirmation {
+            true => watched.asked_elsewhere(),
+            false => watched.target.clone(),
+        };
+        match desk.try_submit(target) {
             Ok(()) => {}
             Err(SubmitError::Busy(_)) => self.agenda.put_back(start.target, now + AGAIN_AFTER),
             // Told through the desk's function, which says that there is no record.

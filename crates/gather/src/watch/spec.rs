@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gather_core::watch::{Cron, Policy, Windows};
 use gather_core::{Config, Duration, Time};
 use gather_fetch::{ClientOptions, NetOptions};
-use gather_store::history::HistoryPlace;
+use gather_store::history::{HistoryPlace, Kept};
 
 use super::roster::ListSpec;
 use crate::alerts::{Channel, Routes};
@@ -18,6 +18,8 @@ use crate::run::RunOptions;
 pub struct WatchOptions {
     /// Where checks, incidents and notices are kept.
     pub place: HistoryPlace,
+    /// How long they are kept there.
+    pub kept: Kept,
     /// What is done when.
     pub jobs: Vec<JobSpec>,
     /// Who can be told.
@@ -154,6 +156,28 @@ pub struct EngineSpec {
     pub fitting: Fitting,
     /// The settings as text, without secrets: equal texts are equal settings.
     pub text: Box<str>,
+    /// What is kept of a body.
+    pub bodies: Bodies,
+}
+
+/// What is kept of the body of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bodies {
+    /// All of it where something is expected of it by [`EngineSpec::expect`], else its begin.
+    #[default]
+    AsExpected,
+    /// All of it: a target expects something of it by itself.
+    Whole,
+}
+
+impl EngineSpec {
+    /// Keeps bodies whole from now on.
+    pub(crate) fn keep_bodies(&mut self) {
+        if self.bodies == Bodies::AsExpected {
+            self.bodies = Bodies::Whole;
+            self.text = format!("{}\nbodies=whole", self.text).into();
+        }
+    }
 }
 
 /// Whether the requests in flight follow from the targets.

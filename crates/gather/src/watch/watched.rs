@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use gather_core::target::{Target, TargetNo};
+use gather_core::target::{RequestSpec, Target, TargetNo};
 use gather_core::watch::{Machine, State, WatchedNo};
 use gather_core::{ErrorKind, Finding, Record};
 use gather_store::history::{Flapping, StoredState, Upkeep};
@@ -83,6 +83,17 @@ impl Watched {
         moved.is_some() || signed.is_some()
     }
 
+    /// The target as a confirmation asks for it: at another address than the last time, where its host
+    /// has one.
+    pub(crate) fn asked_elsewhere(&self) -> Target {
+        let mut target = self.target.clone();
+        if self.address.is_some() {
+            let spec = target.request.as_deref().cloned().unwrap_or_default();
+            target.request = Some(Arc::new(RequestSpec { avoid: self.address, ..spec }));
+        }
+        target
+    }
+
     /// Goes on with what was known before the watch started.
     pub(crate) fn go_on(&mut self, stored: Option<StoredState>) {
         let Some(stored) = stored else { return };
@@ -134,16 +145,24 @@ impl Watched {
     }
 }
 
-/// `expect` of a target of a list: one condition, or a list of them as JSON.
+/// Whether a target expects something of the body by itself.
+pub(crate) fn expects_of_body(listed: &Listed) -> bool {
+    let mut own = own_conditions(listed).into_iter();
+    own.any(|text| text.parse::<Expect>().is_ok_and(|expect| expect.needs_body()))
+}
+
 fn own_expectations(listed: &Listed, note: &Note) -> Box<[Expect]> {
-    let Some(text) = listed.tag("expect") else { return Box::default() };
-    let texts: Vec<String> = serde_json::from_str(text).unwrap_or_else(|_| vec![text.to_owned()]);
-    let read = texts.iter().filter_map(|text| match text.parse::<Expect>() {
-        Ok(expect) => Some(expect),
-        Err(error) => {
-            note(&format!("{}: expect: {error}", listed.target.input()));
-            None
-        }
+    let read = own_conditions(listed).into_iter().filter_map(|text| {
+        let wrong = |error| note(&format!("{}: expect: {error}", listed.target.input()));
+        text.parse::<Expect>().map_err(wrong).ok()
     });
     read.collect()
+}
+
+/// `expect` of a target of a list: one condition, or a list of them as JSON.
+fn own_conditions(listed: &Listed) -> Vec<String> {
+    let Some(text) = listed.tag("expect").filter(|text| !text.is_empty()) else {
+        return Vec::new();
+    };
+    serde_json::from_str(text).unwrap_or_else(|_| vec![text.to_owned()])
 }

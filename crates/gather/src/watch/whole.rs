@@ -1,10 +1,11 @@
 //! Jobs that run as a whole: their slots, their records as checks, their values and changes.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use gather_core::time::Time;
-use gather_core::watch::{Check, Missed, MissedCause, State, WatchedNo};
-use gather_core::{Duration, Health};
+use gather_core::watch::{self, Check, Missed, MissedCause, State, WatchedNo};
+use gather_core::{Duration, Health, human};
 use gather_store::history::{
     EventKind, Registered, RunEnd, RunRow, StoredState, TargetRow, ValueRow,
 };
@@ -16,6 +17,7 @@ use super::runs::{Told, UnderWay};
 use super::scheduler::Scheduler;
 use super::spec::{Begin, RunKind, Work};
 use super::tell::{self, Ending};
+use super::values::News;
 use crate::summary::{Ended, Summary};
 
 /// Records of a run that are kept as checks of targets; of a longer list the rest has its outputs.
@@ -59,11 +61,20 @@ impl Scheduler {
         self.batch.runs.push(row);
     }
 
-    /// Runs that an earlier watch did not bring to their end go on.
-    pub(super) fn go_on_with(&mut self, unfinished: &[(Arc<str>, Time)], now: Time) {
-        for (name, due) in unfinished {
-            if let Some(no) = self.jobs.find(name) {
-                self.begin_run(no, *due, Begin::GoOn, now);
+    /// Goes on where an earlier watch ended: a run that it did not bring to its end is finished, and
+    /// slots since then are missed.
+    pub(super) fn go_on_with(&mut self, last_runs: &[LastRun], now: Time) {
+        for last in last_runs {
+            let Some(no) = self.jobs.find(&last.job) else { continue };
+            let Some(job) = self.jobs.get_mut(no) else { continue };
+            job.unwatched = Some((last.due, now));
+            let missed = job.spec.timing(name_key(&last.job)).count(last.due, now);
+            if missed > 0 {
+                let slots = human::counted(missed.into(), "slot");
+                (self.note)(&format!("job {}: {slots} missed while nobody watched", last.job));
+            }
+            if !last.is_whole {
+                self.begin_run(no, last.due, Begin::GoOn, now);
             }
         }
     }
@@ -162,12 +173,25 @@ impl Scheduler {
     ) {
         let Some(no) = self.jobs.find(name) else { return };
         let Some(job) = self.jobs.get_mut(no) else { return };
+        let group = job.spec.group.clone().unwrap_or_default();
         job.targets = registered.numbers.clone();
+        if let Some((since, until)) = job.unwatched.take() {
+            let timing = job.spec.timing(name_key(name));
+            let new: HashSet<WatchedNo> = registered.new.iter().copied().collect();
+            let known = registered.numbers.iter().filter(|target| !new.contains(target));
+            let missed: Vec<Missed> = known
+                .filter_map(|target| {
+                    watch::slots(&timing, *target, since, until, MissedCause::NotRunning)
+                })
+                .collect();
+            self.metrics.missed(&missed);
+            self.batch.missed.extend(missed);
+        }
         for gone in &registered.gone {
             self.unwatch(*gone);
         }
         for (told, target) in records.into_iter().zip(&registered.numbers) {
-            run.changes += self.take_in_told(name, *target, told, now);
+            run.changes += self.take_in_told((name, &group), *target, told, now);
         }
         if run.changes > 0 {
             self.batch.runs.push(run);
@@ -175,7 +199,13 @@ impl Scheduler {
     }
 
     /// Takes in a record of a run; how many of its values are others than before.
-    fn take_in_told(&mut self, job: &str, target: WatchedNo, told: Told, now: Time) -> u64 {
+    fn take_in_told(
+        &mut self,
+        (job, group): (&str, &str),
+        target: WatchedNo,
+        told: Told,
+        now: Time,
+    ) -> u64 {
         // The system's clock may have been set since the watch read it.
         let at = told.at.min(now);
         let check = Check {
@@ -189,13 +219,8 @@ impl Scheduler {
             is_confirmation: false,
         };
         self.checked(check);
-        let whom = Whom {
-            job: job.into(),
-            name: told.name().into(),
-            url: told.url.clone(),
-            group: told.tag("group").unwrap_or_default().into(),
-            tags: told.tags.clone(),
-        };
+        let TargetRow { name, url, group, tags, .. } = target_row(job, &told, Some(group));
+        let whom = Whom { job: job.into(), name, url, group, tags };
         self.weigh_told(target, &whom, &told, now);
         if let Some(ending) = told.certificate_until.and_then(|until| Ending::at(until, now)) {
             self.outages.certificate(&whom, ending, now, &mut self.batch);
@@ -256,23 +281,32 @@ impl Scheduler {
         known
     }
 
-    /// A value of a field: what differs from the one recorded last is a change, the first one is not.
+    /// A value of a field, and who is told of it.
     fn value(&mut self, whom: &Whom, row: ValueRow, now: Time) -> Change {
-        let key = (row.target, row.field.clone());
-        let before = self.values.insert(key, row.value.clone());
-        let before = before.filter(|before| *before != row.value);
-        let change = if before.is_some() { Change::Yes } else { Change::No };
-        if let Some(before) = before {
-            let kind =
-                if row.value.is_none() { EventKind::StoppedMatching } else { EventKind::Changed };
+        let news = self.values.take_in(row.target, &row.field, row.value.as_deref());
+        let change = if news == News::None { Change::No } else { Change::Yes };
+        let told = match news {
+            News::None | News::MatchesAgain => None,
+            News::Changed { old } => Some((EventKind::Changed, old)),
+            News::StoppedMatching { old } => Some((EventKind::StoppedMatching, old)),
+        };
+        if let Some((kind, old)) = told {
             let mut event = tell::of(whom, kind, State::Up, row.at);
             event.field = Some(row.field.clone());
-            (event.old, event.new) = (before, row.value.clone());
+            (event.old, event.new) = (Some(old), row.value.clone());
             self.outages.happened(event, now, &mut self.batch);
         }
         self.batch.values.push(row);
         change
     }
+}
+
+/// How far a job that runs as a whole had come when an earlier watch ended.
+pub(super) struct LastRun {
+    pub(super) job: Arc<str>,
+    pub(super) due: Time,
+    /// Whether it was brought to its end.
+    pub(super) is_whole: bool,
 }
 
 /// Whether a value is another one than before.

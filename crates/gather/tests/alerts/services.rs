@@ -2,6 +2,7 @@
 
 use gather::alerts::Value;
 use gather::core::Time;
+use gather::core::watch::State;
 use gather::store::history::{Event, EventKind};
 use gather_testkit::{Alertmanager, Page, Request, Server, Site};
 use serde_json::{Value as Json, json};
@@ -103,6 +104,9 @@ fn discord_gets_an_embed_that_mentions_nobody() {
         let text = embed["description"].as_str().expect("text");
         assert!(text.contains("\\<\\@U1\\>"), "{text}");
     }
+    // A title is Markdown, too.
+    let title = &body(&pairs, vec![hostile()])["embeds"][0]["title"];
+    assert!(title.as_str().is_some_and(|title| title.contains("\\*x\\* \\[a\\]")), "{title}");
 }
 
 #[test]
@@ -119,6 +123,8 @@ fn telegram_gets_plain_text_with_a_bold_title() {
         let text = body(&pairs, events)["text"].as_str().expect("text").encode_utf16().count();
         assert!((1..=4_096).contains(&text), "{text}");
     }
+    let text = body(&pairs, vec![hostile()])["text"].to_string();
+    assert!(text.contains("@\u{2060}everyone") && !text.contains("@everyone"), "{text}");
 }
 
 #[test]
@@ -176,7 +182,7 @@ fn pagerduty_opens_and_ends_the_same_incident() {
         bodies[0],
         json!({
             "routing_key": "R0UT1NGKEY", "event_action": "trigger",
-            "dedup_key": "gather:incident:17", "client": "gather",
+            "dedup_key": "gather:127.0.0.1:8080:incident:17", "client": "gather",
             "client_url": "http://127.0.0.1:8080/target/17",
             "links": [{ "href": "http://127.0.0.1:8080/target/17", "text": "Details" }],
             "payload": {
@@ -196,9 +202,21 @@ fn pagerduty_opens_and_ends_the_same_incident() {
         bodies[1],
         json!({
             "routing_key": "R0UT1NGKEY", "event_action": "resolve",
-            "dedup_key": "gather:incident:17",
+            "dedup_key": "gather:127.0.0.1:8080:incident:17",
         })
     );
+}
+
+#[test]
+fn pagerduty_gets_no_empty_member() {
+    let pairs = [("pagerduty", "R0UT1NGKEY"), ("api", "SERVER/v2/enqueue")];
+    let mut gone = Event::new(EventKind::Network, AT, State::Unknown);
+    gone.reason = "our own network does not answer".into();
+    let payload = body(&pairs, vec![gone])["payload"].clone();
+    assert_eq!(payload["source"], "gather");
+    let members = payload.as_object().expect("an object");
+    assert!(members.values().all(|value| !value.is_null()), "{payload}");
+    assert!(!members.contains_key("component"), "{payload}");
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct LastValue {
     pub value: Option<Box<str>>,
     /// The value as a number, if it is one.
     pub number: Option<f64>,
+    /// The value before it; `None` for the first, and where the rule did not match then.
+    pub earlier: Option<Box<str>>,
     /// When it was seen first.
     pub from: Time,
     /// When it was seen last.
@@ -83,9 +85,10 @@ impl History {
     pub fn last_values(&mut self, job: &str) -> Result<Vec<LastValue>, HistoryError> {
         // Only the last ones are read: a price has a row for each of its changes.
         let rows = self.db.query(
-            "SELECT target, field, value, number, at_ms, seen_ms FROM watch_value
-             WHERE last = 1 AND job = (SELECT id FROM watch_job WHERE name = ?1)
-             ORDER BY target, field",
+            "SELECT one.target, one.field, one.value, one.number, one.at_ms, one.seen_ms, before.value
+             FROM watch_value AS one LEFT JOIN watch_value AS before ON before.id = one.earlier
+             WHERE one.last = 1 AND one.job = (SELECT id FROM watch_job WHERE name = ?1)
+             ORDER BY one.target, one.field",
             values![job],
         )?;
         let last = |row: &Row| LastValue {
@@ -95,6 +98,7 @@ impl History {
             number: row.real_opt(3),
             from: time(row.int(4)),
             seen: time(row.int(5)),
+            earlier: row.text_opt(6).map(Into::into),
         };
         Ok(rows.iter().map(last).collect())
     }

@@ -140,7 +140,9 @@ pub(super) fn prepare(db: &mut Db, now: Time) -> Result<(), HistoryError> {
         let now = ms(now);
         db.exec("INSERT INTO watch_group (id, name) VALUES (0, '')", &[])?;
         db.exec(
-            "INSERT INTO watch_about VALUES (1, ?1, ?2, 0, NULL, ?2)",
+            // No slot was due before there was a history: a watch that is killed before its first batch
+            // has targets, and the next one must know since when.
+            "INSERT INTO watch_about VALUES (1, ?1, ?2, 0, ?2, ?2)",
             values![SCHEMA_VERSION, now],
         )?;
         Ok(())

@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use gather_core::time::{Duration, Time};
 
+use super::Kept;
 use super::db::{Db, values};
 use super::error::HistoryError;
 use super::slots::{BLOCK_DAYS, DAY_HOURS, HOUR_MS};
@@ -111,11 +112,16 @@ impl History {
         Ok(())
     }
 
+    /// How long things are kept from now on.
+    pub fn keep(&mut self, kept: Kept) {
+        self.kept = kept;
+    }
+
     fn step(&mut self, now: i64) -> Result<Step, HistoryError> {
-        let Self { db, known, upkeep, .. } = self;
+        let Self { db, known, kept, upkeep, .. } = self;
         let mut next = *upkeep;
         let step = db.transaction(|db| {
-            let step = next.step(db, known, now)?;
+            let step = next.step(db, known, kept, now)?;
             if step == Step::Done {
                 next.save(db)?;
             }
@@ -127,7 +133,13 @@ impl History {
 }
 
 impl Progress {
-    fn step(&mut self, db: &mut Db, known: &Known, now: i64) -> Result<Step, HistoryError> {
+    fn step(
+        &mut self,
+        db: &mut Db,
+        known: &Known,
+        kept: &Kept,
+        now: i64,
+    ) -> Result<Step, HistoryError> {
         let due = self.hour.map(|hour| (hour + 1) * HOUR_MS);
         let accounted = db.query_one("SELECT accounted_ms FROM watch_about", &[])?;
         let accounted = accounted.and_then(|row| row.int_opt(0)).unwrap_or(0);
@@ -147,6 +159,6 @@ impl Progress {
                 return fold::month_step(self, db, known);
             }
         }
-        retain::step(self, db, now)
+        retain::step(self, db, kept, now)
     }
 }

@@ -13,7 +13,7 @@ use super::lock::WatchLock;
 use super::pack::{Unpack, put};
 use super::rows::{Batch, Flapping, HistoryPlace, StoredState, Upkeep};
 use super::words::{ms, state_of, time};
-use super::{MACHINE_PARTS_MAX, batch, schema};
+use super::{Kept, MACHINE_PARTS_MAX, batch, schema};
 
 /// The memory of a watch: its one writer. It blocks, and lives on one thread.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct History {
     /// The number of the next batch.
     pub(super) next_batch: i64,
     pub(super) upkeep: super::upkeep::Progress,
+    pub(super) kept: Kept,
     /// Freed when this is dropped; none for a server, which has its own.
     _lock: Option<WatchLock>,
 }
@@ -86,7 +87,7 @@ impl History {
         let next_batch = about.map_or(0, |row| row.int(0)) + 1;
         let known = Known::load(&mut db)?;
         let upkeep = super::upkeep::Progress::load(&mut db)?;
-        Ok(Self { db, known, next_batch, upkeep, _lock: lock })
+        Ok(Self { db, known, next_batch, upkeep, kept: Kept::default(), _lock: lock })
     }
 
     fn lock_file(place: &HistoryPlace, path: &Path) -> Result<WatchLock, HistoryError> {

@@ -78,7 +78,7 @@ fn targets_keep_their_numbers(place: &Place) {
 fn a_batch_is_there_after_it(place: &Place) {
     let mut history = History::open(&place.place, at(0)).unwrap();
     history.register(&job("a"), &[target(1), target(2)], at(0)).unwrap();
-    assert_eq!(history.accounted_until().unwrap(), None);
+    assert_eq!(history.accounted_until().unwrap(), Some(at(0)), "since it began");
     assert_eq!(history.states().unwrap(), []);
     let mut first = batch(60_000);
     first.checks = vec![check(1, 59_000, Health::Down), check(0, 5_000, Health::Up)];

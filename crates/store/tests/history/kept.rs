@@ -5,7 +5,7 @@ use std::time::Duration;
 use gather_core::health::Health;
 use gather_core::watch::{State, WatchedNo};
 use gather_store::history::{
-    Batch, Delivery, History, HistoryError, Incident, JobRow, Span, SumsOf,
+    Batch, Delivery, History, HistoryError, HistoryReader, Incident, JobRow, Kept, Span, SumsOf,
 };
 
 use crate::made::{HOUR, at, batch, check, job, notice, target};
@@ -65,14 +65,7 @@ fn old_rows_go_and_their_sums_stay() {
         let down = reader.past(WatchedNo(1), span, buckets, at(end)).unwrap();
         assert_eq!(down.total.times.uptime(), Some(0.0), "{span:?}");
     }
-    let mut oldest = at(end);
-    reader
-        .sums(SumsOf::Hours, (at(0), at(end)), |sum| {
-            oldest = oldest.min(sum.from);
-            Ok::<_, HistoryError>(())
-        })
-        .unwrap();
-    assert_eq!(oldest, at(10 * DAY));
+    assert_eq!(oldest_hour(&mut reader, end), at(10 * DAY));
     let mut days = 0;
     let count = reader.sums(SumsOf::Days, (at(0), at(end)), |_| {
         days += 1;
@@ -81,7 +74,22 @@ fn old_rows_go_and_their_sums_stay() {
     count.unwrap();
     // Two targets; the last day waits for what may come late.
     assert_eq!(days, 2 * 99);
+    // Who wants to keep less has less from then on.
+    history.keep(Kept { hours: Duration::from_millis(20 * DAY), ..Kept::default() });
+    history.upkeep(at(end + HOUR), Duration::from_secs(60)).unwrap();
+    assert_eq!(oldest_hour(&mut reader, end), at(80 * DAY));
     let keys: Vec<_> = reader.notices(None, 10).unwrap();
     let keys: Vec<&str> = keys.iter().map(|one| &*one.notice.key).collect();
     assert_eq!(keys, ["waiting", told]);
+}
+
+/// The begin of the first hour that has a sum.
+fn oldest_hour(reader: &mut HistoryReader, end: u64) -> gather_core::Time {
+    let mut oldest = at(end);
+    let read = reader.sums(SumsOf::Hours, (at(0), at(end)), |sum| {
+        oldest = oldest.min(sum.from);
+        Ok::<_, HistoryError>(())
+    });
+    read.unwrap();
+    oldest
 }

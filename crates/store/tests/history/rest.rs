@@ -100,6 +100,7 @@ fn a_clock_set_back_makes_no_change(place: &Place) {
     }
     let last = history.last_values("a").unwrap();
     assert_eq!((last.len(), last[0].value.as_deref()), (1, Some("7")));
+    assert_eq!(last[0].earlier.as_deref(), Some("9"));
     let changes = place.reader().changes(Some("a"), None, 9).unwrap();
     assert_eq!(changes.len(), 1, "{changes:?}");
     assert_eq!((changes[0].old.as_deref(), changes[0].new.as_deref()), (Some("9"), Some("7")));

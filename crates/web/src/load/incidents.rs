@@ -240,7 +240,8 @@ impl Loader<'_> {
             what: what(notice.event.kind),
             fate,
             error,
-            tries: notice.tries,
+            // The first was counted when its message was begun, before it was sent.
+            tries: notice.tries.saturating_sub(1).max(u32::from(brief.settled.is_some())),
         }
     }
 }

@@ -166,6 +166,7 @@ pub(crate) fn frame(
         section,
         zone: clock.zone_name(),
         stale: loaded.stale.clone(),
+        remark: (options.remark)(),
         mode: links.mode,
         login: if options.token.is_some() { Login::Needed } else { Login::Open },
         made: String::new(),

@@ -255,6 +255,16 @@ fn pages_have_no_markup_that_the_policy_forbids() {
 }
 
 #[test]
+fn what_the_operator_should_know_stands_on_top_of_every_page() {
+    let remark = Arc::new(|| Some("the file is <b>canary".to_owned()));
+    let server = Server::start(Options { remark, ..made::options(history()) });
+    for path in ["/", "/targets/0", "/incidents", "/jobs"] {
+        let text = server.get(path, "").text();
+        assert!(text.contains("the file is &#60;b&#62;canary</p>"), "{path}: {text}");
+    }
+}
+
+#[test]
 fn who_may_not_is_refused() {
     let locked = Options { token: Some(Token::new(TOKEN).unwrap()), ..made::options(history()) };
     let (open, locked) = (Server::start(made::options(history())), Server::start(locked));

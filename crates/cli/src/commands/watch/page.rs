@@ -10,10 +10,14 @@ use gather_web::{Options, Token, check_listen};
 use tokio::sync::oneshot;
 
 use crate::error::CliError;
-use crate::resolve::jobs::WebSettings;
+use crate::resolve::tables::WebSettings;
 
 /// Where the page listens unless it is told otherwise.
 const LISTEN: &str = "127.0.0.1:8080";
+
+/// What the page says of a configuration that was refused; its place is for the log alone.
+const REFUSED: &str = "The configuration file has changed and is not valid: what was in force before \
+                       stays so. The log of the watch says where.";
 
 /// A page that may listen where it is told to.
 pub(super) struct Page {
@@ -105,6 +109,8 @@ impl Listening {
         (options.token, options.hosts) = (token, hosts);
         options.zone = jiff::tz::TimeZone::system();
         options.health = Arc::new(health);
+        let reloads = Arc::clone(metrics);
+        options.remark = Arc::new(move || (!reloads.is_reloaded()).then(|| REFUSED.to_owned()));
         let metrics = Arc::clone(metrics);
         options.metrics = Arc::new(move |format, out| {
             let format = match format {

@@ -22,9 +22,9 @@ impl Service {
     }
 
     /// Gives a sign of life, if the scheduler turns.
-    pub(super) fn beat(&self, health: &impl Fn() -> Result<(), String>) {
+    pub(super) fn beat(&self, turns: &impl Fn() -> Result<(), String>) {
         let Some(every) = self.every else { return };
-        if self.beat_at.get().elapsed() >= every && health().is_ok() {
+        if self.beat_at.get().elapsed() >= every && turns().is_ok() {
             self.beat_at.set(Instant::now());
             tell(&[NotifyState::Watchdog]);
         }

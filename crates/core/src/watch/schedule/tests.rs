@@ -168,6 +168,15 @@ fn windows_are_open_when_they_say() {
         assert_eq!(windows.is_in(at(when)), is_in, "{text} at {when}");
         let next = windows.next_change(at(when)).unwrap();
         assert_eq!(told(next), told(at(change)), "{text} at {when}");
+        let since = windows.since(at(when));
+        assert_eq!(since.is_some(), is_in, "{text} at {when}");
+        // The moment at which it began is in it, and the one before is not.
+        let is_begin = |since: Time| {
+            since <= at(when)
+                && windows.is_in(since)
+                && !windows.is_in(since - Duration::from_secs(1))
+        };
+        assert!(since.is_none_or(is_begin), "{text} at {when}: {since:?}");
     }
     for (text, part) in [
         ("", "'' is no window"),

@@ -66,6 +66,19 @@ pub enum Window {
 }
 
 impl Window {
+    /// When the one that `at` lies in began.
+    fn start_at(&self, at: Time) -> Option<Time> {
+        match self {
+            Self::Weekly { .. } => self
+                .spans(at, -2..=0)
+                .filter(|&(from, until)| from <= at && at < until)
+                .map(|it| it.0)
+                .min(),
+            Self::Once { from, until } => (*from <= at && at < *until).then_some(*from),
+            Self::Cron { cron, lasts } => cron.last(at - *lasts, at),
+        }
+    }
+
     /// When the one that `at` lies in ends.
     fn end_at(&self, at: Time) -> Option<Time> {
         match self {
@@ -128,6 +141,11 @@ impl Windows {
     /// Whether `at` lies in one of them.
     pub fn is_in(&self, at: Time) -> bool {
         self.0.iter().any(|window| window.end_at(at).is_some())
+    }
+
+    /// When the one that `at` lies in began; the earliest, where there are several.
+    pub fn since(&self, at: Time) -> Option<Time> {
+        self.0.iter().filter_map(|window| window.start_at(at)).min()
     }
 
     /// When the next one begins or, within one, when all are over. None if that never comes, or

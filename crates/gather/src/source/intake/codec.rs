@@ -204,7 +204,8 @@ pub(super) fn entry_length(bytes: &[u8]) -> Option<usize> {
 }
 
 fn put_request_spec(out: &mut Vec<u8>, request: &RequestSpec) {
-    let RequestSpec { method, headers, body, timeout } = request;
+    // No list says which address to avoid.
+    let RequestSpec { method, headers, body, timeout, avoid: _ } = request;
     put_option(out, method.as_ref(), |out, method| put_bytes(out, method.as_str().as_bytes()));
     put_uint(out, headers.len() as u64);
     for (name, value) in headers {
@@ -228,7 +229,7 @@ fn take_request_spec(bytes: &mut &[u8]) -> Option<RequestSpec> {
     let timeout = take_option(bytes, |bytes| {
         Some(Duration::new(take_uint(bytes)?, u32::try_from(take_uint(bytes)?).ok()?))
     })?;
-    Some(RequestSpec { method, headers, body, timeout })
+    Some(RequestSpec { method, headers, body, timeout, avoid: None })
 }
 
 fn put_option<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
@@ -303,6 +304,7 @@ mod tests {
             headers: vec![("x-a".into(), "1".into()), ("x-b".into(), String::new())],
             body: Some(Bytes::from_static(b"\0body\xff")),
             timeout: Some(Duration::new(3, 7)),
+            avoid: None,
         };
         let url = Url::parse("https://a.example/p?q=1").expect("valid");
         let plain = Target::new(TargetNo(0), url).expect("https");

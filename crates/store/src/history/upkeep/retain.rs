@@ -5,7 +5,7 @@ use gather_core::time::Duration;
 use super::super::db::{Db, values};
 use super::super::error::HistoryError;
 use super::super::slots::{BLOCK_DAYS, DAY_MS, HOUR_MS, first_id};
-use super::super::{CHECKS_KEPT, DAYS_KEPT, HOURS_KEPT, NOTICES_KEPT};
+use super::super::{Kept, NOTICES_KEPT};
 use super::{Progress, Step};
 
 /// How often old rows are looked for, in milliseconds.
@@ -19,13 +19,18 @@ const SETTLED: &str = "settled_ms < ?1 AND NOT EXISTS (
     WHERE open.closed_ms IS NULL AND watch_notice.key LIKE 'incident:' || open.id || ':%')";
 
 /// Removes some of what is old, if it is time to look.
-pub(super) fn step(progress: &mut Progress, db: &mut Db, now: i64) -> Result<Step, HistoryError> {
+pub(super) fn step(
+    progress: &mut Progress,
+    db: &mut Db,
+    kept: &Kept,
+    now: i64,
+) -> Result<Step, HistoryError> {
     // In either direction: a clock that was far ahead for a moment must not stop this.
     if (now - progress.retained).abs() < EVERY_MS {
         return Ok(Step::Idle);
     }
     let before = |kept: Duration| now - i64::try_from(kept.as_millis()).unwrap_or(now);
-    let (checks, hours, days) = (before(CHECKS_KEPT), before(HOURS_KEPT), before(DAYS_KEPT));
+    let (checks, hours, days) = (before(kept.checks), before(kept.hours), before(kept.days));
     let notices = before(NOTICES_KEPT);
     // Table, its key, what is old, and before which value.
     let old = [
