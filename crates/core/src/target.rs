@@ -158,6 +158,9 @@ pub struct RequestSpec {
     pub body: Option<Bytes>,
     /// In place of the run's `timeout`.
     pub timeout: Option<Duration>,
+    /// What is looked for in its answer beside what the run looks for: a JSON object of names and
+    /// rules. Runs heed it; who asks an engine for single targets applies rules himself.
+    pub extract: Option<Arc<str>>,
 }
 
 impl fmt::Debug for RequestSpec {
@@ -169,6 +172,7 @@ impl fmt::Debug for RequestSpec {
             .field("header_names", &names)
             .field("body_bytes", &self.body.as_ref().map(Bytes::len))
             .field("timeout", &self.timeout)
+            .field("extract", &self.extract)
             .finish()
     }
 }

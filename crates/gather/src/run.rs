@@ -212,6 +212,8 @@ impl Run {
             growing: growing.clone(),
             #[cfg(feature = "extract")]
             extract: options.extract,
+            #[cfg(feature = "extract")]
+            may_have_rules: source.may_have_rules(),
             kept: parts.kept,
         };
         let written = Arc::new(Written::new(fit.shards, account));
@@ -429,6 +431,9 @@ struct Between {
     growing: Option<Arc<dyn Growing>>,
     #[cfg(feature = "extract")]
     extract: Option<Arc<gather_extract::Rules>>,
+    /// Whether targets may have rules of their own.
+    #[cfg(feature = "extract")]
+    may_have_rules: bool,
     /// What outputs ask for of responses; the rest is dropped once nobody needs it.
     kept: Keep,
 }
@@ -453,8 +458,9 @@ impl Between {
             None => (writer, Vec::new()),
         };
         #[cfg(feature = "extract")]
-        let started = match self.extract {
-            Some(rules) => {
+        let started = match (self.extract, self.may_have_rules) {
+            (None, false) => started,
+            (rules, _) => {
                 let (writer, mut helpers) = started;
                 let body_bytes_max = client.caps.decoded_bytes_max;
                 let extractor = Extractor::new(rules, kept, body_bytes_max, shared);
@@ -462,7 +468,6 @@ impl Between {
                 helpers.extend(threads);
                 (batches, helpers)
             }
-            None => started,
         };
         Ok(started)
     }

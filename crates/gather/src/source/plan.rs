@@ -89,6 +89,7 @@ fn merge(run: RequestSpec, own: RequestSpec) -> RequestSpec {
         headers,
         body: own.body.or(run.body),
         timeout: own.timeout.or(run.timeout),
+        extract: own.extract.or(run.extract),
     }
 }
 
