@@ -101,6 +101,8 @@ pub struct Record {
     pub tls: Option<Arc<TlsInfo>>,
     /// Redirects followed.
     pub chain: Vec<ChainLink>,
+    /// What only this target's answer is searched for: [`RequestSpec::extract`](crate::RequestSpec).
+    pub extract: Option<Arc<str>>,
     /// What extraction found.
     pub fields: Option<Box<FieldValues>>,
     /// What extraction found in each part of the page that is a row. No member of a record: rows have
@@ -181,6 +183,7 @@ impl Record {
             timings: Timings::default(),
             tls: None,
             chain: Vec::new(),
+            extract: None,
             fields: None,
             rows: Vec::new(),
             tags: None,

@@ -161,6 +161,9 @@ pub struct RequestSpec {
     pub timeout: Option<Duration>,
     /// An address that is dialled last, where the host has others.
     pub avoid: Option<IpAddr>,
+    /// What is looked for in its answer beside what the run looks for: a JSON object of names and
+    /// rules. Runs heed it; who asks an engine for single targets applies rules himself.
+    pub extract: Option<Arc<str>>,
 }
 
 impl fmt::Debug for RequestSpec {
@@ -173,6 +176,7 @@ impl fmt::Debug for RequestSpec {
             .field("body_bytes", &self.body.as_ref().map(Bytes::len))
             .field("timeout", &self.timeout)
             .field("avoid", &self.avoid)
+            .field("extract", &self.extract)
             .finish()
     }
 }

@@ -356,6 +356,19 @@ impl Try<'_> {
         Ok(lines.coded)
     }
 
+    /// What is kept of the answer.
+    fn keep(&self) -> Keep {
+        let is_searched =
+            || self.target.request.as_ref().is_some_and(|request| request.extract.is_some());
+        match self.plain_get {
+            Some(get) => Keep { body: KeepBody::UpTo(get.body_bytes_max), ..Keep::default() },
+            None if is_searched() => {
+                Keep { body: KeepBody::All, headers: KeepHeaders::All, ..self.shard.keep }
+            }
+            None => self.shard.keep,
+        }
+    }
+
     fn begin_head(
         &self,
         report: &mut Report<'_, '_>,
@@ -365,7 +378,7 @@ impl Try<'_> {
         self.progress.enter(Phase::Body);
         report.timings.starttransfer = self.started.elapsed();
         let headers = response.headers();
-        let keeps_headers = self.shard.keep.headers == KeepHeaders::All;
+        let keeps_headers = self.keep().headers == KeepHeaders::All;
         report.head = Some(Head {
             status: response.status().as_u16(),
             version: match response.version() {
@@ -405,10 +418,7 @@ impl Try<'_> {
         };
         let (parts, mut body) = response.into_parts();
         self.shard.defaults.reuse(parts.headers);
-        let keep = match self.plain_get {
-            None => self.shard.keep,
-            Some(get) => Keep { body: KeepBody::UpTo(get.body_bytes_max), ..Keep::default() },
-        };
+        let keep = self.keep();
         let memory = self.shard.memory.as_ref().filter(|_| keep.holds_bodies());
         let reader = BodyReader::new(&caps, keep, decoder, memory.map(Share::new), writer);
         let reader = report.body.insert(reader);

@@ -9,7 +9,7 @@ use gather_fetch::{Keep, KeepBody, KeepHeaders};
 use tokio::sync::mpsc;
 
 use crate::cache;
-use crate::extracted::{self, Applied, PageRules};
+use crate::extracted::{self, Applied, OwnRules, PageRules};
 use crate::run::RunError;
 use crate::shared::Shared;
 use crate::stage::{self, Done, Work};
@@ -19,7 +19,8 @@ use crate::writer::{Batch, Takers};
 
 /// What a run's records are searched for.
 pub(crate) struct Extractor {
-    rules: PageRules,
+    /// For the answers of all targets.
+    rules: Option<PageRules>,
     /// What others want of responses; the rest is dropped again.
     others: Keep,
     /// Of a body that was stored earlier.
@@ -38,13 +39,13 @@ pub(crate) fn keep(rules: &Rules, keep: &mut Keep) {
 impl Extractor {
     /// What `others` do not want of responses is dropped after the rules.
     pub(crate) fn new(
-        rules: Arc<Rules>,
+        rules: Option<Arc<Rules>>,
         others: Keep,
         body_bytes_max: u64,
         run: &Arc<Shared>,
     ) -> Self {
         run.extracts.store(true, Ordering::Relaxed);
-        Self { rules: PageRules::new(rules), others, body_bytes_max, run: Arc::clone(run) }
+        Self { rules: rules.map(PageRules::new), others, body_bytes_max, run: Arc::clone(run) }
     }
 
     /// Starts its threads.
@@ -56,8 +57,12 @@ impl Extractor {
         stage::start("gather-extract", self, &stop, writer)
     }
 
-    /// `None` where the rules are not meant for it.
-    fn apply(&self, record: &mut Record, bodies: &mut StoredBodies) -> Option<Applied> {
+    /// `None` where there are no rules for it.
+    fn apply(&self, record: &mut Record, own: &mut Own) -> Option<Applied> {
+        let extract = record.extract.take();
+        if self.rules.is_none() && extract.is_none() {
+            return None;
+        }
         let is_reused = cache::is_reused(record);
         if !(extracted::is_page(record) || is_reused && record.outcome == Outcome::Ok) {
             return None;
@@ -65,26 +70,41 @@ impl Extractor {
         // A 304 has a body of its own, which is empty.
         if is_reused {
             let stored = record.ticket.as_ref().and_then(|ticket| ticket.stored.as_ref());
-            let Some(body) = stored.and_then(|stored| cache::read(bodies, stored)) else {
+            let Some(body) = stored.and_then(|stored| cache::read(&mut own.bodies, stored)) else {
                 let message = "its stored body is gone; the next run fetches it anew";
                 return Some(extracted::fail(record, message.to_owned()));
             };
             record.body = Some(body);
         }
         let must_end = || matches!(self.run.stop.cause(), Some(Cause::Now | Cause::Fault));
-        Some(self.rules.apply(record, &must_end))
+        let of_all = self.rules.as_ref().map(|rules| rules.apply(record, &must_end));
+        match (of_all, extract) {
+            (None | Some(Applied::Found), Some(extract)) => {
+                Some(match own.rules.compile(&extract) {
+                    Ok((_, rules)) => rules.apply(record, &must_end),
+                    Err(message) => extracted::fail(record, message),
+                })
+            }
+            (of_all, _) => of_all,
+        }
     }
 }
 
-impl Work for Extractor {
-    type Own = StoredBodies;
+/// What each thread has for itself.
+pub(crate) struct Own {
+    bodies: StoredBodies,
+    rules: OwnRules,
+}
 
-    fn own(&self) -> StoredBodies {
-        StoredBodies::new(self.body_bytes_max)
+impl Work for Extractor {
+    type Own = Own;
+
+    fn own(&self) -> Own {
+        Own { bodies: StoredBodies::new(self.body_bytes_max), rules: OwnRules::default() }
     }
 
-    fn take(&self, record: &mut Record, bodies: &mut StoredBodies) -> Done {
-        match self.apply(record, bodies) {
+    fn take(&self, record: &mut Record, own: &mut Own) -> Done {
+        match self.apply(record, own) {
             // Who stops at once wants no more of it.
             Some(Applied::BrokenOff) => return Done::No,
             Some(Applied::Failed) => self.run.count_failed_late(),

@@ -1,17 +1,22 @@
 //! What rules find in one response, put into its record.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gather_core::{ErrorKind, Failure, Outcome, Record, RecordError};
-use gather_extract::{Extraction, Limits, Page, Rules, Stopped, Work};
+use gather_extract::{Extraction, Limits, Named, Page, Rules, RulesSpec, Stopped, Work};
 use url::Url;
 
 /// The longest that one page may take, whatever its steps. The usual page takes a millisecond.
 const PAGE_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// Rules of single targets that are kept compiled; with more, all are forgotten and compiled anew.
+const OWN_RULES_MAX: usize = 1024;
+
 /// Rules, and what a page may cost.
+#[derive(Clone)]
 pub(crate) struct PageRules {
     rules: Arc<Rules>,
     limits: Limits,
@@ -37,6 +42,19 @@ pub(crate) fn is_page(record: &Record) -> bool {
 impl PageRules {
     pub(crate) fn new(rules: Arc<Rules>) -> Self {
         Self { rules, limits: Limits::default() }
+    }
+
+    /// Those of a single target: a JSON object of names and rules.
+    ///
+    /// # Errors
+    /// What is wrong with them, and what to write instead.
+    fn read(text: &str) -> Result<Self, String> {
+        let fields: Named =
+            serde_json::from_str(text).map_err(|error| format!("extract: {error}"))?;
+        let spec = RulesSpec { fields, ..RulesSpec::default() };
+        let rules = Rules::compile(&spec)
+            .map_err(|error| format!("extract: {error}; hint: {}", error.hint))?;
+        Ok(Self::new(Arc::new(rules)))
     }
 
     /// Looks into the record's body, unless `is_over` says that nobody wants it any more.
@@ -67,13 +85,36 @@ impl PageRules {
     }
 }
 
+/// The rules that single targets have for themselves, compiled once for all that have the same.
+#[derive(Default)]
+pub(crate) struct OwnRules(HashMap<Arc<str>, PageRules>);
+
+impl OwnRules {
+    /// Compiles rules, or finds those that are; answers their text as it is kept.
+    ///
+    /// # Errors
+    /// What is wrong with them, and what to write instead.
+    pub(crate) fn compile(&mut self, text: &str) -> Result<(&Arc<str>, &PageRules), String> {
+        if !self.0.contains_key(text) {
+            if self.0.len() >= OWN_RULES_MAX {
+                self.0.clear();
+            }
+            self.0.insert(text.into(), PageRules::read(text)?);
+        }
+        Ok(self.0.get_key_value(text).expect("it is there now"))
+    }
+}
+
 fn take(record: &mut Record, found: Extraction) -> Applied {
     let Extraction { fields, rows, missing } = found;
     if !fields.is_empty() {
-        record.fields = Some(Box::new(fields));
+        // What the target's own rules find goes before what the run's found under the same name.
+        let known = record.fields.get_or_insert_default();
+        known.retain(|(name, _)| !fields.iter().any(|(found, _)| found == name));
+        known.extend(fields);
     }
     let Some((first, others)) = missing.split_first() else {
-        record.rows = rows;
+        record.rows.extend(rows);
         return Applied::Found;
     };
     let more = match others.len() {

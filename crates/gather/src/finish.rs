@@ -71,6 +71,7 @@ pub(crate) fn fresh(target: Target) -> Record {
 pub(crate) fn untried(target: Target, ending: Ending, outcome: Outcome) -> Record {
     let method = target.method();
     let method = (method != &gather_core::Method::GET).then(|| method.as_str().into());
+    let extract = target.request.as_ref().and_then(|request| request.extract.clone());
     let input = target.input.map(|input| match redact::input(&input) {
         std::borrow::Cow::Borrowed(_) => input,
         std::borrow::Cow::Owned(redacted) => redacted.into(),
@@ -87,6 +88,7 @@ pub(crate) fn untried(target: Target, ending: Ending, outcome: Outcome) -> Recor
         attempts: ending.attempts,
         time_queue: ending.queued,
         tags: target.tags,
+        extract,
         ticket: target.cache,
         ..Record::new(target.n.0, outcome)
     }

@@ -122,6 +122,10 @@ impl Once {
 }
 
 impl Source for Once {
+    fn may_have_rules(&self) -> bool {
+        self.source.may_have_rules()
+    }
+
     fn read(&mut self, into: &mut Vec<Item>, max: usize) -> Result<Progress, SourceError> {
         let mut ahead = Vec::new();
         let progress = self.read_ahead(&mut ahead, max);
@@ -165,9 +169,9 @@ fn bare(target: Target, keys: &RedactQuery) -> Record {
 /// the run share is no part of it.
 fn say_request(target: &Target, out: &mut Vec<u8>) {
     say(target.url.as_str(), target.from, target.scheme_from, out);
-    let Some(RequestSpec { method, headers, body, timeout }) = target.request.as_deref() else {
-        return;
-    };
+    let Some(request) = target.request.as_deref() else { return };
+    // Which of a host's addresses is dialled last is no part of what is asked for.
+    let RequestSpec { method, headers, body, timeout, avoid: _, extract } = request;
     // One that says nothing is like none.
     if let Some(method) = method {
         part(out, b'm', method.as_str().as_bytes());
@@ -181,6 +185,10 @@ fn say_request(target: &Target, out: &mut Vec<u8>) {
     }
     if let Some(timeout) = timeout {
         part(out, b't', &timeout.as_nanos().to_le_bytes());
+    }
+    // What is looked for in the answer is in the record that both would share.
+    if let Some(extract) = extract {
+        part(out, b'x', extract.as_bytes());
     }
 }
 
@@ -377,6 +385,7 @@ mod tests {
             target(URL, request(|request| request.body = Some(Bytes::new()))),
             target(URL, request(|request| request.body = Some(Bytes::from_static(b"1")))),
             target(URL, request(|request| request.timeout = Some(Duration::from_secs(1)))),
+            target(URL, request(|request| request.extract = Some("{}".into()))),
         ];
         for (at, one) in different.iter().enumerate() {
             check(&plain, one, false);

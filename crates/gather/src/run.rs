@@ -217,6 +217,8 @@ impl Run {
             growing: growing.clone(),
             #[cfg(feature = "extract")]
             extract: options.extract,
+            #[cfg(feature = "extract")]
+            may_have_rules: source.may_have_rules(),
             kept: parts.kept,
         };
         let written = Arc::new(Written::new(fit.shards, account));

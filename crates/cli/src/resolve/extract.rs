@@ -64,6 +64,19 @@ pub(crate) fn rules(
     Ok(Some(Looked { rules: Arc::new(rules), file }))
 }
 
+/// Whether the rules of a single target can be used.
+///
+/// # Errors
+/// A rule that cannot be used, with its name and place.
+pub(crate) fn check(own: &serde_json::Value) -> Result<(), CliError> {
+    let fields = serde_json::from_value(own.clone()).map_err(|error| {
+        let hint = "write extract = { NAME = \"css:.price\" }, or a table for each rule";
+        CliError::usage(format!("extract: {error}"), hint)
+    })?;
+    let spec = RulesSpec { fields, ..RulesSpec::default() };
+    Rules::compile(&spec).map(drop).map_err(|error| told("extract", &error))
+}
+
 fn told(place: &str, error: &RuleError) -> CliError {
     CliError::usage(format!("{place}: {error}"), error.hint.clone())
 }

@@ -76,6 +76,9 @@ pub(super) fn listed(settings: &Settings) -> Result<Option<String>, CliError> {
     let Some(item) = file.job(job)?.item("target") else { return Ok(None) };
     let at = |error: CliError| file.error_at(&item.span, error);
     let resolved = super::value::resolved(&item.value).map_err(at)?;
+    for target in resolved.as_array().into_iter().flatten() {
+        target.get("extract").map_or(Ok(()), super::extract::check).map_err(at)?;
+    }
     let lines = items::targets(&resolved);
     lines.map(Some).map_err(|hint| at(CliError::usage("target is no list of targets", hint)))
 }

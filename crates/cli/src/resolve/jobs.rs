@@ -154,6 +154,9 @@ impl Reading<'_> {
                 .contains(&key)
         };
         let is_liveness = matches!(kind, "liveness" | "check");
+        if is_liveness {
+            self.refuse_results()?;
+        }
         let known = crate::config_file::items::JOB_KEYS;
         for item in &self.table.items {
             let wrong = match item.key.as_str() {
@@ -170,6 +173,29 @@ impl Reading<'_> {
             return Err(self.file.error_at(&item.span, error));
         }
         Ok(())
+    }
+
+    /// What is made of records: a liveness job has checks instead.
+    fn refuse_results(&self) -> Result<(), CliError> {
+        const OF_RECORDS: &[&str] = &[
+            "extract", "each", "rows", "rules", "output", "format", "bodies", "fields", "template",
+            "cache", "report", "journal", "resume", "dedup", "summary",
+        ];
+        let of_targets = |item: &Item| {
+            let targets = item.value.as_array().map(Vec::as_slice).unwrap_or_default();
+            item.key == "target" && targets.iter().any(|target| target.get("extract").is_some())
+        };
+        let found = self.table.items.iter().find_map(|item| match of_targets(item) {
+            true => Some((&item.span, "extract")),
+            false => OF_RECORDS.iter().find(|key| **key == item.key).map(|key| (&item.span, *key)),
+        });
+        let entries = self.table.entries.iter();
+        let mut given = entries.filter(|entry| OF_RECORDS.contains(&entry.key.as_str()));
+        let found = found.or_else(|| given.next().map(|entry| (&entry.span, &*entry.key)));
+        let Some((span, key)) = found else { return Ok(()) };
+        let message = format!("{key}: a liveness job keeps no records to take it from");
+        let hint = "make it another job, of kind = \"fetch\": its records are checks as well";
+        Err(self.file.error_at(span, CliError::usage(message, hint)))
     }
 
     /// The flags of the job, as a fetch or a crawl of it would have them.

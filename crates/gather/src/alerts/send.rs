@@ -122,6 +122,7 @@ impl Sender {
             body: Some(request.body).filter(|body| !body.is_empty()).map(Into::into),
             timeout: Some(timeout),
             avoid: None,
+            extract: None,
         };
         let Some(mut target) = Target::new(TargetNo(0), request.url) else {
             return Sent::failed("its URL is neither http nor https".to_owned());

@@ -255,6 +255,10 @@ impl Growing for Grown {
 struct Pages(Arc<Map>);
 
 impl Source for Pages {
+    fn may_have_rules(&self) -> bool {
+        false
+    }
+
     fn read(&mut self, into: &mut Vec<Item>, max: usize) -> Result<Progress, SourceError> {
         self.0.read(into, max)
     }

@@ -19,6 +19,9 @@ pub(super) struct Between {
     pub(super) growing: Option<Arc<dyn Growing>>,
     #[cfg(feature = "extract")]
     pub(super) extract: Option<Arc<gather_extract::Rules>>,
+    /// Whether targets may have rules of their own.
+    #[cfg(feature = "extract")]
+    pub(super) may_have_rules: bool,
     /// What outputs ask for of responses; the rest is dropped once nobody needs it.
     pub(super) kept: Keep,
 }
@@ -43,8 +46,9 @@ impl Between {
             None => (writer, Vec::new()),
         };
         #[cfg(feature = "extract")]
-        let started = match self.extract {
-            Some(rules) => {
+        let started = match (self.extract, self.may_have_rules) {
+            (None, false) => started,
+            (rules, _) => {
                 let (writer, mut helpers) = started;
                 let body_bytes_max = client.caps.decoded_bytes_max;
                 let extractor = Extractor::new(rules, kept, body_bytes_max, shared);
@@ -52,7 +56,6 @@ impl Between {
                 helpers.extend(threads);
                 (batches, helpers)
             }
-            None => started,
         };
         Ok(started)
     }

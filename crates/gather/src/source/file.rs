@@ -14,6 +14,7 @@ use super::inputs::{Context, Reader};
 use super::jsonl::{Columns, JsonRows};
 use super::lines::Lines;
 use super::list::ListReader;
+use super::own_rules::OwnRules;
 use super::plan::{RequestPlan, UrlPlan};
 use super::rows::RowReader;
 use super::{Format, InputFile, InputPath, OnlyFailed, Progress, SourceError, SourceSpec, Spool};
@@ -118,7 +119,10 @@ impl FileReader {
             }
             Format::Jsonl => {
                 let columns = if has_plans { Columns::All } else { Columns::Others };
-                let rows = JsonRows { name: Arc::clone(&name), lines, url_field, only, columns };
+                let name_of_rows = Arc::clone(&name);
+                let own_rules = OwnRules::default();
+                let rows =
+                    JsonRows { name: name_of_rows, lines, url_field, only, columns, own_rules };
                 self.rows(name, Box::new(rows))
             }
         })
@@ -149,6 +153,13 @@ impl FileReader {
 }
 
 impl Reader for FileReader {
+    fn may_have_rules(&self) -> bool {
+        match &self.state {
+            State::Unread(format, _) => !matches!(format, Format::Csv | Format::List),
+            State::Open(reader) => reader.may_have_rules(),
+        }
+    }
+
     fn prepare(&mut self) -> Result<(), SourceError> {
         self.reader()?.map_or(Ok(()), |reader| reader.prepare())
     }

@@ -106,6 +106,11 @@ pub(super) trait Reader: Send {
         Ok(())
     }
 
+    /// As [`Source::may_have_rules`], for this part alone.
+    fn may_have_rules(&self) -> bool {
+        false
+    }
+
     /// As [`Source::read`], for this part alone; nothing may have been read where more may come.
     fn read(
         &mut self,
@@ -152,6 +157,10 @@ struct Inputs {
 }
 
 impl Source for Inputs {
+    fn may_have_rules(&self) -> bool {
+        self.parts.iter().any(|part| part.may_have_rules())
+    }
+
     fn read(&mut self, into: &mut Vec<Item>, max: usize) -> Result<Progress, SourceError> {
         let mut unparsed = std::mem::take(&mut self.unparsed);
         let progress = self.read_ahead(&mut unparsed, max);

@@ -14,7 +14,7 @@ use super::inputs::Context;
 use super::lines::{Line, Lines};
 use super::parse::Reject;
 use super::rows::{Row, RowRead, RowSource, Wanted, url_column};
-use super::{OnlyFailed, SourceError};
+use super::{OnlyFailed, SourceError, own_rules::OwnRules};
 
 /// Reads JSON lines.
 pub(super) struct JsonRows {
@@ -23,6 +23,7 @@ pub(super) struct JsonRows {
     pub(super) url_field: Option<String>,
     pub(super) only: Option<OnlyFailed>,
     pub(super) columns: Columns,
+    pub(super) own_rules: OwnRules,
 }
 
 /// Which members become columns of the row.
@@ -38,6 +39,10 @@ pub(super) enum Columns {
 const REQUEST_MEMBERS: &[&str] = &["method", "headers", "body", "timeout", "extract", "tags"];
 
 impl RowSource for JsonRows {
+    fn may_have_rules(&self) -> bool {
+        true
+    }
+
     fn next_row(
         &mut self,
         context: &Context,
@@ -84,7 +89,7 @@ impl RowSource for JsonRows {
 
 impl JsonRows {
     /// The row of a line; `None` if `--only` leaves it out.
-    fn row(&self, raw: &[u8]) -> Result<Option<Row>, Reject> {
+    fn row(&mut self, raw: &[u8]) -> Result<Option<Row>, Reject> {
         let text = std::str::from_utf8(raw)
             .map_err(|error| Reject::invalid(format!("the line is not UTF-8: {error}")))?;
         let members: Members<'_> = serde_json::from_str(text)
@@ -108,6 +113,10 @@ impl JsonRows {
                 .map(|method| RequestSpec { method: Some(method), ..RequestSpec::default() });
         } else {
             row.request = request_of(&members)?;
+            if let Some(rules) = members.get("extract") {
+                let request = row.request.get_or_insert_default();
+                request.extract = Some(self.own_rules.checked(rules.get())?);
+            }
             for (at, (name, value)) in members.0.iter().enumerate() {
                 let is_column = match self.columns {
                     Columns::All => true,

@@ -23,6 +23,7 @@ mod jsonl;
 mod ledger;
 mod lines;
 mod list;
+mod own_rules;
 pub(crate) mod parse;
 mod plan;
 mod rows;
@@ -225,5 +226,10 @@ pub trait Source: Send {
         let progress = self.read(&mut items, max);
         into.extend(items.into_iter().map(Ahead::Item));
         progress
+    }
+
+    /// Whether its targets may have rules of their own: [`RequestSpec::extract`].
+    fn may_have_rules(&self) -> bool {
+        true
     }
 }

@@ -90,6 +90,7 @@ fn merge(run: RequestSpec, own: RequestSpec) -> RequestSpec {
         body: own.body.or(run.body),
         timeout: own.timeout.or(run.timeout),
         avoid: own.avoid.or(run.avoid),
+        extract: own.extract.or(run.extract),
     }
 }
 

@@ -43,6 +43,10 @@ pub(super) trait RowSource: Send {
     ///
     /// Of one that is only passed over, it need not be told what is in it.
     fn next_row(&mut self, context: &Context, row: Wanted) -> Result<Option<RowRead>, SourceError>;
+    /// Whether a row may name rules.
+    fn may_have_rules(&self) -> bool {
+        false
+    }
     /// Whether the next row can be had without waiting.
     fn has_row(&self) -> bool;
     /// The columns all rows have, where that is known beforehand.
@@ -172,6 +176,10 @@ impl RowReader {
 }
 
 impl Reader for RowReader {
+    fn may_have_rules(&self) -> bool {
+        self.rows.may_have_rules()
+    }
+
     fn prepare(&mut self) -> Result<(), SourceError> {
         if self.checked == Checked::Yes {
             return Ok(());

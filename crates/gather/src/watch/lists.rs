@@ -119,6 +119,7 @@ impl Scheduler {
             let is_known = was_new && !new.contains(&target);
             self.watch(no, listed, target, is_known, now);
         }
+        self.tell_counts();
         self.metrics.listed(self.clock.now().since(since));
     }
 

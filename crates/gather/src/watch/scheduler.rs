@@ -21,6 +21,9 @@ use super::watched::Watched;
 use crate::calendar::Calendar;
 use crate::engine::SubmitError;
 
+/// The shortest time between two turns that had something to do: what becomes due or is answered
+/// meanwhile is dealt with together, for one wake of each thread instead of one for each check.
+const TURN_MIN: Duration = Duration::from_millis(10);
 /// The longest time between two turns.
 const TURN_MAX: Duration = Duration::from_millis(250);
 /// Until a check that found its engine full is tried again.
@@ -127,7 +130,8 @@ impl Scheduler {
             if self.is_through(now) {
                 break;
             }
-            match happenings.recv_timeout(self.wait(now)) {
+            gather_more(TURN_MIN);
+            match happenings.recv_timeout(self.wait(self.clock.now())) {
                 Ok(first) => {
                     self.happen(first);
                     happenings.try_iter().take(TAKEN_MAX).for_each(|next| self.happen(next));
@@ -245,8 +249,7 @@ impl Scheduler {
         self.batch.accounted_until = self.accounted_until(now);
         self.batch.at = now;
         self.maintain(now);
-        let (begun, in_flight) = (self.agenda.open(), self.jobs.in_flight());
-        self.metrics.now(self.outages.counts(), begun, in_flight, self.outages.open());
+        self.tell_counts();
         match self.keeper.offer(std::mem::replace(&mut self.batch, empty(now))) {
             Ok(()) => self.is_leaving_out = false,
             Err(batch) => {
@@ -254,6 +257,12 @@ impl Scheduler {
                 self.leave_out();
             }
         }
+    }
+
+    /// Says how many targets, checks and incidents there are now.
+    pub(super) fn tell_counts(&self) {
+        let (begun, in_flight) = (self.agenda.open(), self.jobs.in_flight());
+        self.metrics.now(self.outages.counts(), begun, in_flight, self.outages.open());
     }
 
     /// All slots before it are in this batch or earlier ones. As long as a list was not read since
@@ -316,4 +325,10 @@ impl Scheduler {
         let last = std::mem::replace(&mut self.batch, empty(now));
         self.keeper.finish(last);
     }
+}
+
+/// Lets things come together before the next turn.
+#[expect(clippy::disallowed_methods, reason = "a thread of its own, which has nothing else to do")]
+fn gather_more(pause: Duration) {
+    std::thread::sleep(pause);
 }

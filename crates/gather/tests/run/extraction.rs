@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gather::core::config::{StatusSet, StopRule};
 use gather::core::{ErrorKind, FieldValue, Record};
 use gather::extract::{Rules, RulesSpec};
+use gather::source::{Format, InputFile, InputPath};
 use gather::store::{Fields, OutputSpec};
 use gather::summary::Ended;
 use gather_testkit::{Page, Server, Site};
@@ -117,6 +118,53 @@ fn rows_and_fields_are_what_the_pages_were_made_from() {
             })
             .collect();
         assert!(found == made, "{shards} shards: {} rows of {}", found.len(), made.len());
+    }
+}
+
+#[test]
+fn targets_with_rules_of_their_own_are_searched_for_those_as_well() {
+    let (dir, server) = (tempfile::tempdir().expect("a folder"), Server::start(shop()));
+    let of_all = rules(None, &["title=title", "price=price:css:.price"], &[]);
+    let sku = r#"{"sku": "int:css:li@data-sku", "kind": "header:content-type"}"#;
+    let own = [sku, r#"{"title": "css:h3"}"#, r#"{"none": "css:.none | required"}"#];
+    for (rules, shards) in [(None, 1), (Some(&of_all), 1), (None, 3)] {
+        let list = dir.path().join("list.jsonl");
+        let line = |page: usize| {
+            let extract =
+                own.get(page % 4).map_or(String::new(), |own| format!(", \"extract\": {own}"));
+            format!("{{\"url\": \"{}\"{extract}}}\n", server.url(&format!("/list/{page}")))
+        };
+        std::fs::write(&list, (0..40).map(line).collect::<String>()).expect("written");
+        let mut bed = bed(Vec::<String>::new()).shards(shards);
+        let path = InputPath::File(list);
+        bed.options.source.files.push(InputFile { path, format: Format::Auto });
+        bed.options.extract = rules.cloned();
+        let done = bed.run().accounts_for(40, Pending::None);
+        for record in &done.records {
+            let page = usize::try_from(record.n).expect("small");
+            let found: Vec<_> = record.fields.iter().flat_map(|fields| fields.iter()).collect();
+            let value = |name: &str| {
+                let mut named = found.iter().filter(|(known, _)| &**known == name);
+                let value = named.next().and_then(|(_, value)| value.as_text());
+                assert!(named.next().is_none(), "{name} is there twice");
+                value.map(|text| text.into_owned())
+            };
+            let (name, sku, _) = row(page, 0);
+            let title = rules.map(|_| format!("Page {page}"));
+            let kind = "text/html; charset=utf-8".to_owned();
+            let expected = match page % 4 {
+                0 => (title, Some(sku.to_string()), Some(kind)),
+                1 => (Some(name), None, None),
+                _ => (title, None, None),
+            };
+            assert_eq!((value("title"), value("sku"), value("kind")), expected, "page {page}");
+            assert_eq!(value("price").is_some(), rules.is_some(), "page {page}");
+            let is_without = record.outcome.error().map(|error| error.kind);
+            let without = (page % 4 == 2).then_some(ErrorKind::ExtractFailed);
+            assert_eq!(is_without, without, "page {page}: {}", message(record));
+            // They were kept for the rules, and nobody else asked for them.
+            assert_eq!((&record.body, &record.headers), (&None, &None));
+        }
     }
 }
 

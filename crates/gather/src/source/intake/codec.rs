@@ -205,7 +205,7 @@ pub(super) fn entry_length(bytes: &[u8]) -> Option<usize> {
 
 fn put_request_spec(out: &mut Vec<u8>, request: &RequestSpec) {
     // No list says which address to avoid.
-    let RequestSpec { method, headers, body, timeout, avoid: _ } = request;
+    let RequestSpec { method, headers, body, timeout, avoid: _, extract } = request;
     put_option(out, method.as_ref(), |out, method| put_bytes(out, method.as_str().as_bytes()));
     put_uint(out, headers.len() as u64);
     for (name, value) in headers {
@@ -217,6 +217,7 @@ fn put_request_spec(out: &mut Vec<u8>, request: &RequestSpec) {
         put_uint(out, timeout.as_secs());
         put_uint(out, timeout.subsec_nanos().into());
     });
+    put_option(out, extract.as_ref(), |out, extract| put_bytes(out, extract.as_bytes()));
 }
 
 fn take_request_spec(bytes: &mut &[u8]) -> Option<RequestSpec> {
@@ -229,7 +230,8 @@ fn take_request_spec(bytes: &mut &[u8]) -> Option<RequestSpec> {
     let timeout = take_option(bytes, |bytes| {
         Some(Duration::new(take_uint(bytes)?, u32::try_from(take_uint(bytes)?).ok()?))
     })?;
-    Some(RequestSpec { method, headers, body, timeout, avoid: None })
+    let extract = take_option(bytes, |bytes| take_str(bytes).map(Arc::from))?;
+    Some(RequestSpec { method, headers, body, timeout, avoid: None, extract })
 }
 
 fn put_option<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
@@ -305,6 +307,7 @@ mod tests {
             body: Some(Bytes::from_static(b"\0body\xff")),
             timeout: Some(Duration::new(3, 7)),
             avoid: None,
+            extract: Some(r#"{"price":"css:.price"}"#.into()),
         };
         let url = Url::parse("https://a.example/p?q=1").expect("valid");
         let plain = Target::new(TargetNo(0), url).expect("https");

@@ -67,6 +67,9 @@ fn show(item: &Item) -> String {
         if let Some(timeout) = request.timeout {
             text.push_str(&format!(" timeout={timeout:?}"));
         }
+        if let Some(rules) = &request.extract {
+            text.push_str(&format!(" extract={rules}"));
+        }
     }
     for (name, value) in target.tags.iter().flat_map(|tags| tags.iter()) {
         text.push_str(&format!(" [{name}={value}]"));
@@ -314,6 +317,16 @@ fn json_lines_say_what_to_ask_for() {
             r#"http://a.example/ POST content-type:application/json body={"b":1,"a":[2]} timeout=2.5s"#,
         ),
         (r#"{"url":"http://a.example/","tags":{"sku":"7"}}"#, "http://a.example/ [sku=7]"),
+        #[cfg(feature = "extract")]
+        (
+            r#"{"url":"http://a.example/","extract":{"price":"css:.p"}}"#,
+            r#"http://a.example/ - extract={"price":"css:.p"}"#,
+        ),
+        #[cfg(feature = "extract")]
+        (
+            r#"{"url":"http://a.example/","extract":["css:.p"]}"#,
+            "line 1: input.invalid: extract: invalid type: sequence, expected rules by name at line 1 column 0 | ",
+        ),
         (r#"{"sku":7}"#, r#"line 1: input.invalid: the object has no member "url" | "#),
         (
             r#"{"url":"http://a.example/","method":"G T"}"#,
