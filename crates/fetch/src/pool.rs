@@ -69,8 +69,15 @@ struct Counters {
 }
 
 impl Counters {
+    /// What a request gets that is sent now.
     fn buffers(&self) -> Buffers {
         if self.in_use.get() > BUFFERED_MAX { Buffers::WhenReadable } else { Buffers::Kept }
+    }
+
+    /// Whether a connection that is given back keeps its buffers for the next request.
+    fn buffers_idle(&self) -> Buffers {
+        let all = self.in_use.get() + self.idle.get();
+        if all > BUFFERED_MAX { Buffers::WhenReadable } else { Buffers::Kept }
     }
 }
 
@@ -325,7 +332,7 @@ impl Pool {
     /// Takes back a connection whose response was read to its end.
     pub(crate) fn give_back(&self, origin: &Origin, held: Held, now: Instant) {
         let Held { kind, in_use, .. } = held;
-        let buffers = self.counters.buffers();
+        let buffers = self.counters.buffers_idle();
         drop(in_use);
         match kind {
             HeldKind::H1(mut connection) => {
@@ -490,7 +497,8 @@ impl Pool {
     }
 }
 
-/// With more requests under way than this, 25 KB of buffers each, they wait without.
+/// With more connections than this, 25 KB of buffers each, they wait without: those in use for their
+/// answers, idle ones for their next request.
 const BUFFERED_MAX: u32 = 256;
 
 /// How often idle connections are looked at.

@@ -64,7 +64,7 @@ pub(crate) enum HeadRoom {
 pub(crate) enum Buffers {
     /// Once, and keeps them.
     Kept,
-    /// Where that can be, for each response when it comes: 3,000 instructions a request, and no
+    /// Where that can be, for each response when it comes: 7,000 instructions a request, and no
     /// memory while it waits.
     WhenReadable,
 }
