@@ -41,10 +41,11 @@ use crate::usage;
 /// # Errors
 /// What keeps it from being done, with the exit code for it.
 pub(crate) fn run(argv: Vec<OsString>) -> Result<ExitCode, CliError> {
-    let Some(argv) = usage::with_command(argv)? else {
+    let command = Cli::command();
+    let Some(argv) = usage::with_command(argv, &command)? else {
         return print(usage::BRIEF);
     };
-    let matches = match Cli::command().try_get_matches_from(&argv) {
+    let matches = match command.try_get_matches_from(&argv) {
         Ok(matches) => matches,
         Err(error) => match usage::from_clap(&error, &argv) {
             Some(wrong) => return Err(wrong),

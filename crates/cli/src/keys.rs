@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgAction, CommandFactory};
+use clap::{ArgAction, Args as _, Command, CommandFactory};
 
-use crate::args::{Cli, NOT_KEYS};
+use crate::args::{Cli, CrawlArgs, FetchArgs, NOT_KEYS};
 use crate::error::CliError;
 use crate::nearest::nearest;
 use crate::usage;
@@ -57,20 +57,19 @@ const RIVALS: &[(&str, &str)] = &[
 impl Keys {
     /// Those of the `fetch` command.
     pub(crate) fn of_fetch() -> Self {
-        Self::of("fetch")
+        Self::of(&FetchArgs::augment_args(Command::new("fetch")))
     }
 
     /// Those that the `crawl` command has beside them.
     pub(crate) fn of_crawl() -> Self {
         let fetch = Self::of_fetch();
-        let mut crawl = Self::of("crawl");
+        let mut crawl = Self::of(&CrawlArgs::augment_args(Command::new("crawl")));
         crawl.0.retain(|key| fetch.find(&key.name).is_none());
         crawl
     }
 
-    fn of(command: &str) -> Self {
-        let cli = Cli::command();
-        let command = cli.find_subcommand(command).expect("it is a command");
+    /// Those of one command: all of them together take longer to build than one run's start may.
+    fn of(command: &Command) -> Self {
         let keys = command.get_arguments().filter_map(|arg| {
             let name = match arg.get_long() {
                 Some(long) => long.to_owned(),

@@ -115,9 +115,13 @@ impl Settings {
             ));
         }
         for layer in layers {
-            lower.extend(take(layer, &mut taken, leaf, file.as_ref())?);
+            lower.extend(take(layer, &keys, &mut taken, leaf, file.as_ref())?);
         }
-        let args = parse(typed, &lower)?;
+        let args = match lower.is_empty() {
+            true => FetchArgs::from_arg_matches(leaf)
+                .map_err(|error| CliError::fault(format!("arguments do not fit: {error}")))?,
+            false => parse(typed, &lower)?,
+        };
         let all = keys.iter().map(|key| setting(key, leaf, &lower)).collect();
         Ok(Self { args, all, file, job: typed.job.map(str::to_owned), notes })
     }
@@ -228,11 +232,11 @@ fn from_file(file: &ConfigFile, keys: &Keys, entries: &[Entry]) -> Vec<(Entry, O
 /// What a layer adds to the higher ones: keys that none of them set, nor a rival of.
 fn take(
     layer: Vec<(Entry, Origin)>,
+    keys: &Keys,
     taken: &mut BTreeSet<String>,
     leaf: &ArgMatches,
     file: Option<&ConfigFile>,
 ) -> Result<Vec<Layered>, CliError> {
-    let keys = Keys::of_fetch();
     let above = taken.clone();
     let mut added = Vec::new();
     for (entry, origin) in layer {

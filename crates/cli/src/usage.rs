@@ -2,10 +2,8 @@
 
 use std::ffi::OsString;
 
-use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::args::Cli;
 use crate::error::CliError;
 use crate::keys::Keys;
 use crate::nearest::nearest;
@@ -60,10 +58,12 @@ const FOREIGN: &[(&str, &str)] = &[
 /// The typed arguments with the command named: `gather URL` is `gather fetch URL`.
 ///
 /// `None` where nothing was typed.
-pub(crate) fn with_command(mut argv: Vec<OsString>) -> Result<Option<Vec<OsString>>, CliError> {
+pub(crate) fn with_command(
+    mut argv: Vec<OsString>,
+    command: &clap::Command,
+) -> Result<Option<Vec<OsString>>, CliError> {
     let Some(first) = argv.get(1) else { return Ok(None) };
     let first = first.to_string_lossy().into_owned();
-    let command = Cli::command();
     let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
     let is_top_flag = matches!(first.as_str(), "-h" | "--help" | "-V" | "--version");
     if is_top_flag || names.contains(&first.as_str()) {

@@ -226,7 +226,11 @@ impl Dialer {
     ) -> Result<Connected, DialError> {
         let mut dial = Dial::start(self.connect_timeout, from, progress);
         let route = self.route(host);
-        // Boxed, so that a try which is past it does not keep its 5 KB.
+        let is_resolved = route.local_names().all(|(name, port)| self.known(name, port).is_some());
+        if is_resolved {
+            dial.wait_for_turn(self).await;
+        }
+        // Boxed, so that neither a try which waits for its turn nor one which is past it has its 5 KB.
         Box::pin(dial.run(self, &route)).await.map_err(|error| match error {
             DialError::Failed(mut failed) => {
                 failed.timings = dial.timings;

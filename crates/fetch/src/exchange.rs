@@ -247,8 +247,9 @@ impl Try<'_> {
             self.progress.enter(Phase::FirstByte);
             report.was_sent = report.sent() == Sent::Maybe;
             let passed = report.last.insert(Passed::until_now(&link));
+            let buffers = held.buffers();
             let sent = match &mut held.kind {
-                HeldKind::H1(connection) => connection.send(request).await,
+                HeldKind::H1(connection) => connection.send(request, buffers).await,
                 HeldKind::H2(stream) => stream.send(request).await,
             };
             let error = match sent {

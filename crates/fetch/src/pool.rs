@@ -12,7 +12,7 @@ use http::HeaderMap;
 use hyper::body::{Frame, Incoming};
 use tokio::sync::oneshot;
 
-use crate::conn::{Counted, H1, H2, H2Stream, HeadRoom, Link};
+use crate::conn::{Buffers, Counted, H1, H2, H2Stream, HeadRoom, Link};
 use crate::dial::{Connected, DialError, DialTimings, Dialer, Protocol};
 use crate::failure;
 use crate::options::HttpChoice;
@@ -66,6 +66,19 @@ struct Counters {
     in_use: Cell<u32>,
     /// Numbers the returns, so that the oldest idle connections can be found.
     returns: Cell<u64>,
+}
+
+impl Counters {
+    /// What a request gets that is sent now.
+    fn buffers(&self) -> Buffers {
+        if self.in_use.get() > BUFFERED_MAX { Buffers::WhenReadable } else { Buffers::Kept }
+    }
+
+    /// Whether a connection that is given back keeps its buffers for the next request.
+    fn buffers_idle(&self) -> Buffers {
+        let all = self.in_use.get() + self.idle.get();
+        if all > BUFFERED_MAX { Buffers::WhenReadable } else { Buffers::Kept }
+    }
 }
 
 /// What is kept of one scheme, host and port.
@@ -149,6 +162,11 @@ impl Held {
             origin.make_room();
         }
         has_more
+    }
+
+    /// Where thousands wait for their answers, none of them has buffers.
+    pub(crate) fn buffers(&self) -> Buffers {
+        self.in_use.0.buffers()
     }
 
     /// Whether it had served before.
@@ -289,11 +307,12 @@ impl Pool {
                 return Ok(self.hold(HeldKind::H1(connection), None));
             }
             if !self.may_be_shared(origin) {
-                return self.dial(origin, dialer, from, progress, now).await;
+                return Box::pin(self.dial(origin, dialer, from, progress, now)).await;
             }
             match origin.turn() {
                 Turn::Dial(for_all) => {
-                    let held = self.dial(origin, dialer, from, progress, now).await;
+                    let dial = Box::pin(self.dial(origin, dialer, from, progress, now));
+                    let held = dial.await;
                     for_all.finish(held.as_ref().map(|_| ()));
                     return held;
                 }
@@ -313,11 +332,18 @@ impl Pool {
     /// Takes back a connection whose response was read to its end.
     pub(crate) fn give_back(&self, origin: &Origin, held: Held, now: Instant) {
         let Held { kind, in_use, .. } = held;
+        let buffers = self.counters.buffers_idle();
         drop(in_use);
         match kind {
             HeldKind::H1(mut connection) => {
                 if self.limits.idle_max == 0 || !connection.is_done() {
                     return;
+                }
+                if buffers == Buffers::WhenReadable {
+                    connection.strip();
+                    if !connection.is_usable() {
+                        return;
+                    }
                 }
                 if self.counters.idle.get() >= self.limits.idle_max {
                     self.evict_oldest();
@@ -340,7 +366,12 @@ impl Pool {
         let age_max = self.limits.idle_age_max;
         let too_old = |since: Instant| now.saturating_duration_since(since) >= age_max;
         self.origins.borrow_mut().retain(|_, origin| {
-            self.retain_idle(origin, |idle| !too_old(idle.since) && idle.connection.is_usable());
+            self.retain_idle(origin, |idle| {
+                if now.saturating_duration_since(idle.since) >= SWEEP_INTERVAL {
+                    idle.connection.strip();
+                }
+                !too_old(idle.since) && idle.connection.is_usable()
+            });
             origin
                 .h2
                 .borrow_mut()
@@ -378,6 +409,7 @@ impl Pool {
         }
     }
 
+    /// Boxed by those who call it, so that a try that waits for its answer does not keep its 2 KB.
     async fn dial(
         &self,
         origin: &Origin,
@@ -401,8 +433,7 @@ impl Pool {
         origin.spoken.set(Some(protocol));
         match protocol {
             Protocol::Http1 => {
-                let connection = H1::start(io, &self.limits.caps, origin.room.get()).await;
-                let connection = connection.map_err(broken_handshake)?;
+                let connection = H1::new(io, &self.limits.caps, origin.room.get());
                 Ok(self.hold(HeldKind::H1(Box::new(connection)), Some(timings)))
             }
             Protocol::Http2 => {
@@ -465,6 +496,10 @@ impl Pool {
         }
     }
 }
+
+/// With more connections than this, 25 KB of buffers each, they wait without: those in use for their
+/// answers, idle ones for their next request.
+const BUFFERED_MAX: u32 = 256;
 
 /// How often idle connections are looked at.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);

@@ -37,11 +37,15 @@ const ALPN_H2: &[u8] = b"h2";
 const ALPN_HTTP1: &[u8] = b"http/1.1";
 /// DNS names of a certificate that are kept; a few shared ones hold thousands.
 const SAN_MAX: usize = 256;
+/// How each certificate of a file begins.
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+/// A file of certificates of so many bytes is decoded when a run is set up.
+const DECODED_AT_ONCE_BYTES: usize = 16 << 10;
 /// Bytes of an issuer's name that are kept.
 const ISSUER_BYTES_MAX: usize = 256;
 
 /// The TLS configuration of a run, shared by all shards: sessions that one connection was given
-/// are resumed by the next. Files are read at once, roots on the first https connection.
+/// are resumed by the next. Files are read at once, roots made of them on the first https connection.
 pub struct TlsConfigs {
     verify: Verify,
     trust: Trust,
@@ -85,7 +89,9 @@ impl TlsConfigs {
             ([], Roots::System) => {
                 return Err(not_built("trust in the system's certificates", "system-roots"));
             }
-            (files, _) => Trust::Only(read_roots(files)?),
+            (files, _) => {
+                Trust::Only(files.iter().map(|path| PemFile::read(path)).collect::<Result<_, _>>()?)
+            }
         };
         let identity = options.identity.as_ref().map(Identity::read).transpose()?;
         Ok(Self { verify: options.verify, trust, identity, http, built: OnceCell::new() })
@@ -94,17 +100,14 @@ impl TlsConfigs {
     async fn built(self: &Arc<Self>) -> Result<&Built, Failure> {
         self.built
             .get_or_try_init(|| async {
-                match self.trust {
-                    // Reading hundreds of files would stop the loop.
-                    #[cfg(feature = "system-roots")]
-                    Trust::System => {
-                        let own = Arc::clone(self);
-                        tokio::task::spawn_blocking(move || own.build())
-                            .await
-                            .unwrap_or_else(|_| Err("reading the system's roots failed".into()))
-                    }
-                    Trust::Bundled | Trust::Only(_) => self.build(),
+                if let Trust::Bundled = self.trust {
+                    return self.build();
                 }
+                // Hundreds of certificates would stop the loop.
+                let own = Arc::clone(self);
+                tokio::task::spawn_blocking(move || own.build())
+                    .await
+                    .unwrap_or_else(|_| Err("reading the roots failed".into()))
             })
             .await
             .map_err(|why: Box<str>| Failure::new(ErrorKind::TlsOther, why))
@@ -143,7 +146,7 @@ impl TlsConfigs {
         if self.verify == Verify::Nothing {
             return Ok(Arc::new(AcceptAll(provider.signature_verification_algorithms)));
         }
-        let (roots, pinned) = match &self.trust {
+        let (roots, pinned): (RootCertStore, _) = match &self.trust {
             #[cfg(feature = "system-roots")]
             Trust::System => {
                 let inner = rustls_platform_verifier::Verifier::new(Arc::clone(provider))
@@ -153,9 +156,8 @@ impl TlsConfigs {
             Trust::Bundled => {
                 (webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(), Vec::new())
             }
-            Trust::Only(own) => (own.store.clone(), own.pinned.clone()),
+            Trust::Only(files) => own_roots(files).map_err(|error| error.to_string())?,
         };
-        let roots: RootCertStore = roots;
         let inner =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
                 .build()
@@ -174,30 +176,50 @@ enum Trust {
     Bundled,
     #[cfg(feature = "system-roots")]
     System,
-    Only(OwnRoots),
+    /// What `--cacert` named.
+    Only(Vec<PemFile>),
 }
 
-/// What `--cacert` named.
-struct OwnRoots {
-    store: RootCertStore,
-    /// The same certificates: a server that presents one of them itself is trusted.
-    pinned: Vec<CertificateDer<'static>>,
+/// A file of certificates, as it was when the run was set up.
+struct PemFile {
+    path: PathBuf,
+    pem: Vec<u8>,
 }
 
-fn read_roots(files: &[PathBuf]) -> Result<OwnRoots, OptionsError> {
-    let mut own = OwnRoots { store: RootCertStore::empty(), pinned: Vec::new() };
-    for path in files {
-        for certificate in read_certificates(path)? {
-            own.store.add(certificate.clone()).map_err(|error| {
+impl PemFile {
+    /// Reads the file. What is more than a few certificates is decoded when the first connection
+    /// needs it: a whole bundle takes a third of the start.
+    fn read(path: &Path) -> Result<Self, OptionsError> {
+        let file = Self { path: path.to_owned(), pem: read_file(path)? };
+        if file.pem.len() <= DECODED_AT_ONCE_BYTES {
+            own_roots(std::slice::from_ref(&file))?;
+            return Ok(file);
+        }
+        if !file.pem.windows(BEGIN.len()).any(|window| window == BEGIN) {
+            return Err(no_certificate(path));
+        }
+        Ok(file)
+    }
+}
+
+/// The certificates of these files as roots, and as themselves: a server that presents one of them
+/// itself is trusted.
+fn own_roots(
+    files: &[PemFile],
+) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), OptionsError> {
+    let (mut store, mut pinned) = (RootCertStore::empty(), Vec::new());
+    for PemFile { path, pem } in files {
+        for certificate in certificates(path, pem)? {
+            store.add(certificate.clone()).map_err(|error| {
                 OptionsError::new(format!(
                     "{}: a certificate cannot be a root: {error}",
                     path.display()
                 ))
             })?;
-            own.pinned.push(certificate);
+            pinned.push(certificate);
         }
     }
-    Ok(own)
+    Ok((store, pinned))
 }
 
 /// Who we are.
@@ -208,7 +230,7 @@ struct Identity {
 
 impl Identity {
     fn read(files: &ClientIdentity) -> Result<Self, OptionsError> {
-        let chain = read_certificates(&files.cert)?;
+        let chain = certificates(&files.cert, &read_file(&files.cert)?)?;
         let path = files.key.as_deref().unwrap_or(&files.cert);
         let broken = |why: String| OptionsError::new(format!("{}: {why}", path.display()));
         let pem = read_file(path)?;
@@ -236,16 +258,20 @@ fn is_encrypted(pem: &[u8]) -> bool {
     String::from_utf8_lossy(pem).contains("ENCRYPTED")
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, OptionsError> {
-    let broken = |why: String| OptionsError::new(format!("{}: {why}", path.display()));
-    let pem = read_file(path)?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| broken(format!("is no valid PEM: {error}")))?;
+/// Those of a file, at least one.
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, OptionsError> {
+    let certificates: Vec<_> =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|error| {
+            OptionsError::new(format!("{}: is no valid PEM: {error}", path.display()))
+        })?;
     if certificates.is_empty() {
-        return Err(broken("holds no certificate in PEM".to_owned()));
+        return Err(no_certificate(path));
     }
     Ok(certificates)
+}
+
+fn no_certificate(path: &Path) -> OptionsError {
+    OptionsError::new(format!("{}: holds no certificate in PEM", path.display()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "read when a run is set up, before its loops")]

@@ -21,8 +21,8 @@ use crate::shared::Shared;
 use crate::source::SourceError;
 use crate::stop::Cause;
 
-/// Batches under way to the writer; more make the shards pause.
-pub(crate) const BATCHES_MAX: usize = 8;
+/// Batches under way to the writer, as many records as may be uncommitted; more make the shards pause.
+pub(crate) const BATCHES_MAX: usize = 4;
 /// Records in a batch, beyond which a shard sends it at once.
 pub(crate) const BATCH_RECORDS: usize = 256;
 /// Records between two commits, at most.

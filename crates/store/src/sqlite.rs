@@ -331,8 +331,7 @@ impl Typed {
         let sql = insert(&table, of.keys(), fixed.chain(own));
         let mut insert = Insert::new(tx, &sql, run)?;
         for mut row in rows.iter() {
-            insert.statement.clear_bindings();
-            insert.statement.raw_bind_parameter(1, run)?;
+            insert.clear(run)?;
             for at in 0..of.lead() {
                 insert.bind(at, row.next().unwrap_or(Cell::Null))?;
             }
@@ -355,6 +354,8 @@ fn insert<'a>(table: &str, keys: usize, columns: impl Iterator<Item = &'a str>) 
 /// A prepared insert whose first parameter is the run.
 struct Insert<'c> {
     statement: CachedStatement<'c>,
+    /// Which parameters may hold a value of the row before: two thirds of a row are null and stay so.
+    is_set: Vec<bool>,
     /// For texts that must be formed first.
     scratch: Vec<u8>,
 }
@@ -363,7 +364,15 @@ impl<'c> Insert<'c> {
     fn new(tx: &'c Transaction<'_>, sql: &str, run: i64) -> rusqlite::Result<Self> {
         let mut statement = tx.prepare_cached(sql)?;
         statement.raw_bind_parameter(1, run)?;
-        Ok(Self { statement, scratch: Vec::new() })
+        let is_set = vec![true; statement.parameter_count()];
+        Ok(Self { statement, is_set, scratch: Vec::new() })
+    }
+
+    /// Makes everything null but the run.
+    fn clear(&mut self, run: i64) -> rusqlite::Result<()> {
+        self.statement.clear_bindings();
+        self.is_set.fill(false);
+        self.statement.raw_bind_parameter(1, run)
     }
 
     fn row<'a>(&mut self, cells: impl Iterator<Item = (usize, Cell<'a>)>) -> rusqlite::Result<()> {
@@ -381,7 +390,9 @@ impl<'c> Insert<'c> {
             scratch.clear();
             json::plain(scratch, &value);
         };
+        let was_set = std::mem::replace(&mut self.is_set[at], !matches!(cell, Cell::Null));
         let value = match cell {
+            Cell::Null if !was_set => return Ok(()),
             Cell::Null => ValueRef::Null,
             Cell::Int(number) => ValueRef::Integer(number),
             Cell::Real(number) => ValueRef::Real(number),

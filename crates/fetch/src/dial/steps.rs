@@ -9,6 +9,7 @@ use gather_core::attempt::{ConnectionInfo, TlsInfo};
 use gather_core::{ErrorKind, Provenance, Scheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::client::TlsStream;
 
@@ -53,6 +54,8 @@ pub(super) struct Dial<'a> {
     clock: Clock,
     progress: &'a Progress,
     from: Provenance,
+    /// Its turn to connect, while it has one.
+    turn: Option<SemaphorePermit<'a>>,
     pub(super) timings: DialTimings,
     remote_ip: Option<IpAddr>,
 }
@@ -63,14 +66,24 @@ impl<'a> Dial<'a> {
             clock: Clock::start(timeout),
             progress,
             from,
+            turn: None,
             timings: DialTimings::default(),
             remote_ip: None,
         }
     }
 
+    /// Waits until it may connect; the time does not count.
+    pub(super) async fn wait_for_turn(&mut self, dialer: &'a Dialer) {
+        self.progress.enter(Phase::Connect);
+        let waited = Instant::now();
+        let turn = dialer.pace.acquire().await.expect("the semaphore is never closed");
+        self.turn = Some(turn);
+        self.clock.paced += waited.elapsed();
+    }
+
     pub(super) async fn run(
         &mut self,
-        dialer: &Dialer,
+        dialer: &'a Dialer,
         route: &Route<'_>,
     ) -> Result<Connected, DialError> {
         let Some(proxy) = route.proxy else {
@@ -99,7 +112,7 @@ impl<'a> Dial<'a> {
     /// A TCP connection to a name or address. The policy is asked here, with what is dialled next.
     async fn tcp(
         &mut self,
-        dialer: &Dialer,
+        dialer: &'a Dialer,
         peer: Peer,
         target: Target<'_>,
     ) -> Result<TcpStream, DialError> {
@@ -119,11 +132,10 @@ impl<'a> Dial<'a> {
             }
             Peer::Proxy => known.as_slice().to_vec(),
         };
-        self.progress.enter(Phase::Connect);
-        let waited = Instant::now();
-        let mut turn = Some(dialer.pace.acquire().await.expect("the semaphore is never closed"));
-        self.clock.paced += waited.elapsed();
-
+        if self.turn.is_none() {
+            self.wait_for_turn(dialer).await;
+        }
+        let turn = self.turn.take();
         let deadline = self.clock.deadline();
         let addresses: Vec<SocketAddr> =
             permitted.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
@@ -131,7 +143,7 @@ impl<'a> Dial<'a> {
         let result = match timeout(PACE_HOLD, &mut race).await {
             Ok(result) => result,
             Err(_) => {
-                turn.take();
+                drop(turn);
                 race.await
             }
         };
@@ -154,7 +166,7 @@ impl<'a> Dial<'a> {
 
     async fn addresses(
         &mut self,
-        dialer: &Dialer,
+        dialer: &'a Dialer,
         name: &str,
         port: u16,
     ) -> Result<Known, DialError> {
@@ -172,7 +184,7 @@ impl<'a> Dial<'a> {
 
     async fn tls_to_proxy(
         &mut self,
-        dialer: &Dialer,
+        dialer: &'a Dialer,
         proxy: &Proxy,
         tcp: TcpStream,
     ) -> Result<TlsStream<TcpStream>, DialError> {
@@ -189,7 +201,7 @@ impl<'a> Dial<'a> {
     /// The proxy's consent to a connection to the target.
     async fn tunnel(
         &mut self,
-        dialer: &Dialer,
+        dialer: &'a Dialer,
         route: &Route<'_>,
         proxy: &Proxy,
         mut hop: Hop,
@@ -228,7 +240,7 @@ impl<'a> Dial<'a> {
     /// TLS with the server, if it is https.
     async fn finish(
         &mut self,
-        dialer: &Dialer,
+        dialer: &'a Dialer,
         route: &Route<'_>,
         hop: Hop,
         forward_proxy: Option<ProxyHeader>,
@@ -264,7 +276,7 @@ impl<'a> Dial<'a> {
 
     async fn tls_to_site<S>(
         &mut self,
-        dialer: &Dialer,
+        dialer: &'a Dialer,
         name: &str,
         stream: S,
     ) -> Result<TlsStream<S>, DialError>

@@ -405,6 +405,31 @@ fn a_client_certificate_is_presented_when_asked_for() {
 }
 
 #[test]
+fn a_large_bundle_of_roots_is_decoded_when_https_needs_it() {
+    shard(async {
+        let authority = Authority::named("ours");
+        let server = start(make(&authority, GOOD).config).await;
+        let comment = "# as bundles have them\n".repeat(2_000);
+        let broken = authority.pem.replacen("\nMII", "\n!!!", 1);
+        let checks =
+            [(&authority.pem, "connected to 127.0.0.1"), (&broken, "bundle.pem: is no valid PEM")];
+        for (certificates, expected) in checks {
+            let bundle = authority.file("bundle.pem", &format!("{comment}{certificates}"));
+            let tls = TlsOptions { ca_files: vec![bundle], ..TlsOptions::default() };
+            let dialer = dialer(&NetOptions { tls, ..NetOptions::default() });
+            let told = told(&dialer, &format!("https://{server}")).await;
+            assert!(told.contains(expected), "{told}");
+        }
+        let none = TlsOptions {
+            ca_files: vec![authority.file("none.pem", &comment)],
+            ..TlsOptions::default()
+        };
+        let error = TlsConfigs::new(&none, HttpChoice::Auto).expect_err("no certificate in it");
+        assert!(error.to_string().ends_with("holds no certificate in PEM"), "{error}");
+    });
+}
+
+#[test]
 fn files_that_cannot_be_used_are_named() {
     let authority = Authority::named("ours");
     let check = |tls: TlsOptions, expected: &str| {

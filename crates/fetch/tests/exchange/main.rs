@@ -3,6 +3,7 @@
 mod archive;
 mod bodies;
 mod connections;
+mod crowd;
 mod http2;
 mod redirects;
 mod requests;

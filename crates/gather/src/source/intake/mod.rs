@@ -46,7 +46,7 @@ impl IntakeConfig {
             window_targets: concurrency.saturating_mul(4).max(8192),
             host_targets: host_concurrency.saturating_mul(2).max(64),
             spill_dir: std::env::temp_dir(),
-            spill_buffer_bytes: 1 << 20,
+            spill_buffer_bytes: 1 << 19,
         }
     }
 }

@@ -193,7 +193,7 @@ fn run_list(count: u64, host_of: impl Fn(u64) -> u64) -> IntakeUsage {
 
 const MANY: u64 = 1_000_000;
 const WINDOW_TARGETS: usize = 8192;
-const BUFFER_BYTES: usize = (1 << 20) + 200;
+const BUFFER_BYTES: usize = (1 << 19) + 200;
 
 #[test]
 fn a_million_lines_of_one_host_wait_on_disk() {
