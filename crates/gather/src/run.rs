@@ -205,7 +205,7 @@ impl Run {
         }
     }
 
-    fn go(parts: Parts, begun: Begun, options: RunOptions) -> Result<Self, RunError> {
+    fn go(parts: Parts, begun: Begun, mut options: RunOptions) -> Result<Self, RunError> {
         let Begun { source, outlets, keeper, account, hosts, begun, growing, firsts } = begun;
         let has_journal = if keeper.is_some() { HasJournal::Yes } else { HasJournal::No };
         let waiting = firsts.as_ref().map(|firsts| Arc::clone(firsts.waiting()));
@@ -213,14 +213,7 @@ impl Run {
         let shared = Arc::new(parts.shared(&past));
         let clocks = journal::clocks(&hosts, &shared.clock);
         let Parts { fit, client, tls, bodies, look_up, cache, specs, asked, .. } = parts;
-        let between = Between {
-            growing: growing.clone(),
-            #[cfg(feature = "extract")]
-            extract: options.extract,
-            #[cfg(feature = "extract")]
-            may_have_rules: source.may_have_rules(),
-            kept: parts.kept,
-        };
+        let between = Between::new(growing.clone(), parts.kept, &mut options, &*source);
         let written = Arc::new(Written::new(fit.shards, account));
         let writer = Writer {
             outlets,

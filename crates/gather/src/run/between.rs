@@ -7,26 +7,45 @@ use std::thread::JoinHandle;
 use gather_fetch::{ClientOptions, Keep, KeepBody};
 use tokio::sync::mpsc;
 
-use super::RunError;
+use super::{RunError, RunOptions};
 #[cfg(feature = "extract")]
 use crate::extract_pool::Extractor;
 use crate::journal::Growing;
 use crate::shared::Shared;
+use crate::source::Source;
 use crate::writer::Batch;
 
 /// Who stands between the shards and the writer.
 pub(super) struct Between {
-    pub(super) growing: Option<Arc<dyn Growing>>,
+    growing: Option<Arc<dyn Growing>>,
     #[cfg(feature = "extract")]
-    pub(super) extract: Option<Arc<gather_extract::Rules>>,
+    extract: Option<Arc<gather_extract::Rules>>,
     /// Whether targets may have rules of their own.
     #[cfg(feature = "extract")]
-    pub(super) may_have_rules: bool,
+    may_have_rules: bool,
     /// What outputs ask for of responses; the rest is dropped once nobody needs it.
-    pub(super) kept: Keep,
+    kept: Keep,
 }
 
 impl Between {
+    /// Those that a run with these options and this source needs.
+    #[cfg_attr(not(feature = "extract"), expect(unused_variables, reason = "nobody extracts"))]
+    pub(super) fn new(
+        growing: Option<Arc<dyn Growing>>,
+        kept: Keep,
+        options: &mut RunOptions,
+        source: &dyn Source,
+    ) -> Self {
+        Self {
+            growing,
+            #[cfg(feature = "extract")]
+            extract: options.extract.take(),
+            #[cfg(feature = "extract")]
+            may_have_rules: source.may_have_rules(),
+            kept,
+        }
+    }
+
     /// Starts them: where shards send their batches now, and the threads. Fields are found before
     /// links are followed.
     pub(super) fn start(
