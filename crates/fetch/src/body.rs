@@ -282,6 +282,10 @@ impl<'a> BodyReader<'a> {
                 break;
             }
         }
+        if lacking.is_none() {
+            // A codec also takes in what it makes nothing of yet.
+            self.read_bytes = read_before + (chunk.len() - rest.len()) as u64;
+        }
         if let (Some(Lacking::OfBombs(_)), Some(decoder)) = (&lacking, &mut self.decoder)
             && let Some(came) = self.rewind.start(self.content.decoded_bytes)
         {
@@ -382,9 +386,14 @@ impl Content<'_> {
         memory: Option<&Arc<MemoryBudget>>,
     ) -> Option<Lacking> {
         let window = decoder.window_bytes();
+        let grows = doubt::grows_as_bombs_do(self.decoded_bytes, read_bytes);
+        if !grows {
+            // Others may have the room.
+            self.bomb_window = None;
+        }
         if decoder.window_bytes_max() > doubt::FREE_BYTES
             && self.bomb_window.is_none()
-            && doubt::grows_as_bombs_do(self.decoded_bytes, read_bytes)
+            && grows
             && let Some(memory) = memory
         {
             let bytes = decoder.window_bytes_max();
@@ -522,6 +531,49 @@ impl Kept {
             Self::Nothing => Bytes::new(),
             Self::One(one) => one,
             Self::Many(many) => many.freeze(),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "zstd"))]
+mod tests {
+    use http::HeaderMap;
+    use http::header::{CONTENT_ENCODING, HeaderValue};
+
+    use super::*;
+
+    /// Whether a body is taken for a bomb somewhere on its way, if it comes in pieces of this length.
+    fn is_doubted(body: &[u8], piece: usize) -> bool {
+        let coded = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("zstd"))]);
+        let decoder = Decoder::of(&coded, 3).expect("a known coding");
+        let memory = Arc::new(MemoryBudget::new(64 << 20));
+        let keep = Keep { body: KeepBody::All, ..Keep::default() };
+        let mut reader = BodyReader::new(&Caps::default(), keep, decoder, None, None);
+        body.chunks(piece).any(|piece| {
+            let lacks = reader.push(Bytes::copy_from_slice(piece), Some(&memory));
+            assert!(lacks.expect("it is whole").is_none(), "nobody else is there");
+            reader.content.bomb_window.is_some()
+        })
+    }
+
+    #[test]
+    fn what_a_codec_holds_back_does_not_make_a_body_a_bomb() {
+        // A block of zstd is decoded once all of it is there.
+        let mut state = 7_u64;
+        let mut word = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            format!("{{\"sku\":{},\"name\":\"a lamp for the table\"}}\n", state >> 44)
+        };
+        let text: String = (0..20_000).map(|_| word()).collect();
+        let honest = zstd::encode_all(text.as_bytes(), 3).expect("encoded");
+        let growth = text.len() / honest.len();
+        assert!((3..12).contains(&growth), "it grows {growth} times");
+        let bomb = zstd::encode_all(&vec![b'0'; 4 << 20][..], 3).expect("encoded");
+        for piece in [1, 64, 1448, 1 << 20] {
+            assert!(!is_doubted(&honest, piece), "in pieces of {piece}");
+            assert!(is_doubted(&bomb, piece), "in pieces of {piece}");
         }
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Counted {
     alarmed: Alarmed,
     /// A head that was sent before hyper had it, which will send the same.
     ahead: Option<Vec<u8>>,
+    /// Whether something came that nobody had asked for.
+    is_spoilt: bool,
 }
 
 impl AsyncRead for Counted {
@@ -65,6 +67,9 @@ impl AsyncRead for Counted {
         if this.ahead.is_some() {
             // What is there answers a request that hyper has yet to send.
             return Poll::Pending;
+        }
+        if this.is_spoilt {
+            return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
         let stream = Pin::new(&mut this.stream);
@@ -117,7 +122,7 @@ impl AsyncWrite for Counted {
 
 impl Counted {
     pub(crate) fn new(stream: Stream, link: Rc<Link>) -> Self {
-        Self { stream, link, alarmed: Alarmed::default(), ahead: None }
+        Self { stream, link, alarmed: Alarmed::default(), ahead: None, is_spoilt: false }
     }
 
     fn count_written(

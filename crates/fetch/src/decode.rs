@@ -113,6 +113,11 @@ trait Codec {
 
     /// Whether the input may end here.
     fn is_complete(&self) -> bool;
+
+    /// How far the input says that it looks back, once that is known.
+    fn window_bytes_asked(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Bytes decoded at a time: what a bomb can make of one packet before its cap is looked at.
@@ -177,7 +182,11 @@ impl Decoder {
 
     /// What it may come to look back into.
     pub(crate) fn window_bytes_max(&self) -> u64 {
-        self.stages.iter().map(|stage| stage.window.bytes_max(stage.name)).sum()
+        let of = |stage: &Stage| {
+            let most = stage.window.bytes_max(stage.name);
+            stage.codec.window_bytes_asked().map_or(most, |asked| asked.min(most))
+        };
+        self.stages.iter().map(of).sum()
     }
 
     /// Decodes `input` as far as it goes.

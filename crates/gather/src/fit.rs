@@ -9,7 +9,7 @@ use gather_core::config::HostConcurrency;
 use gather_fetch::{
     ClientOptions, Hops, Keep, KeepBody, KeepExchanges, KeepHeaders, KeepSha256, MemoryBudget,
 };
-use gather_store::{Field, Format, OutputSpec};
+use gather_store::{Format, OutputSpec};
 
 use crate::platform::{self, Descriptors};
 
@@ -127,17 +127,8 @@ pub(crate) fn keep<'a>(
             keep.exchanges = KeepExchanges::Yes;
             continue;
         }
-        let its = match &output.format {
-            Format::Text(template) => [
-                template.members().any(Field::needs_body),
-                template.members().any(Field::needs_headers),
-                template.members().any(|field| *field == Field::Sha256),
-            ],
-            _ => {
-                let fields = &output.fields;
-                [fields.needs_body(), fields.needs_headers(), fields.needs_sha256()]
-            }
-        };
+        let members = output.members();
+        let its = [members.needs_body(), members.needs_headers(), members.needs_sha256()];
         needs.iter_mut().zip(its).for_each(|(need, its)| *need |= its);
     }
     let [body, headers, sha256] = needs;

@@ -298,13 +298,11 @@ impl Firsts {
         self.waiting.answered.fetch_add(records as u64, Ordering::AcqRel);
     }
 
-    /// Every input has its record, and the journal says so: nothing of this is needed again.
-    ///
-    /// # Errors
-    /// When the file cannot be removed.
-    pub(crate) fn remove(self) -> Result<(), SourceError> {
-        let Some(path) = &self.path else { return Ok(()) };
-        gather_store::remove_aside(path).map_err(|error| self.failed(error))
+    /// Removes the file: every input has its record. Nothing is lost if it cannot be.
+    pub(crate) fn remove(self) {
+        if let Some(path) = &self.path {
+            let _ = gather_store::remove_aside(path);
+        }
     }
 
     fn failed(&self, error: io::Error) -> SourceError {
@@ -319,9 +317,14 @@ pub(crate) fn firsts_beside(journal: &Path) -> PathBuf {
     name.into()
 }
 
-/// As the journal names a file.
+/// Removes what an earlier run kept beside this journal. It is in nobody's way if it cannot be.
+pub(crate) fn remove_beside(journal: &Path) {
+    let _ = gather_store::remove_aside(&firsts_beside(journal));
+}
+
+/// As the journal names a file beside it: the same however its own path is written.
 pub(crate) fn text_of(path: &Path) -> Box<str> {
-    path.display().to_string().into()
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into()
 }
 
 fn failed(path: Option<&Path>, error: io::Error) -> SourceError {

@@ -184,7 +184,7 @@ impl Writer {
         }
         keeper.finish(&positions, &account, &self.shared)?;
         if let Some(firsts) = self.firsts {
-            firsts.remove()?;
+            firsts.remove();
         }
         Ok(self.growing.map_or(Ok(()), |growing| growing.finish())?)
     }

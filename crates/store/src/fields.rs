@@ -357,8 +357,17 @@ impl Fields {
         Self::listed(list)
     }
 
-    fn listed(list: Vec<Field>) -> Self {
+    pub(crate) fn listed(list: Vec<Field>) -> Self {
         Self { list, asked: Vec::new(), choice: Choice::Listed, begun_from: In::Asked, rows: None }
+    }
+
+    /// These and one more.
+    #[must_use]
+    pub fn and(mut self, field: Field) -> Self {
+        if !self.list.contains(&field) {
+            self.list.push(field);
+        }
+        self
     }
 
     /// Whether each record is written with what it holds.

@@ -94,6 +94,16 @@ pub struct OutputSpec {
     pub durability: Durability,
 }
 
+impl OutputSpec {
+    /// The members that are written: of text those of its template.
+    pub fn members(&self) -> Fields {
+        match &self.format {
+            Format::Text(template) => Fields::listed(template.members().cloned().collect()),
+            _ => self.fields.clone(),
+        }
+    }
+}
+
 /// The run whose records are written. Databases keep the records of many runs apart by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunInfo {

@@ -177,10 +177,8 @@ impl Reading<'_> {
 
     /// What is made of records: a liveness job has checks instead.
     fn refuse_results(&self) -> Result<(), CliError> {
-        const OF_RECORDS: &[&str] = &[
-            "extract", "each", "rows", "rules", "output", "format", "bodies", "fields", "template",
-            "cache", "report", "journal", "resume", "dedup", "summary",
-        ];
+        const OF_RECORDS: &[&str] =
+            &["extract", "each", "rows", "rules", "bodies", "cache", "report"];
         let of_targets = |item: &Item| {
             let targets = item.value.as_array().map(Vec::as_slice).unwrap_or_default();
             item.key == "target" && targets.iter().any(|target| target.get("extract").is_some())

@@ -90,6 +90,28 @@ fn every_output_has_every_repeat() {
 }
 
 #[test]
+fn what_is_shown_of_a_first_is_shown_of_its_repeats() {
+    let server = Server::start(Site::default());
+    let (ok, other) = (server.url("/ok?size=30"), server.url("/status/404"));
+    let bench =
+        Bench::new().with_file("urls.txt", &format!("{ok}\n{ok}\n{other}\n{ok}\n{other}\n"));
+    let shown = bench.line("-i urls.txt --dedup -q --template {n}:{headers.content-length}:{body}");
+    let lines: Vec<&str> = shown.stdout.lines().collect();
+    assert_eq!(lines.len(), 5, "{}", shown.stdout);
+    let said = |n: &str| lines.iter().find_map(|line| line.strip_prefix(n)).expect("it is there");
+    for (first, repeat) in [("0:", "1:"), ("0:", "3:"), ("2:", "4:")] {
+        assert_eq!(said(first), said(repeat), "{}", shown.stdout);
+    }
+    assert!(said("0:").len() > 30, "{}", shown.stdout);
+    let begins = said("0:").rsplit(':').next().expect("a body")[..8].to_owned();
+    let matched =
+        bench.line(&format!("-i urls.txt --dedup -q --match-regex ^{begins} --template {{n}}"));
+    let mut numbers: Vec<&str> = matched.stdout.lines().collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, ["0", "1", "3"], "{}{}", matched.stdout, matched.stderr);
+}
+
+#[test]
 fn a_run_stopped_before_its_repeats_goes_on_with_them() {
     let server = Server::start(Site::default());
     let slow = server.url("/delay/30s");
@@ -119,7 +141,10 @@ fn a_run_stopped_before_its_repeats_goes_on_with_them() {
     let verified = bench.line("verify r.jsonl");
     assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
     let hits = server.hits();
-    let resumed = bench.line("-i urls.txt -o r.jsonl --dedup --resume -t 300ms --retries 0");
+    // The journal is the same one, however its path is written.
+    let journal = "--journal ./r.jsonl.journal";
+    let resumed = bench
+        .line(&format!("-i urls.txt -o r.jsonl --dedup --resume -t 300ms --retries 0 {journal}"));
     assert_eq!(resumed.code, 2, "{}", resumed.stderr);
     assert_eq!(server.hits(), hits + 1, "the slow one alone");
     let all = records(&bench, "r.jsonl");

@@ -422,6 +422,18 @@ fn what_cannot_be_watched_is_refused_at_its_place() {
         ),
         "target http://127.0.0.1:9/b: expect: 'x' cannot be expected anything of",
     );
+    let extract = "extract = { price = \"json:$.price\" }";
+    for part in
+        [extract.to_owned(), format!("[[job.a.target]]\nurl = \"http://a.example/\"\n{extract}")]
+    {
+        let told = "extract: a liveness job keeps no records to take it from";
+        check("watch", &job(&format!("every = \"1m\"\n{part}")), told);
+    }
+    check(
+        "run a",
+        "[[job.a.target]]\nurl = \"http://127.0.0.1:9/\"\nextract = { price = \"jsn:$.price\" }",
+        "gather.toml:1:9: extract: rule 'price': there is no kind of rule 'jsn'",
+    );
     check("watch", &job("every = \"1m\"\n[store]\nkeep_checks = \"1h\""), "at least 2d");
     check("watch", &job("every = \"1m\"\n[store]\nkeep_all = \"1h\""), "no key 'keep-all'");
     check(

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use gather_core::Failure;
 use gather_core::config::Caps;
-use http::{Request, Response, Version};
+use http::{Request, Response, Version, header};
 use hyper::body::{Body as _, Frame, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -101,6 +101,8 @@ impl H1 {
         let mut is_ahead = false;
         if is_stripped
             && request.body().is_end_stream()
+            // hyper would leave it out: there is no body that it could tell of.
+            && !request.headers().contains_key(header::TRANSFER_ENCODING)
             && (self.served == 0 || self.is_usable())
             && let State::Bare(io) = &mut self.state
         {
@@ -236,11 +238,15 @@ impl Counted {
         self.ahead = Some(head);
     }
 
-    /// Whether nothing came, not even the end.
+    /// Whether nothing came, not even the end. Where something did, it is no answer to what is asked
+    /// next, and hyper is told that the connection has ended.
     fn is_silent(&mut self) -> bool {
         let mut byte = [0; 1];
         let mut byte = ReadBuf::new(&mut byte);
-        Pin::new(self).poll_read(&mut unwoken(), &mut byte).is_pending()
+        let stream = Pin::new(&mut self.stream);
+        let came = self.alarmed.poll(&mut unwoken(), |cx| stream.poll_read(cx, &mut byte));
+        self.is_spoilt |= came.is_ready();
+        !self.is_spoilt
     }
 }
 

@@ -9,14 +9,15 @@ pub(super) struct Brotli {
     state: Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>,
     ended: bool,
     window: Window,
-    is_begun: bool,
+    /// By its first byte, once that has come.
+    window_log: Option<u8>,
 }
 
 impl Brotli {
     pub(super) fn new(window: Window) -> Self {
         let alloc = StandardAlloc::default;
         let state = Box::new(BrotliState::new_strict(alloc(), alloc(), alloc()));
-        Self { state, ended: false, window, is_begun: false }
+        Self { state, ended: false, window, window_log: None }
     }
 }
 
@@ -35,9 +36,9 @@ impl Codec for Brotli {
         if self.ended {
             return Ok(Step { read: input.len(), written: 0 });
         }
-        if let (false, Some(&first)) = (self.is_begun, input.first()) {
-            self.is_begun = true;
-            if self.window == Window::Nested && window_log(first) > Window::NESTED_LOG_MAX {
+        if let (None, Some(&first)) = (self.window_log, input.first()) {
+            let log = *self.window_log.insert(window_log(first));
+            if self.window == Window::Nested && log > Window::NESTED_LOG_MAX {
                 return Err(Broken::Window);
             }
         }
@@ -64,5 +65,10 @@ impl Codec for Brotli {
 
     fn is_complete(&self) -> bool {
         self.ended
+    }
+
+    fn window_bytes_asked(&self) -> Option<u64> {
+        // Its ring grows by copying: the one before is there as well.
+        self.window_log.map(|log| 2 << log)
     }
 }

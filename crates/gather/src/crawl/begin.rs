@@ -11,11 +11,12 @@ use gather_store::{Near, Pile, Position, Seen, SeenLimits};
 use tokio::sync::mpsc;
 
 use super::list::{List, parsed};
-use super::map::{Known, Map, State, text_of};
+use super::map::{Known, Map, State};
 use super::page::{Key, Rules};
 use super::readers::Readers;
 use super::{CrawlSpec, OfRobots, links_beside, pages_beside};
 use crate::journal::{Growing, Inputs, KeptInputs, PastInputs, reads_stdin};
+use crate::repeats::text_of;
 use crate::run::RunError;
 use crate::shared::Shared;
 use crate::source::{self, Finished, Item, Ledger, Progress, Source, SourceError, SourceSpec};
@@ -176,8 +177,11 @@ impl Inputs for Crawled {
         let path = pages_beside(kept.journal);
         let said = |error| no_pages(Some(&path), error);
         let open = |path: &Path| {
-            let position = (past.position)(&text_of(path));
-            Pile::open(path, position.unwrap_or_default().bytes)
+            // Without it nothing may be cut off.
+            let position = (past.position)(&text_of(path)).ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidData, "the journal does not say where it ends")
+            })?;
+            Pile::open(path, position.bytes)
         };
         let links = self.has_links().then(|| open(&links_beside(kept.journal)));
         let links = links.transpose().map_err(said)?;

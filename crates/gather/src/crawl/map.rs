@@ -16,6 +16,7 @@ use url::Url;
 
 use super::list::{Entry, List};
 use super::page::{Judged, Key};
+use crate::repeats::text_of;
 use crate::source::{Broken, InputLog, Item, Ledger, Progress, SourceError};
 use crate::summary::CrawlCounts;
 
@@ -366,11 +367,6 @@ impl Map {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// As the journal names a file.
-pub(super) fn text_of(path: &Path) -> Box<str> {
-    path.display().to_string().into()
 }
 
 /// What the pages of a list link to, beside it.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gather_store::journal::{
     Change, Done, HostRow, Journal, JournalError, JournalErrorKind, Memory,
 };
-use gather_store::{Existing, Fields, OutputSpec, OutputTarget, Position, RunInfo};
+use gather_store::{Existing, Field, Fields, OutputSpec, OutputTarget, Position, RunInfo};
 
 use super::earlier::Witness;
 use super::inputs::{Growing, Inputs, Kept, PastInputs};
@@ -79,7 +79,7 @@ pub(crate) fn plain(
     let stale = stale_journals(&outputs, None)?;
     let fields = fields(&outputs);
     let outlets = open(outputs, &label.on_new())?;
-    stale.iter().try_for_each(|path| Journal::remove(path)).map_err(RunError::Journal)?;
+    remove(&stale)?;
     inputs.begin()?;
     let firsts = firsts(inputs, None, &fields)?;
     Ok(Begun { growing: inputs.growing(), firsts, ..Begun::new(source, outlets, None) })
@@ -126,8 +126,9 @@ fn anew(
     let (names, fields) = (names(&outputs), fields(&outputs));
     let outlets = open(outputs, &info)?;
     // Only now: until here nothing of an earlier run was touched.
-    stale.iter().try_for_each(|path| Journal::remove(path)).map_err(RunError::Journal)?;
+    remove(&stale)?;
     inputs.begin()?;
+    repeats::remove_beside(&options.path);
     let firsts = firsts(inputs, Some((&options.path, Position::default())), &fields)?;
     let names = names.into_iter().chain(inputs.files(&options.path));
     let sinks = names.map(|name| (name, Position::default())).collect();
@@ -171,6 +172,12 @@ fn refuse_unfinished(path: &Path, replaces: Replaces) -> Result<(), RunError> {
     Err(RunError::Journal(JournalError { kind, path: path.to_owned() }))
 }
 
+/// Removes journals and what is beside them.
+fn remove(stale: &[PathBuf]) -> Result<(), RunError> {
+    stale.iter().for_each(|path| repeats::remove_beside(path));
+    stale.iter().try_for_each(|path| Journal::remove(path)).map_err(RunError::Journal)
+}
+
 /// Journals beside the outputs that are not that of this run: once it writes there, nothing can go
 /// on with them.
 fn stale_journals(outputs: &[Output], own: Option<&Path>) -> Result<Vec<PathBuf>, RunError> {
@@ -205,6 +212,8 @@ fn go_on(
     }
     let specs: Vec<OutputSpec> = outputs.iter().map(|output| output.spec.clone()).collect();
     if journal.is_finished() {
+        // Killed right after it had finished, it left them.
+        repeats::remove_beside(&options.path);
         witness.show(&specs, journal.run(), journal.done());
         return Ok(Start::Finished(Box::new(account)));
     }
@@ -231,6 +240,9 @@ fn go_on(
     };
     let source = inputs.again(kept, past)?;
     let position = journal.position(&repeats::text_of(&firsts_beside(&options.path)));
+    if inputs.repeats().is_some() && position.is_none() {
+        return Err(damaged("it does not say where the answers to equal requests end"));
+    }
     let kept = (&*options.path, position.unwrap_or_default());
     let firsts = firsts(inputs, Some(kept), &fields(&outputs))?;
     if !changes.is_empty() {
@@ -262,9 +274,13 @@ fn firsts(
     Firsts::open(kept, outputs.iter(), waiting).map(Some).map_err(RunError::Source)
 }
 
-/// The members of these outputs.
+/// What these outputs write, and what their views look at.
 fn fields(outputs: &[Output]) -> Vec<Fields> {
-    outputs.iter().map(|output| output.spec.fields.clone()).collect()
+    let of = |output: &Output| match output.view {
+        None => output.spec.members(),
+        Some(_) => output.spec.members().and(Field::Body),
+    };
+    outputs.iter().map(of).collect()
 }
 
 fn new_output(name: &str) -> Change {

@@ -82,7 +82,7 @@ impl Watch {
         let before = before(&mut history, &options)?;
         let values = values(&mut history, &options)?;
         let gate = history.evidence_gate()?;
-        let last_runs = last_runs(&options)?;
+        let last_runs = last_runs(&options, &mut history)?;
         let pulse = Arc::new(Pulse::new());
         let deliverer = deliverer(&options, &pulse)?;
         let (to, happenings) = sync_channel(HAPPENINGS_MAX);
@@ -248,16 +248,17 @@ fn values(history: &mut History, options: &WatchOptions) -> Result<Values, Watch
 }
 
 /// The last run of each job that runs as a whole.
-fn last_runs(options: &WatchOptions) -> Result<Vec<LastRun>, WatchError> {
+fn last_runs(options: &WatchOptions, history: &mut History) -> Result<Vec<LastRun>, WatchError> {
     let mut reader = HistoryReader::open(&options.place)?;
     let mut last_runs = Vec::new();
     for job in &options.jobs {
-        let last = reader.runs(&job.name, None, 1)?.into_iter().next();
-        last_runs.extend(last.map(|run| LastRun {
+        let Some(run) = reader.runs(&job.name, None, 1)?.into_iter().next() else { continue };
+        last_runs.push(LastRun {
             job: Arc::clone(&job.name),
             due: run.due,
             is_whole: !matches!(run.end, RunEnd::Running | RunEnd::Stopped),
-        }));
+            targets: history.targets_of(&job.name)?,
+        });
     }
     Ok(last_runs)
 }

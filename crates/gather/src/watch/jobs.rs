@@ -55,9 +55,6 @@ pub(crate) struct Job {
     /// The next slot of a job that runs as a whole.
     pub(crate) run_at: Time,
     pub(crate) run: Option<UnderWay>,
-    /// When its last run before the watch started was due, and when the watch started: slots between
-    /// are missed by its targets, which are known by number after its next run.
-    pub(crate) unwatched: Option<(Time, Time)>,
     /// Until when it is under maintenance.
     pub(crate) maintained_until: Option<Time>,
     /// Records of the run, until its targets are known by number.
@@ -91,7 +88,6 @@ impl Job {
             is_new: true,
             run_at,
             run: None,
-            unwatched: None,
             maintained_until: None,
             told: Vec::new(),
         }

@@ -1,6 +1,5 @@
 //! Jobs that run as a whole: their slots, their records as checks, their values and changes.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use gather_core::time::Time;
@@ -67,12 +66,21 @@ impl Scheduler {
         for last in last_runs {
             let Some(no) = self.jobs.find(&last.job) else { continue };
             let Some(job) = self.jobs.get_mut(no) else { continue };
-            job.unwatched = Some((last.due, now));
-            let missed = job.spec.timing(name_key(&last.job)).count(last.due, now);
-            if missed > 0 {
-                let slots = human::counted(missed.into(), "slot");
+            // Slots that were missed while it was watched are in the history.
+            let since = self.outages.accounted().map_or(last.due, |until| until.max(last.due));
+            let timing = job.spec.timing(name_key(&last.job));
+            let slots = timing.count(since, now);
+            if slots > 0 {
+                let slots = human::counted(slots.into(), "slot");
                 (self.note)(&format!("job {}: {slots} missed while nobody watched", last.job));
             }
+            let of = |target: &WatchedNo| {
+                watch::slots(&timing, *target, since, now, MissedCause::NotRunning)
+            };
+            let missed: Vec<Missed> = last.targets.iter().filter_map(of).collect();
+            job.targets.clone_from(&last.targets);
+            self.metrics.missed(&missed);
+            self.batch.missed.extend(missed);
             if !last.is_whole {
                 self.begin_run(no, last.due, Begin::GoOn, now);
             }
@@ -175,18 +183,6 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(no) else { return };
         let group = job.spec.group.clone().unwrap_or_default();
         job.targets = registered.numbers.clone();
-        if let Some((since, until)) = job.unwatched.take() {
-            let timing = job.spec.timing(name_key(name));
-            let new: HashSet<WatchedNo> = registered.new.iter().copied().collect();
-            let known = registered.numbers.iter().filter(|target| !new.contains(target));
-            let missed: Vec<Missed> = known
-                .filter_map(|target| {
-                    watch::slots(&timing, *target, since, until, MissedCause::NotRunning)
-                })
-                .collect();
-            self.metrics.missed(&missed);
-            self.batch.missed.extend(missed);
-        }
         for gone in &registered.gone {
             self.unwatch(*gone);
         }
@@ -307,6 +303,8 @@ pub(super) struct LastRun {
     pub(super) due: Time,
     /// Whether it was brought to its end.
     pub(super) is_whole: bool,
+    /// Its targets, as they were then.
+    pub(super) targets: Vec<WatchedNo>,
 }
 
 /// Whether a value is another one than before.

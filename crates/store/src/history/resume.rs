@@ -78,6 +78,21 @@ impl History {
         Ok(open)
     }
 
+    /// The targets of a job that were listed when it was taken in last, by number.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn targets_of(&mut self, job: &str) -> Result<Vec<WatchedNo>, HistoryError> {
+        let rows = self.db.query(
+            "SELECT target.id FROM watch_job AS job
+             JOIN watch_target AS target ON target.job = job.id
+             JOIN watch_state AS state ON state.target = target.id
+             WHERE job.name = ?1 AND state.listed = 1 ORDER BY target.id",
+            values![job],
+        )?;
+        Ok(rows.iter().map(|row| WatchedNo(row.count(0))).collect())
+    }
+
     /// The last value of each field of a job's targets.
     ///
     /// # Errors
