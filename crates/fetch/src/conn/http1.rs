@@ -244,7 +244,7 @@ impl Counted {
         let mut byte = [0; 1];
         let mut byte = ReadBuf::new(&mut byte);
         let stream = Pin::new(&mut self.stream);
-        let came = self.alarmed.poll(&mut unwoken(), |cx| stream.poll_read(cx, &mut byte));
+        let came = self.alarmed.poll(&unwoken(), |cx| stream.poll_read(cx, &mut byte));
         self.is_spoilt |= came.is_ready();
         !self.is_spoilt
     }
