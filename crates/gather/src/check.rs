@@ -65,7 +65,7 @@ mod tests {
                 body: Some("slow down".into()),
                 ..Record::new(0, Outcome::Failed(error))
             };
-            let expect = [expect.parse().unwrap()];
+            let expect = [expect.parse().expect("a condition")];
             let found = [find(&record, &expect, &[]), find(&record, &[], &expect)];
             for found in found {
                 assert_eq!(found.health, expected, "{status}: {expect:?}");
