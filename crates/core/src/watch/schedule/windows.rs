@@ -66,29 +66,17 @@ pub enum Window {
 }
 
 impl Window {
-    /// When the one that `at` lies in began.
-    fn start_at(&self, at: Time) -> Option<Time> {
+    /// Begin and end of the one that `at` lies in; of several that overlap the first and the last.
+    fn around(&self, at: Time) -> Option<(Time, Time)> {
         match self {
             Self::Weekly { .. } => self
                 .spans(at, -2..=0)
                 .filter(|&(from, until)| from <= at && at < until)
-                .map(|it| it.0)
-                .min(),
-            Self::Once { from, until } => (*from <= at && at < *until).then_some(*from),
-            Self::Cron { cron, lasts } => cron.last(at - *lasts, at),
-        }
-    }
-
-    /// When the one that `at` lies in ends.
-    fn end_at(&self, at: Time) -> Option<Time> {
-        match self {
-            Self::Weekly { .. } => self
-                .spans(at, -2..=0)
-                .filter(|&(from, until)| from <= at && at < until)
-                .map(|it| it.1)
-                .max(),
-            Self::Once { from, until } => (*from <= at && at < *until).then_some(*until),
-            Self::Cron { cron, lasts } => cron.last(at - *lasts, at).map(|begun| begun + *lasts),
+                .reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))),
+            Self::Once { from, until } => (*from <= at && at < *until).then_some((*from, *until)),
+            Self::Cron { cron, lasts } => {
+                cron.last(at - *lasts, at).map(|begun| (begun, begun + *lasts))
+            }
         }
     }
 
@@ -140,18 +128,19 @@ impl Windows {
 
     /// Whether `at` lies in one of them.
     pub fn is_in(&self, at: Time) -> bool {
-        self.0.iter().any(|window| window.end_at(at).is_some())
+        self.0.iter().any(|window| window.around(at).is_some())
     }
 
     /// When the one that `at` lies in began; the earliest, where there are several.
     pub fn since(&self, at: Time) -> Option<Time> {
-        self.0.iter().filter_map(|window| window.start_at(at)).min()
+        self.0.iter().filter_map(|window| window.around(at)).map(|(from, _)| from).min()
     }
 
     /// When the next one begins or, within one, when all are over. None if that never comes, or
     /// only after 64 windows that follow on each other without a pause.
     pub fn next_change(&self, at: Time) -> Option<Time> {
-        let end_at = |at| self.0.iter().filter_map(|window| window.end_at(at)).max();
+        let end_at =
+            |at| self.0.iter().filter_map(|window| window.around(at)).map(|(_, until)| until).max();
         let Some(mut end) = end_at(at) else {
             return self.0.iter().filter_map(|window| window.next_start(at)).min();
         };
