@@ -379,6 +379,46 @@ output = "later.db"
 }
 
 #[test]
+fn a_job_that_comes_back_with_a_reload_knows_its_values() {
+    let server = Server::start(Site::default());
+    let other = format!(
+        r#"
+[store]
+path = "watch.db"
+[notify.log]
+command = ["sh", "-c", "cat >> notices.jsonl; echo >> notices.jsonl"]
+digest = "0s"
+[job.sites]
+kind = "liveness"
+every = "300ms"
+url = "{}"
+"#,
+        server.url("/ok")
+    );
+    let with_prices = |value: u32| {
+        format!(
+            "{other}[job.prices]\nevery = \"300ms\"\noutput = \"prices.db\"\n\
+             extract = {{ price = \"json:$.target\" }}\n\
+             notify = [{{ on = \"change:price\", to = \"log\" }}]\n\
+             [[job.prices.target]]\nname = \"acme\"\nurl = \"{}\"\n",
+            server.url(&format!("/echo?{value}"))
+        )
+    };
+    let bench = Bench::new().with_file("gather.toml", &with_prices(1));
+    let watch = start(&bench, &[]);
+    until_status(&bench, "2 targets: 2 up");
+    stop(watch);
+    let bench = bench.with_file("gather.toml", &other);
+    let watch = start(&bench, &[]);
+    until_status(&bench, "1 target: 1 up");
+    let bench = bench.with_file("gather.toml", &with_prices(2));
+    until("the change is told", || !told(&bench).is_empty());
+    stop(watch);
+    let told = told(&bench);
+    assert!(told.len() == 1 && told[0].1 == "changed" && told[0].2 == "acme", "{told:?}");
+}
+
+#[test]
 fn silences_are_kept_and_ended() {
     let server = Server::start(Site::default());
     let bench = Bench::new()

@@ -16,8 +16,7 @@ use super::outages::{Before, Outages, Whom, Wrong};
 use super::pulse::Pulse;
 use super::reload::{Refused, Reloaded};
 use super::scheduler::{Parts, Scheduler};
-use super::spec::{WatchOptions, Work};
-use super::values::Values;
+use super::spec::WatchOptions;
 use super::whole::LastRun;
 use crate::alerts::{DeliverError, Deliverer, DelivererOptions, Planner};
 use crate::calendar::Calendar;
@@ -80,7 +79,6 @@ impl Watch {
         let mut history = History::open(&options.place, now)?;
         history.keep(options.kept);
         let before = before(&mut history, &options)?;
-        let values = values(&mut history, &options)?;
         let gate = history.evidence_gate()?;
         let last_runs = last_runs(&options, &mut history)?;
         let pulse = Arc::new(Pulse::new());
@@ -106,7 +104,6 @@ impl Watch {
             probes,
             pulse: Arc::clone(&pulse),
             outages,
-            values,
             gate,
             to_self: to.clone(),
             note,
@@ -234,17 +231,6 @@ fn known(
         known.insert(*target, (whom, wrong));
     }
     Ok(known)
-}
-
-/// The values that were recorded last, of jobs that find any.
-fn values(history: &mut History, options: &WatchOptions) -> Result<Values, WatchError> {
-    let mut values = Values::default();
-    for job in &options.jobs {
-        if matches!(job.work, Work::Run(_)) {
-            values.go_on(history.last_values(&job.name)?);
-        }
-    }
-    Ok(values)
 }
 
 /// The last run of each job that runs as a whole.

@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 
 use gather_core::watch::WatchedNo;
 use gather_core::{Record, Time};
-use gather_store::history::{Registered, RunRow, Silence};
+use gather_store::history::{LastValue, Registered, RunRow, Silence};
 
 use super::reload::{Refused, Reloaded};
 use super::roster::{ListError, Listed};
@@ -24,7 +24,14 @@ pub(crate) enum Happening {
     /// A list was read, which was begun at this moment.
     Listed { job: Arc<str>, since: Time, taken: Result<Taken, ListError> },
     /// The targets of a run that has ended have their numbers.
-    Numbered { job: Arc<str>, run: Box<RunRow>, records: Vec<Told>, registered: Registered },
+    Numbered {
+        job: Arc<str>,
+        run: Box<RunRow>,
+        records: Vec<Told>,
+        registered: Registered,
+        /// What was recorded last, if this is the first run since the job was taken in.
+        last: Vec<LastValue>,
+    },
     /// Other silences are in force.
     Silences(Vec<Silence>),
     /// A configuration was read.

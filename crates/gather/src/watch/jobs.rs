@@ -50,7 +50,7 @@ pub(crate) struct Job {
     pub(crate) read_at: Option<Time>,
     /// The targets it has, once its list was read.
     pub(crate) targets: Vec<WatchedNo>,
-    /// Whether its list was never read since the watch started.
+    /// Whether no list, or no whole run, of it was taken in since the watch knows it.
     pub(crate) is_new: bool,
     /// The next slot of a job that runs as a whole.
     pub(crate) run_at: Time,

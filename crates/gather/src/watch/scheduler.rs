@@ -79,7 +79,6 @@ pub(crate) struct Parts {
     pub(crate) probes: Probes,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) outages: Outages,
-    pub(crate) values: Values,
     pub(crate) gate: EvidenceGate,
     pub(crate) to_self: SyncSender<Happening>,
     pub(crate) note: Note,
@@ -95,7 +94,7 @@ impl Scheduler {
             jobs: Jobs::default(),
             outages: parts.outages,
             whole: HashMap::new(),
-            values: parts.values,
+            values: Values::default(),
             closed: HashMap::new(),
             gate: parts.gate,
             batch: empty(now),
@@ -190,8 +189,8 @@ impl Scheduler {
             Happening::Told { job, due, records } => self.told(&job, due, records),
             Happening::RunEnded { job, due, ended } => self.run_ended(&job, due, *ended, now),
             Happening::Listed { job, since, taken } => self.listed(&job, since, taken, now),
-            Happening::Numbered { job, run, records, registered } => {
-                self.numbered(&job, *run, records, &registered, now);
+            Happening::Numbered { job, run, records, registered, last } => {
+                self.numbered(&job, *run, records, &registered, last, now);
             }
             Happening::Reload { options, answer } => {
                 let reloaded = self.reload(*options, now);

@@ -32,13 +32,15 @@ pub(crate) enum News {
 }
 
 impl Values {
-    /// Goes on with what the history has.
+    /// Goes on with what the history has of targets that nothing is known of yet.
     pub(crate) fn go_on(&mut self, last: Vec<LastValue>) {
         let known = |last: LastValue| {
             let known = Known { is_gone: last.value.is_none(), found: last.value.or(last.earlier) };
             ((last.target, last.field), known)
         };
-        self.0.extend(last.into_iter().map(known));
+        for (key, known) in last.into_iter().map(known) {
+            self.0.entry(key).or_insert(known);
+        }
     }
 
     /// Takes in what was found, as the history keeps it, and says what is new of it.

@@ -6,7 +6,8 @@ use gather_core::time::Time;
 use gather_core::watch::{self, Check, Missed, MissedCause, State, WatchedNo};
 use gather_core::{Duration, Health, human};
 use gather_store::history::{
-    EventKind, Registered, RunEnd, RunRow, StoredState, TargetRow, ValueRow,
+    EventKind, HistoryError, LastValue, Registered, RunEnd, RunRow, StoredState, TargetRow,
+    ValueRow,
 };
 
 use super::happening::Happening;
@@ -147,17 +148,24 @@ impl Scheduler {
             .iter()
             .map(|told| target_row(&job.spec.name, told, job.spec.group.as_deref()))
             .collect();
+        let is_new = job.is_new;
         let (job, name, note) = (job.row(now), Arc::clone(name), Arc::clone(&self.note));
         let number = move || {
-            let registered = asker.ask(move |history| history.register(&job, &rows, now));
+            let registered = asker.ask(move |history| {
+                let registered = history.register(&job, &rows, now)?;
+                // A job is also new where a reload brings it back.
+                let last = if is_new { history.last_values(&job.name)? } else { Vec::new() };
+                Ok::<_, HistoryError>((registered, last))
+            });
             match registered {
-                Some(Ok(registered)) => {
+                Some(Ok((registered, last))) => {
                     // A watch that is gone needs no word.
                     let _ = to.send(Happening::Numbered {
                         job: name,
                         run: Box::new(row),
                         records,
                         registered,
+                        last,
                     });
                 }
                 Some(Err(error)) => {
@@ -177,12 +185,15 @@ impl Scheduler {
         mut run: RunRow,
         records: Vec<Told>,
         registered: &Registered,
+        last: Vec<LastValue>,
         now: Time,
     ) {
         let Some(no) = self.jobs.find(name) else { return };
         let Some(job) = self.jobs.get_mut(no) else { return };
         let group = job.spec.group.clone().unwrap_or_default();
         job.targets = registered.numbers.clone();
+        job.is_new = false;
+        self.values.go_on(last);
         for gone in &registered.gone {
             self.unwatch(*gone);
         }
