@@ -16,6 +16,9 @@ const BODY_BYTES_MAX: u64 = 64 << 20;
 /// What goes back for one request, and how.
 #[derive(Debug)]
 pub(crate) struct Reply {
+    /// Goes out once the server has had so many requests in flight at one moment.
+    pub(crate) crowd: u64,
+    /// After the crowd.
     pub(crate) wait: Duration,
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
@@ -72,6 +75,7 @@ pub(crate) enum After {
 impl Reply {
     pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
         Self {
+            crowd: 0,
             wait: Duration::ZERO,
             status,
             headers: Vec::new(),
@@ -80,6 +84,11 @@ impl Reply {
             delivery: Delivery::Whole,
             after: After::Keep,
         }
+    }
+
+    /// Whether it may not go out at once.
+    pub(crate) fn waits(&self) -> bool {
+        self.crowd > 0 || !self.wait.is_zero()
     }
 
     pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -242,6 +251,11 @@ fn plain(name: &str, rest: &str, request: &Request) -> Option<Reply> {
         "delay" => {
             let mut reply = ok(name, request);
             reply.wait = parse_duration(rest)?;
+            reply
+        }
+        "crowd" => {
+            let mut reply = ok(name, request);
+            reply.crowd = rest.parse().ok()?;
             reply
         }
         "status" => {

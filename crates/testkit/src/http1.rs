@@ -56,8 +56,10 @@ impl<S: Wire> Connection<S> {
             let keep = wants_keep_alive(&request);
             let bodiless = request.method == "HEAD";
             let shared = Arc::clone(&self.shared);
-            let (reply, _in_flight) = shared.admit(request);
-            self.wait(reply.wait).await?;
+            let (reply, in_flight) = shared.admit(request);
+            if reply.waits() {
+                self.wait(in_flight.turn(&reply)).await?;
+            }
             let after = if keep { reply.after } else { After::Close };
             if self.deliver(&reply, after, bodiless).await?.is_break() {
                 return Ok(());
@@ -148,15 +150,12 @@ impl<S: Wire> Connection<S> {
     }
 
     /// Waits, and notices a client that gives up meanwhile.
-    async fn wait(&mut self, wait: Duration) -> io::Result<()> {
-        if wait.is_zero() {
-            return Ok(());
-        }
+    async fn wait(&mut self, end: impl Future<Output = ()>) -> io::Result<()> {
         if self.buffer.is_empty() {
             self.buffer = Vec::new();
         }
         tokio::select! {
-            () = tokio::time::sleep(wait) => Ok(()),
+            () = end => Ok(()),
             gone = self.until_gone() => Err(gone),
         }
     }
@@ -226,7 +225,7 @@ impl<S: Wire> Connection<S> {
         let pause =
             if bytes_per_s < 10 { Duration::from_secs(1) / bytes_per_s as u32 } else { DRIP };
         for piece in body.chunks(per_write) {
-            self.wait(pause).await?;
+            self.wait(tokio::time::sleep(pause)).await?;
             self.io.write_all(piece).await?;
             self.io.flush().await?;
         }

@@ -64,9 +64,9 @@ async fn answer(
         return;
     }
     let bodiless = seen.method == "HEAD";
-    let (reply, _in_flight) = shared.admit(seen);
+    let (reply, in_flight) = shared.admit(seen);
     tokio::select! {
-        () = tokio::time::sleep(reply.wait) => {}
+        () = in_flight.turn(&reply) => {}
         _ = poll_fn(|context| respond.poll_reset(context)) => return,
     }
     // The client may leave at any moment.

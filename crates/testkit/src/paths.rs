@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `/ok?size=N` | 200 with N bytes (default 2); `chunked` and `until_close` change the framing |
 //! | `/delay/1s` | 200 after the wait |
+//! | `/crowd/N` | 200 once the server has had N requests in flight at one moment, or after half a minute |
 //! | `/status/404` | that status |
 //! | `/redirect/N?status=302` | N redirects, then 200 |
 //! | `/redirect-loop` | a redirect to itself |

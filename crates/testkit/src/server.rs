@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
@@ -19,6 +19,10 @@ use crate::{http1, http2};
 
 /// Connections that may wait to be accepted; the kernel cuts it to `somaxconn`.
 const BACKLOG: u32 = 16_384;
+/// How often a reply that waits for a crowd looks whether it is there.
+const CROWD_POLL: Duration = Duration::from_millis(5);
+/// How long a reply waits for a crowd at most.
+const CROWD_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A running server over real sockets; dropping it closes everything.
 #[derive(Debug)]
@@ -260,6 +264,24 @@ pub(crate) struct InFlight {
     host_index: usize,
 }
 
+impl InFlight {
+    /// Returns when `reply` may go out.
+    pub(crate) async fn turn(&self, reply: &Reply) {
+        if reply.crowd > 0 {
+            let crowd = async {
+                while self.shared.lock().stats.in_flight_max < reply.crowd {
+                    tokio::time::sleep(CROWD_POLL).await;
+                }
+            };
+            // Whoever waits in vain is answered: what was to be shown is then seen to be missing.
+            drop(tokio::time::timeout(CROWD_WAIT_MAX, crowd).await);
+        }
+        if !reply.wait.is_zero() {
+            tokio::time::sleep(reply.wait).await;
+        }
+    }
+}
+
 impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
@@ -305,7 +327,7 @@ async fn accept(listener: TcpListener, host_index: usize, shared: Arc<Shared>) {
                 tokio::spawn(serve(stream, addr, host_index, shared));
             }
             // Out of descriptors, most likely: let some connections end first.
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }

@@ -22,7 +22,13 @@ fn the_concurrency_is_reached_and_never_passed() {
     ];
     for (concurrency, shards, hosts, targets) in cases {
         let server = Server::start(Site::default().on_hosts(hosts));
-        let urls = (0..targets).map(|n| server.url_on(n % hosts, &format!("/delay/60ms?n={n}")));
+        // Each host answers once before it waits for the crowd: shards whose hosts are all silent
+        // leave the others their share.
+        let path = |n| match n < hosts {
+            true => format!("/ok?n={n}"),
+            false => format!("/crowd/{concurrency}?delay=60ms&n={n}"),
+        };
+        let urls = (0..targets).map(|n| server.url_on(n % hosts, &path(n)));
         let done = bed(urls).concurrency(concurrency).shards(shards).run().all_ok(targets);
         let reached = server.in_flight_max();
         let what = format!("{concurrency} in {shards} shards over {hosts} hosts");
@@ -38,8 +44,9 @@ fn permits_that_a_shard_cannot_use_go_to_the_others() {
     let server = Server::start(Site::default().on_hosts(24));
     let slow = (0..12).flat_map(|host| (0..3).map(move |n| (host, n)));
     let quick = (12..24).flat_map(|host| (0..40).map(move |n| (host, n)));
-    let urls =
-        slow.chain(quick).map(|(host, n)| server.url_on(host, &format!("/delay/50ms?n={n}")));
+    let urls = slow
+        .chain(quick)
+        .map(|(host, n)| server.url_on(host, &format!("/crowd/24?delay=50ms&n={n}")));
     let mut bed = bed(urls).concurrency(24).shards(3);
     for host in 0..12 {
         let name = format!("{}", server.addrs()[host]);
