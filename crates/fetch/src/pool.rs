@@ -376,15 +376,19 @@ impl Pool {
                 .h2
                 .borrow_mut()
                 .take_if(|h2| !h2.is_usable() || (h2.is_idle() && too_old(h2.idle_since.get())));
-            Rc::strong_count(origin) > 1 || !origin.is_empty()
+            is_needed(origin)
         });
     }
 
     /// Closes the idle connections of `key`: its host has no more work.
     pub(crate) fn close_idle(&self, key: &HostKey) {
-        if let Some(origin) = self.origins.borrow().get(key) {
+        let mut origins = self.origins.borrow_mut();
+        if let Some(origin) = origins.get(key) {
             self.retain_idle(origin, |_| false);
             origin.h2.replace(None);
+            if !is_needed(origin) {
+                origins.remove(key);
+            }
         }
     }
 
@@ -479,9 +483,11 @@ impl Pool {
         self.counters.idle.set(self.counters.idle.get() - closed);
     }
 
-    /// Makes room: closes the longest idle eighth, so that the search is paid once for many.
+    /// Makes room: closes the longest idle eighth, so that the search is paid once for many, and lets
+    /// go of the origins that have none left. Where every URL is on a host of its own, they would
+    /// be most of what is held until the next sweep.
     fn evict_oldest(&self) {
-        let origins = self.origins.borrow();
+        let mut origins = self.origins.borrow_mut();
         let mut returns: Vec<u64> = Vec::new();
         for origin in origins.values() {
             returns.extend(origin.idle.borrow().iter().map(|idle| idle.returned));
@@ -491,10 +497,16 @@ impl Pool {
         }
         let nth = returns.len() / 8;
         let (_, &mut youngest_closed, _) = returns.select_nth_unstable(nth);
-        for origin in origins.values() {
+        origins.retain(|_, origin| {
             self.retain_idle(origin, |idle| idle.returned > youngest_closed);
-        }
+            is_needed(origin)
+        });
     }
+}
+
+/// Whether a try holds this origin of the pool's, or it has connections.
+fn is_needed(origin: &Rc<Origin>) -> bool {
+    Rc::strong_count(origin) > 1 || !origin.is_empty()
 }
 
 /// With more connections than this, 25 KB of buffers each, they wait without: those in use for their

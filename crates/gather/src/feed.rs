@@ -161,7 +161,7 @@ impl Feed {
     }
 
     /// Every beat: says what was not said at once.
-    pub(crate) fn beat(&self, permits: Idle) {
+    pub(crate) fn beat(&self, appetite: Appetite) {
         if self.was_handed.get() || self.to_intake.is_none() {
             return;
         }
@@ -170,7 +170,7 @@ impl Feed {
             self.say(FromShard::Took { host, count });
         }
         self.note_reading();
-        if permits == Idle::Yes {
+        if appetite == Appetite::Hungry {
             self.say(FromShard::Hungry { shard: self.index });
         }
     }
@@ -205,9 +205,10 @@ impl Feed {
     }
 }
 
-/// Whether permits are idle.
+/// Whether a shard could do with targets beyond its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Idle {
-    Yes,
-    No,
+pub(crate) enum Appetite {
+    /// Permits are idle, and the hosts it has cannot use them.
+    Hungry,
+    Sated,
 }

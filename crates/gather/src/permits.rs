@@ -47,6 +47,11 @@ impl Permits {
         taken
     }
 
+    /// Whether there are permits that no shard holds.
+    pub(crate) fn has_free(&self) -> bool {
+        self.free.load(Ordering::Acquire) > 0
+    }
+
     /// Gives `count` permits back.
     pub(crate) fn give(&self, count: u32) {
         self.free.fetch_add(count, Ordering::AcqRel);

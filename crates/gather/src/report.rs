@@ -47,6 +47,11 @@ impl Brakes {
         self.on.set(Some(brake));
     }
 
+    /// Whether more targets of other hosts would help, and not an output that catches up, or time.
+    pub(crate) fn is_for_want_of_hosts(&self) -> bool {
+        matches!(self.on.get(), Some(Brake::HostConcurrency | Brake::Hosts | Brake::Input))
+    }
+
     /// Counts one beat.
     pub(crate) fn count(&self, output_behind: bool) {
         self.counted.set(self.counted.get().wrapping_add(1));

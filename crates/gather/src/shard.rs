@@ -20,7 +20,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_local;
 
 use crate::cache;
-use crate::feed::{Fed, Feed, Idle};
+use crate::feed::{Appetite, Fed, Feed};
 use crate::finish;
 use crate::method::RunMethod;
 use crate::outbox::Outbox;
@@ -545,11 +545,13 @@ impl Shard {
         self.send_leaving();
         self.compare_hosts();
         self.give_idle_permits();
-        let idle = match self.unused_permits() > 0 {
-            true => Idle::Yes,
-            false => Idle::No,
+        // What this shard gave back is idle as well.
+        let is_idle = self.unused_permits() > 0 || self.run.permits.has_free();
+        let appetite = match is_idle && self.brakes.is_for_want_of_hosts() {
+            true => Appetite::Hungry,
+            false => Appetite::Sated,
         };
-        self.feed.beat(idle);
+        self.feed.beat(appetite);
         self.follow_reading();
         self.brakes.count(self.outbox.is_behind());
         if self.brakes.counted().is_multiple_of(REPORT_BEATS) {
