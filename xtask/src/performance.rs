@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
+mod lists;
 mod page;
 
 pub(crate) use page::page;
@@ -40,7 +41,7 @@ struct Figure {
 }
 
 /// Where a figure is looked for: suite, case, name.
-type Source = (&'static str, &'static str, &'static str);
+type Source<'a> = (&'a str, &'a str, &'a str);
 
 /// All stored runs that are evidence.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl Runs {
     }
 
     /// A figure of the newest run that has it, of the first source that any run has.
-    fn figure(&self, sources: &[Source]) -> Option<(&Stored, &Figure)> {
+    fn figure(&self, sources: &[Source<'_>]) -> Option<(&Stored, &Figure)> {
         sources.iter().find_map(|(suite, case, name)| {
             self.0.iter().filter(|run| run.suite == *suite).find_map(|run| {
                 let broke = run.errors.iter().any(|error| error["case"] == *case);

@@ -4,14 +4,37 @@ use anyhow::{Result, ensure};
 
 use super::nginx::{HOSTS_MAX, Nginx};
 use super::report::Sample;
-use super::seeds::{complete, fetch};
+use super::seeds::{complete, fetch_list};
 use super::{Bench, Case};
 
 pub(super) const CASES: &[Case] = &[
-    Case { name: "1-host", rounds: 1, run: |bench| memory(bench, 1) },
-    Case { name: "1000-hosts", rounds: 1, run: |bench| memory(bench, 1_000) },
-    Case { name: "own-hosts", rounds: 1, run: |bench| memory(bench, HOSTS_MAX) },
+    Case { name: "1-host", rounds: 1, run: |bench| memory(bench, 1, Listed::InTurn) },
+    Case { name: "1000-hosts", rounds: 1, run: |bench| memory(bench, 1_000, Listed::InTurn) },
+    Case {
+        name: "1000-hosts-sorted",
+        rounds: 1,
+        run: |bench| memory(bench, 1_000, Listed::ByHost),
+    },
+    Case { name: "own-hosts", rounds: 1, run: |bench| memory(bench, HOSTS_MAX, Listed::InTurn) },
 ];
+
+/// In which order a list names its hosts.
+#[derive(Clone, Copy)]
+enum Listed {
+    /// One target of each, and again.
+    InTurn,
+    /// All of one, then all of the next.
+    ByHost,
+}
+
+impl Listed {
+    fn host(self, i: usize, targets: usize, hosts: usize) -> usize {
+        match self {
+            Self::InTurn => i,
+            Self::ByHost => i / targets.div_ceil(hosts),
+        }
+    }
+}
 
 const SHORTEST: usize = 10_000;
 /// The peak of every list, and what it may be of that of the shortest.
@@ -19,7 +42,7 @@ const PEAK_MB_MAX: f64 = 24.0;
 const GROWTH_MAX: f64 = 1.1;
 
 /// Lists of 10,000 targets and ten times as many, until `--targets` are reached.
-fn memory(bench: &mut Bench, hosts: usize) -> Result<Vec<Sample>> {
+fn memory(bench: &mut Bench, hosts: usize, listed: Listed) -> Result<Vec<Sample>> {
     let longest = bench.args.targets;
     ensure!(longest <= HOSTS_MAX, "there are {HOSTS_MAX} hosts at most");
     let mut nginx = Nginx::start(bench.args.hosts.unwrap_or(hosts))?;
@@ -27,7 +50,9 @@ fn memory(bench: &mut Bench, hosts: usize) -> Result<Vec<Sample>> {
     let mut shortest_mb = None;
     let lengths = std::iter::successors(Some(SHORTEST.min(longest)), |length| Some(length * 10));
     for targets in lengths.take_while(|targets| *targets <= longest) {
-        let fetched = fetch(bench, &mut nginx, (targets, 50), |i| format!("/page/{i}"))?;
+        let url =
+            |nginx: &Nginx, i| nginx.url(listed.host(i, targets, hosts), &format!("/page/{i}"));
+        let fetched = fetch_list(bench, &mut nginx, (targets, 50), url)?;
         let (run, suffix) = (&fetched.0, format!(", {targets} targets"));
         let peak_mb = run.cost.peak_mb();
         let name = |what: &str| format!("{what}{suffix}");

@@ -65,11 +65,20 @@ struct Delay {
 pub(super) fn fetch(
     bench: &mut Bench,
     nginx: &mut Nginx,
-    (targets, in_flight): (usize, usize),
+    size: (usize, usize),
     path: impl Fn(usize) -> String,
 ) -> Result<(Run, u64)> {
-    let urls = (0..targets).map(|i| nginx.url(i, &path(i)));
-    let list = bench.write_list(urls)?;
+    fetch_list(bench, nginx, size, |nginx, i| nginx.url(i, &path(i)))
+}
+
+/// The same, of hosts in any order.
+pub(super) fn fetch_list(
+    bench: &mut Bench,
+    nginx: &mut Nginx,
+    (targets, in_flight): (usize, usize),
+    url: impl Fn(&Nginx, usize) -> String,
+) -> Result<(Run, u64)> {
+    let list = bench.write_list((0..targets).map(|i| url(nginx, i)))?;
     let before = nginx.hits()?;
     let in_flight = in_flight.to_string();
     let flags = [&["-c", &in_flight], nginx.flags()].concat();

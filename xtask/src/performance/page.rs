@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 
+use super::lists::lists;
 use super::{Runs, Source, link, number};
 use crate::repo;
 
@@ -16,7 +17,7 @@ const DISTANCE: &str = "benches/distance.md";
 struct Limit {
     what: &'static str,
     /// Where it is measured; the first that any run has.
-    sources: &'static [Source],
+    sources: &'static [Source<'static>],
     at_most: f64,
     unit: &'static str,
     /// What measures it.
@@ -160,6 +161,13 @@ const RATIOS: &[(&str, &[Limit])] = &[
                 at_most: 1.1,
                 unit: "x",
                 command: "memory --only 1000-hosts",
+            },
+            Limit {
+                what: "over the peak at 10,000, 1,000 hosts, sorted",
+                sources: &[("memory", "1000-hosts-sorted", GROWTH)],
+                at_most: 1.1,
+                unit: "x",
+                command: "memory --only 1000-hosts-sorted",
             },
             Limit {
                 what: "over the peak at 10,000, every URL its own host",
@@ -351,6 +359,7 @@ pub(crate) fn page() -> Result<String> {
         ratios(&runs),
         beside(&runs),
         delays(&runs),
+        lists(&runs),
         suites(&runs),
         METHOD.to_owned(),
         format!("\n{}\n", distance.trim_end()),
