@@ -5,18 +5,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+use crate::transport::Socket;
 
 /// A connection to a server or a proxy. Nagle's delay is off.
 #[derive(Debug)]
 pub enum Stream {
-    /// TCP alone.
-    Plain(TcpStream),
-    /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    /// The transport alone.
+    Plain(Socket),
+    /// TLS over it.
+    Tls(Box<TlsStream<Socket>>),
     /// TLS to the server within TLS to the proxy.
-    TlsInTls(Box<TlsStream<TlsStream<TcpStream>>>),
+    TlsInTls(Box<TlsStream<TlsStream<Socket>>>),
 }
 
 macro_rules! each {
