@@ -1,15 +1,17 @@
 //! What a run does in a second with so many shards, where the network costs nothing:
-//! `cargo run --release -p gather --example shards -- 2`.
+//! `cargo run --release -p gather --example shards -- 2 targets=200000 concurrency=100`.
 //!
 //! The server is a task for each connection, on the shard's own thread, at the other end of a pipe in
 //! memory; everything else is a run as it always is, from a list in a file to full records in a file.
-//! With a fourth argument the server holds its replies for so long, and the most requests that it ever
-//! had in flight are the concurrency. Prints one JSON object.
+//! With `hold_ms=5` the server holds its replies for so long, and the most requests that it ever had
+//! in flight are the concurrency. `list=FILE` fetches those URLs, over sockets. Prints one JSON object.
 #![expect(clippy::disallowed_methods, reason = "a program for the terminal, that has no loop")]
 
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -30,23 +32,27 @@ const PIPE_BYTES: usize = 4096;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(asked) = Asked::read(std::env::args().skip(1)) else {
-        eprintln!("usage: shards SHARDS [TARGETS [CONCURRENCY [HOLD_MS]]]");
+        eprintln!(
+            "usage: shards SHARDS [targets=N | list=FILE] [concurrency=N] [hold_ms=N]; a run in \
+             memory unless there is a list"
+        );
         std::process::exit(3);
     };
     let folder = tempfile::tempdir()?;
     let server = Arc::new(Server::new(asked.hold));
-    let options = options(&asked, &folder, Arc::clone(&server))?;
+    let options = options(&asked, &folder, &server)?;
     let begun = (Instant::now(), cpu_s());
     let summary = Run::start(options)?.wait()?;
     let (wall_s, cpu_s) = (begun.0.elapsed().as_secs_f64(), cpu_s() - begun.1);
     println!(
         "{{\"shards\":{},\"targets\":{},\"ok\":{},\"wall_s\":{wall_s:.3},\"cpu_s\":{cpu_s:.3},\
-         \"requests_per_s\":{:.0},\"in_flight_max\":{}}}",
+         \"requests_per_s\":{:.0},\"in_flight_max\":{},\"permits_max\":{}}}",
         asked.shards,
-        asked.targets,
+        summary.inputs,
         summary.ok,
         summary.ok as f64 / wall_s,
         server.in_flight_max.load(Ordering::Relaxed),
+        summary.concurrency.peak,
     );
     Ok(())
 }
@@ -55,56 +61,76 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 struct Asked {
     shards: NonZeroUsize,
     targets: usize,
+    /// URLs to be fetched over sockets.
+    list: Option<PathBuf>,
     concurrency: NonZeroU32,
     hold: Duration,
 }
 
 impl Asked {
     fn read(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
-        let shards = arguments.next()?.parse().ok()?;
-        let mut next = |usual: u32| match arguments.next() {
-            Some(number) => number.parse().ok(),
-            None => Some(usual),
+        let mut asked = Self {
+            shards: arguments.next()?.parse().ok()?,
+            targets: 200_000,
+            list: None,
+            concurrency: NonZeroU32::new(100)?,
+            hold: Duration::ZERO,
         };
-        let (targets, concurrency, hold_ms) = (next(200_000)?, next(100)?, next(0)?);
-        Some(Self {
-            shards,
-            targets: targets as usize,
-            concurrency: NonZeroU32::new(concurrency)?,
-            hold: Duration::from_millis(hold_ms.into()),
-        })
+        for argument in arguments {
+            match argument.split_once('=')? {
+                ("targets", number) => asked.targets = number.parse().ok()?,
+                ("list", path) => asked.list = Some(path.into()),
+                ("concurrency", number) => asked.concurrency = number.parse().ok()?,
+                ("hold_ms", number) => asked.hold = Duration::from_millis(number.parse().ok()?),
+                _ => return None,
+            }
+        }
+        Some(asked)
     }
 }
 
 /// A run of a list over all hosts, into a file.
-fn options(asked: &Asked, folder: &TempDir, server: Arc<Server>) -> io::Result<RunOptions> {
-    let (input, output) = (folder.path().join("urls.txt"), folder.path().join("out.jsonl"));
-    let mut list = io::BufWriter::new(std::fs::File::create(&input)?);
-    for n in 0..asked.targets {
+fn options(asked: &Asked, folder: &TempDir, server: &Arc<Server>) -> io::Result<RunOptions> {
+    let mut options = RunOptions { shards: Some(asked.shards), ..RunOptions::default() };
+    options.config.concurrency = asked.concurrency;
+    options.config.host_concurrency = HostConcurrency::Share;
+    let list = match &asked.list {
+        Some(list) => list.clone(),
+        None => {
+            options.client.net.transport = in_memory(server);
+            write_list(folder.path().join("urls.txt"), asked.targets)?
+        }
+    };
+    let output = OutputSpec {
+        target: OutputTarget::File(folder.path().join("out.jsonl")),
+        format: store::Format::Jsonl,
+        fields: Fields::default(),
+        existing: Existing::Overwrite,
+        durability: store::Durability::System,
+    };
+    options.source.files = vec![InputFile { path: InputPath::File(list), format: Format::List }];
+    options.outputs = vec![output.into()];
+    Ok(options)
+}
+
+fn write_list(path: PathBuf, targets: usize) -> io::Result<PathBuf> {
+    let mut list = io::BufWriter::new(File::create(&path)?);
+    for n in 0..targets {
         let host = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + (n % HOSTS) as u32);
         writeln!(list, "http://{host}/1k/{n}")?;
     }
     list.flush()?;
-    let mut options = RunOptions { shards: Some(asked.shards), ..RunOptions::default() };
-    options.config.concurrency = asked.concurrency;
-    options.config.host_concurrency = HostConcurrency::Share;
-    options.client.net.transport = Transport::memory(move |_: SocketAddr| {
+    Ok(path)
+}
+
+/// Every connection is served by a task beside the shard's own.
+fn in_memory(server: &Arc<Server>) -> Transport {
+    let server = Arc::clone(server);
+    Transport::memory(move |_| {
         let (near, far) = tokio::io::duplex(PIPE_BYTES);
         tokio::spawn(Arc::clone(&server).serve(far));
         Ok(near)
-    });
-    options.source.files = vec![InputFile { path: InputPath::File(input), format: Format::List }];
-    options.outputs = vec![
-        OutputSpec {
-            target: OutputTarget::File(output),
-            format: store::Format::Jsonl,
-            fields: Fields::default(),
-            existing: Existing::Overwrite,
-            durability: store::Durability::System,
-        }
-        .into(),
-    ];
-    Ok(options)
+    })
 }
 
 /// What all connections share.

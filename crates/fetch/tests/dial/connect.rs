@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{dialer, key, refusing, serve, shard, silent, tell, told};
 use gather_fetch::{
     ConnectTo, Dialer, Family, HttpChoice, NetOptions, Phase, Progress, Protocol, ResolveOverride,
-    Socket, Stream,
+    Stream,
 };
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -204,9 +204,7 @@ fn plain_http_speaks_what_was_chosen() {
             assert!(connected.timings.connect > Duration::ZERO);
             assert_eq!(connected.timings.appconnect, Duration::ZERO);
             assert_eq!(progress.phase(), Phase::Connect);
-            let Stream::Plain(Socket::Tcp(tcp)) = connected.stream else {
-                panic!("TLS on plain http")
-            };
+            let Stream::Plain(tcp) = connected.stream else { panic!("TLS on plain http") };
             assert!(tcp.nodelay().expect("an open socket"));
         }
     });
