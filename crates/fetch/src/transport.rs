@@ -27,7 +27,7 @@ pub enum Transport {
 /// Called on the thread of a shard, within its runtime: it may spawn tasks there, and must not block.
 pub type Connect = dyn Fn(SocketAddr) -> io::Result<DuplexStream> + Send + Sync;
 
-/// A connection without TLS.
+/// What TLS, or a proxy, is spoken over.
 #[derive(Debug)]
 pub enum Socket {
     /// Over TCP.
@@ -76,7 +76,6 @@ macro_rules! each {
 }
 
 impl AsyncRead for Socket {
-    #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -87,7 +86,6 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    #[inline]
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -96,17 +94,14 @@ impl AsyncWrite for Socket {
         each!(self, stream => Pin::new(stream).poll_write(context, bytes))
     }
 
-    #[inline]
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => Pin::new(stream).poll_flush(context))
     }
 
-    #[inline]
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => Pin::new(stream).poll_shutdown(context))
     }
 
-    #[inline]
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -18,7 +18,6 @@ use tokio::task::coop::unconstrained;
 use super::{Counted, Link, RequestBody, SendError};
 use crate::failure;
 use crate::stream::Stream;
-use crate::transport::Socket;
 
 /// An HTTP/1.1 connection. Nothing happens on it unless the one who holds it polls; dropping it
 /// closes it, so a response that was not read to its end can never reach the next request.
@@ -213,7 +212,7 @@ impl Counted {
     /// Sends a request without a body, and waits until something has come: memory for an answer is
     /// taken when there is one. Where that cannot be done or fails, hyper will find out.
     async fn send_ahead(&mut self, request: &Request<RequestBody>) {
-        if !matches!(self.stream, Stream::Plain(Socket::Tcp(_))) {
+        if !matches!(self.stream, Stream::Plain(_)) {
             return;
         }
         let Ok(head) = head_of(request) else { return };
@@ -232,7 +231,7 @@ impl Counted {
         if sent == 0 {
             return;
         }
-        if let (Ok(()), Stream::Plain(Socket::Tcp(tcp))) = (written, &self.stream) {
+        if let (Ok(()), Stream::Plain(tcp)) = (written, &self.stream) {
             // An error shows in what is read.
             let _ = std::future::poll_fn(|cx| tcp.poll_read_ready(cx)).await;
         }

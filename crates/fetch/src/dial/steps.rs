@@ -316,7 +316,9 @@ enum Hop {
 impl Hop {
     fn into_stream(self) -> Stream {
         match self {
-            Self::Plain(tcp) => Stream::Plain(tcp),
+            // Not a socket within the stream: every read would look twice at what it is.
+            Self::Plain(Socket::Tcp(tcp)) => Stream::Plain(tcp),
+            Self::Plain(Socket::Memory(pipe)) => Stream::Memory(pipe),
             Self::Tls(tls) => Stream::Tls(tls),
         }
     }
