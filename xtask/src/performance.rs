@@ -125,6 +125,15 @@ impl Figure {
         }
     }
 
+    /// The same where it must be at least so much.
+    fn verdict_of_least(&self, limit: f64) -> &'static str {
+        match () {
+            () if self.min >= limit => "kept",
+            () if self.max < limit => "**missed**",
+            () => "open: rounds on both sides",
+        }
+    }
+
     /// Whether it keeps a limit; nobody can say where rounds are on both sides of it.
     fn verdict(&self, limit: f64) -> &'static str {
         match () {
@@ -218,6 +227,10 @@ mod tests {
         let cases = [(6.0, "kept"), (3.9, "**missed**"), (5.0, "open: rounds on both sides")];
         for (limit, want) in cases {
             assert_eq!(figure.verdict(limit), want, "{limit}");
+        }
+        let least = [(4.0, "kept"), (6.1, "**missed**"), (5.0, "open: rounds on both sides")];
+        for (limit, want) in least {
+            assert_eq!(figure.verdict_of_least(limit), want, "at least {limit}");
         }
         assert_eq!(figure.words(), "5 us (4 to 6, 3 rounds)");
     }

@@ -21,6 +21,7 @@ use crate::options::{ConnectTo, Family, HttpChoice, NetOptions, OptionsError, Re
 use crate::progress::Progress;
 use crate::proxy::{Proxies, Proxy, ProxyKind};
 use crate::tls::{self, TlsConfigs};
+use crate::transport::Transport;
 
 mod steps;
 
@@ -42,6 +43,7 @@ pub struct Dialer {
     http: HttpChoice,
     connect_timeout: Duration,
     policy: AddressPolicy,
+    transport: Transport,
     resolver: Resolver,
     tls: Arc<TlsConfigs>,
     pace: Semaphore,
@@ -174,6 +176,7 @@ impl Dialer {
             http: options.http,
             connect_timeout: options.connect_timeout,
             policy: options.addresses.clone(),
+            transport: options.transport.clone(),
             resolver: Resolver::new(options),
             tls,
             pace: Semaphore::new(PACE_MAX),

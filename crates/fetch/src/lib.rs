@@ -24,6 +24,7 @@ mod redirect;
 mod request;
 pub mod stream;
 pub mod tls;
+pub mod transport;
 mod tunnel;
 mod wall;
 
@@ -47,3 +48,4 @@ pub use redirect::resolve as resolve_redirect;
 pub use request::{AcceptEncoding, RedactQuery, Secret, Sign};
 pub use stream::Stream;
 pub use tls::TlsConfigs;
+pub use transport::{Connect, Socket, Transport};

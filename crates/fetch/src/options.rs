@@ -8,6 +8,7 @@ use std::time::Duration;
 use gather_core::AddressPolicy;
 
 use crate::proxy::Proxies;
+use crate::transport::Transport;
 
 /// Lookups under way at once in one shard, where nothing else was chosen. Each may hold two
 /// sockets (A and AAAA), so this bounds the descriptors that DNS takes.
@@ -40,6 +41,8 @@ pub struct NetOptions {
     /// Which addresses may be dialled. What the operator mapped with `resolve` and `connect_to`,
     /// and the proxy itself, always may.
     pub addresses: AddressPolicy,
+    /// What connections are made of.
+    pub transport: Transport,
 }
 
 impl Default for NetOptions {
@@ -56,6 +59,7 @@ impl Default for NetOptions {
             hosts_file: None,
             connect_timeout: Duration::from_secs(5),
             addresses: AddressPolicy::default(),
+            transport: Transport::default(),
         }
     }
 }

@@ -4,25 +4,30 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+use crate::transport::Socket;
 
 /// A connection to a server or a proxy. Nagle's delay is off.
 #[derive(Debug)]
 pub enum Stream {
     /// TCP alone.
     Plain(TcpStream),
-    /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    /// A pipe in memory alone.
+    Memory(DuplexStream),
+    /// TLS over either.
+    Tls(Box<TlsStream<Socket>>),
     /// TLS to the server within TLS to the proxy.
-    TlsInTls(Box<TlsStream<TlsStream<TcpStream>>>),
+    TlsInTls(Box<TlsStream<TlsStream<Socket>>>),
 }
 
 macro_rules! each {
     ($this:expr, $stream:ident => $call:expr) => {
         match $this.get_mut() {
             Stream::Plain($stream) => $call,
+            Stream::Memory($stream) => $call,
             Stream::Tls($stream) => $call,
             Stream::TlsInTls($stream) => $call,
         }
@@ -67,6 +72,7 @@ impl AsyncWrite for Stream {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Memory(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
             Self::TlsInTls(stream) => stream.is_write_vectored(),
         }

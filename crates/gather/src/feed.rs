@@ -16,9 +16,10 @@ use crate::pending::{Credit, Pending};
 use crate::source::intake::{FromShard, ShardPort, ToShard};
 use crate::source::{Broken, SourceError};
 
-/// Targets of a host that left its queue before the intake hears of it at once; fewer are told
-/// with the next beat.
-const TOOK_AT_ONCE: u32 = 128;
+/// Targets of one host, or of all, that left their queues before the intake hears of them at once;
+/// fewer are told with the next beat. Each word wakes its thread.
+const TOOK_OF_HOST_MAX: u32 = 128;
+const TOOK_MAX: u32 = 512;
 
 /// What came in.
 pub(crate) enum Fed {
@@ -42,6 +43,8 @@ pub(crate) struct Feed {
     inbox: RefCell<Option<mpsc::Receiver<Box<Pending>>>>,
     /// Targets that left their queue and were not told of.
     took: RefCell<HostMap<u32>>,
+    /// How many there are of all hosts.
+    took_in_all: Cell<u32>,
     /// What did not fit into the channel.
     unsaid: RefCell<VecDeque<FromShard>>,
     was_handed: Cell<bool>,
@@ -70,6 +73,7 @@ impl Feed {
             read_to_end,
             inbox: RefCell::new(Some(inbox)),
             took: RefCell::default(),
+            took_in_all: Cell::new(0),
             unsaid: RefCell::default(),
             was_handed: Cell::new(false),
             was_read_to_end: Cell::new(is_only_asked),
@@ -146,17 +150,29 @@ impl Feed {
         }
         let mut took = self.took.borrow_mut();
         let host = &pending.target.host;
-        match took.get_mut(host) {
+        let of_host = match took.get_mut(host) {
             Some(count) => {
                 *count += 1;
-                if *count < TOOK_AT_ONCE {
-                    return;
-                }
-                let count = std::mem::take(count);
-                drop(took);
-                self.say(FromShard::Took { host: host.clone(), count });
+                *count
             }
-            None => drop(took.insert(host.clone(), 1)),
+            None => {
+                took.insert(host.clone(), 1);
+                1
+            }
+        };
+        drop(took);
+        let in_all = self.took_in_all.get() + 1;
+        self.took_in_all.set(in_all);
+        if of_host >= TOOK_OF_HOST_MAX || in_all >= TOOK_MAX {
+            self.say_took();
+        }
+    }
+
+    fn say_took(&self) {
+        let took: Vec<_> = self.took.borrow_mut().drain().collect();
+        self.took_in_all.set(0);
+        if !took.is_empty() {
+            self.say(FromShard::Took(took));
         }
     }
 
@@ -165,10 +181,7 @@ impl Feed {
         if self.was_handed.get() || self.to_intake.is_none() {
             return;
         }
-        let took = std::mem::take(&mut *self.took.borrow_mut());
-        for (host, count) in took.into_iter().filter(|(_, count)| *count > 0) {
-            self.say(FromShard::Took { host, count });
-        }
+        self.say_took();
         self.note_reading();
         if appetite == Appetite::Hungry {
             self.say(FromShard::Hungry { shard: self.index });

@@ -41,6 +41,7 @@
 //! | concurrency, rates, timeouts, retries, caps, redirects, what counts as ok | [`core::Config`] |
 //! | proxies, TLS, DNS, headers, credentials, what is kept of a response | [`fetch::ClientOptions`] |
 //! | signing each request | [`fetch::Sign`], in [`fetch::ClientOptions::signer`] |
+//! | TCP, or pipes in memory that the program serves | [`fetch::Transport`], in [`fetch::NetOptions::transport`] |
 //! | method, headers, body and timeout of one target | [`core::RequestSpec`], in [`core::Target`] |
 //!
 //! # What it leaves alone

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -18,7 +18,7 @@ const HEAD_BYTES_MAX: usize = 1 << 20;
 const DRIP: Duration = Duration::from_millis(100);
 
 /// A connection that can be torn down with a reset.
-pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Makes the coming close a RST instead of a FIN.
     fn reset_on_drop(&self);
 }
@@ -29,7 +29,12 @@ impl Wire for TcpStream {
     }
 }
 
-impl Wire for TlsStream<TcpStream> {
+impl Wire for DuplexStream {
+    /// Where there is no difference, the close says as much.
+    fn reset_on_drop(&self) {}
+}
+
+impl<S: Wire> Wire for TlsStream<S> {
     fn reset_on_drop(&self) {
         self.get_ref().0.reset_on_drop();
     }
@@ -194,6 +199,7 @@ impl<S: Wire> Connection<S> {
             Delivery::Silent => return Err(self.until_gone().await),
             Delivery::HeadOnly => {
                 self.io.write_all(&head).await?;
+                self.io.flush().await?;
                 return Err(self.until_gone().await);
             }
             Delivery::Cut(at) => {
@@ -213,6 +219,8 @@ impl<S: Wire> Connection<S> {
             Delivery::Endless => self.endless(reply, &head).await?,
             Delivery::GoAway | Delivery::ResetStream(_) => return Ok(Flow::Break(())),
         }
+        // TLS keeps what a full pipe has not taken.
+        self.io.flush().await?;
         let until_close = reply.framing == Framing::UntilClose;
         Ok(if until_close { Flow::Break(()) } else { Flow::Continue(()) })
     }

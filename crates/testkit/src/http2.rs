@@ -9,10 +9,10 @@ use bytes::{Buf, Bytes};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use crate::answer::{Delivery, Reply};
+use crate::http1::Wire;
 use crate::request::Request;
 use crate::server::{Peer, Shared};
 
@@ -22,7 +22,7 @@ const FRAME_SETTINGS: u8 = 4;
 const FRAME_GOAWAY: u8 = 7;
 
 /// Answers streams until the connection ends.
-pub(crate) async fn serve(io: TlsStream<TcpStream>, peer: Peer, shared: Arc<Shared>) {
+pub(crate) async fn serve<S: Wire>(io: TlsStream<S>, peer: Peer, shared: Arc<Shared>) {
     let Ok(mut connection) = h2::server::handshake(io).await else { return };
     while let Some(Ok((request, respond))) = connection.accept().await {
         if request.uri().path() == "/goaway" {
@@ -36,7 +36,7 @@ pub(crate) async fn serve(io: TlsStream<TcpStream>, peer: Peer, shared: Arc<Shar
 
 /// Lets a client ask once and then says, by hand, that nothing was looked at: GOAWAY with the last
 /// stream 0 (RFC 9113, section 6.8), which h2 cannot be told to send.
-pub(crate) async fn turn_away(mut io: TlsStream<TcpStream>) -> io::Result<()> {
+pub(crate) async fn turn_away<S: Wire>(mut io: TlsStream<S>) -> io::Result<()> {
     io.read_exact(&mut [0; PREFACE_BYTES]).await?;
     io.write_all(&[0, 0, 0, FRAME_SETTINGS, 0, 0, 0, 0, 0]).await?;
     loop {

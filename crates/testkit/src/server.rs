@@ -1,16 +1,19 @@
 //! The HTTP server: listeners, what they count, and its end.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::DuplexStream;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use crate::answer::{Delivery, Reply, answer};
 use crate::background::{Background, Prepared};
+use crate::http1::Wire;
 use crate::limits::Limits;
 use crate::request::Request;
 use crate::site::Site;
@@ -19,6 +22,8 @@ use crate::{http1, http2};
 
 /// Connections that may wait to be accepted; the kernel cuts it to `somaxconn`.
 const BACKLOG: u32 = 16_384;
+/// What one end of a pipe in memory holds that the other has not read.
+const PIPE_BYTES: usize = 64 * 1024;
 /// How often a reply that waits for a crowd looks whether it is there.
 const CROWD_POLL: Duration = Duration::from_millis(5);
 /// How long a reply waits for a crowd at most.
@@ -112,6 +117,19 @@ impl Server {
     pub fn url_on(&self, host_index: usize, path: &str) -> String {
         let scheme = if self.shared.site.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}{path}", self.addrs[host_index])
+    }
+
+    /// Connects to a host of this server without a socket, by its address: the other end of the pipe
+    /// is served by a task of the caller's runtime.
+    pub fn in_memory(&self) -> impl Fn(SocketAddr) -> io::Result<DuplexStream> + use<> {
+        let (shared, addrs) = (Arc::clone(&self.shared), self.addrs.clone());
+        move |addr| {
+            let host_index = addrs.iter().position(|known| *known == addr);
+            let host_index = host_index.ok_or(io::ErrorKind::ConnectionRefused)?;
+            let (near, far) = tokio::io::duplex(PIPE_BYTES);
+            tokio::spawn(serve(far, addr, host_index, Arc::clone(&shared)));
+            Ok(near)
+        }
     }
 
     /// All counters at one moment.
@@ -324,6 +342,8 @@ async fn accept(listener: TcpListener, host_index: usize, shared: Arc<Shared>) {
         match listener.accept().await {
             Ok((stream, addr)) => {
                 let shared = Arc::clone(&shared);
+                // It fails only on a connection that is already gone.
+                drop(stream.set_nodelay(true));
                 tokio::spawn(serve(stream, addr, host_index, shared));
             }
             // Out of descriptors, most likely: let some connections end first.
@@ -332,10 +352,8 @@ async fn accept(listener: TcpListener, host_index: usize, shared: Arc<Shared>) {
     }
 }
 
-async fn serve(stream: TcpStream, addr: SocketAddr, host_index: usize, shared: Arc<Shared>) {
+async fn serve<S: Wire>(stream: S, addr: SocketAddr, host_index: usize, shared: Arc<Shared>) {
     let (connection, _open) = shared.connect();
-    // It fails only on a connection that is already gone.
-    drop(stream.set_nodelay(true));
     let peer = Peer { host_index, connection, addr };
     let Some(Tls(config)) = shared.site.tls.clone() else {
         return http1::serve(stream, peer, shared).await;

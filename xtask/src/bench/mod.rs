@@ -14,6 +14,7 @@ mod peers;
 mod politeness;
 mod report;
 mod seeds;
+mod shards;
 mod sinks;
 mod testkit;
 mod throughput;
@@ -90,6 +91,8 @@ enum Suite {
     Coldstart,
     /// Decisions with up to 1,000,000 hosts waiting.
     Frontier,
+    /// Two event loops beside one: what a second processor is worth.
+    Shards,
     /// 429 storms, head of line, dead hosts.
     Politeness,
     /// Records a second into each output, and what outputs cost a run.
@@ -136,8 +139,8 @@ struct Bench {
 
 /// Runs the suite, prints its figures, and stores the run.
 pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
-    // These are timed in a program of their own, without servers.
-    let fetches = !matches!(args.suite, Suite::Extract | Suite::Frontier);
+    // These are timed in a program of their own.
+    let fetches = !matches!(args.suite, Suite::Extract | Suite::Frontier | Suite::Shards);
     let needed: Vec<_> = match fetches {
         true => [needs::TESTS, needs::BENCHES].concat(),
         false => needs::BENCHES.to_vec(),
@@ -179,6 +182,7 @@ impl Suite {
             Self::Stall => ("stall", delays::STALL),
             Self::Coldstart => ("coldstart", coldstart::CASES),
             Self::Frontier => ("frontier", frontier::CASES),
+            Self::Shards => ("shards", shards::CASES),
             Self::Politeness => ("politeness", politeness::CASES),
             Self::Sinks => ("sinks", sinks::CASES),
             Self::Journal => ("journal", journal::CASES),

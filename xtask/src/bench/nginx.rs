@@ -133,6 +133,17 @@ impl Nginx {
         Ok((connections, requests))
     }
 
+    /// Leaves it these processors alone, as `taskset` names them.
+    pub(super) fn pin(&self, processors: &str) -> Result<()> {
+        let pid = fs::read_to_string(self.folder.path().join("pid"))?;
+        let children = format!("/proc/{0}/task/{0}/children", pid.trim());
+        let worker = fs::read_to_string(children)?;
+        for id in [pid.trim(), worker.trim()] {
+            repo::output(Command::new("taskset").args(["-c", "-p", processors, id]))?;
+        }
+        Ok(())
+    }
+
     fn wait_until_up(&self) -> Result<()> {
         let start = Instant::now();
         while TcpStream::connect(self.status).is_err() {

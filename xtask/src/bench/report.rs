@@ -26,6 +26,8 @@ pub(super) struct Sample {
 pub(super) enum Limit {
     /// The median over all rounds.
     AtMost(f64),
+    /// The median over all rounds.
+    AtLeast(f64),
     /// Every round.
     EachAtMost(f64),
     /// Every round.
@@ -78,6 +80,11 @@ impl Sample {
         self
     }
 
+    pub(super) fn at_least(mut self, limit: f64) -> Self {
+        self.limit = Limit::AtLeast(limit);
+        self
+    }
+
     /// A limit that every round must keep.
     pub(super) fn each_at_most(mut self, limit: f64) -> Self {
         self.limit = Limit::EachAtMost(limit);
@@ -101,6 +108,7 @@ impl Limit {
     fn is_kept_by(self, value: f64) -> bool {
         match self {
             Self::AtMost(limit) | Self::EachAtMost(limit) => value <= limit,
+            Self::AtLeast(limit) => value >= limit,
             Self::Exactly(wanted) => value == wanted,
             Self::Free | Self::Beside => true,
         }
@@ -134,7 +142,9 @@ impl Figure {
             Limit::Exactly(_) | Limit::EachAtMost(_) => {
                 self.samples.iter().all(|value| self.limit.is_kept_by(*value))
             }
-            Limit::AtMost(_) | Limit::Free | Limit::Beside => self.limit.is_kept_by(self.median),
+            Limit::AtMost(_) | Limit::AtLeast(_) | Limit::Free | Limit::Beside => {
+                self.limit.is_kept_by(self.median)
+            }
         };
     }
 
@@ -146,7 +156,7 @@ impl Figure {
                 let is_off = |value: &&f64| **value != wanted;
                 self.samples.iter().find(is_off).copied().unwrap_or(wanted)
             }
-            Limit::AtMost(_) | Limit::Free | Limit::Beside => self.median,
+            Limit::AtMost(_) | Limit::AtLeast(_) | Limit::Free | Limit::Beside => self.median,
         }
     }
 
@@ -158,6 +168,7 @@ impl Figure {
         };
         let (limit, verdict) = match self.limit {
             Limit::AtMost(limit) => (format!("<= {}", number(limit)), self.verdict()),
+            Limit::AtLeast(limit) => (format!(">= {}", number(limit)), self.verdict()),
             Limit::EachAtMost(limit) => (format!("each <= {}", number(limit)), self.verdict()),
             Limit::Exactly(wanted) => (format!("each {}", number(wanted)), self.verdict()),
             Limit::Free => (String::new(), ""),
@@ -316,6 +327,8 @@ mod tests {
         let cases = [
             (Sample::new("a", "s", 0.0).at_most(3.0), [1.0, 9.0, 2.0], true),
             (Sample::new("a", "s", 0.0).at_most(3.0), [1.0, 9.0, 4.0], false),
+            (Sample::new("a", "x", 0.0).at_least(3.0), [1.0, 9.0, 3.0], true),
+            (Sample::new("a", "x", 0.0).at_least(3.0), [1.0, 9.0, 2.0], false),
             (Sample::new("a", "s", 0.0).each_at_most(3.0), [1.0, 3.0, 2.0], true),
             (Sample::new("a", "s", 0.0).each_at_most(3.0), [1.0, 9.0, 2.0], false),
             (Sample::new("a", "ok", 0.0).exactly(5.0), [5.0, 5.0, 5.0], true),

@@ -301,12 +301,29 @@ const SUITES: &[&str] = &[
     "stall",
     "coldstart",
     "frontier",
+    "shards",
     "seeds",
     "politeness",
     "journal",
     "sinks",
     "extract",
     "monitor",
+];
+
+/// What a second event loop does: title, where it is measured, least ratio if there is one.
+const MULTI_CORE: &[(&str, Source, Option<f64>)] = &[
+    ("in memory, 2 shards over 1", ("shards", "memory", "2 shards / 1 shard"), Some(1.7)),
+    (
+        "in memory, 2 shards over 1 that has one processor with all that reads and writes",
+        ("shards", "memory", "2 shards / 1 shard on 1 processor"),
+        None,
+    ),
+    ("nginx, 2 shards over 1", ("shards", "sockets", "2 shards / 1 shard"), None),
+    (
+        "nginx on a processor of its own, 2 shards over 1",
+        ("shards", "sockets", "2 shards / 1 shard, server pinned apart"),
+        None,
+    ),
 ];
 
 const OPENING: &str = "\
@@ -360,6 +377,7 @@ pub(crate) fn page() -> Result<String> {
         beside(&runs),
         delays(&runs),
         lists(&runs),
+        multi_core(&runs),
         suites(&runs),
         METHOD.to_owned(),
         format!("\n{}\n", distance.trim_end()),
@@ -476,6 +494,27 @@ fn delays(runs: &Runs) -> String {
     text + "\n"
 }
 
+fn multi_core(runs: &Runs) -> String {
+    let mut text = String::from(
+        "## Multi-core\n\nRequests a second with two event loops over those with one, 1 KiB from 200 \
+         hosts at 100. In memory the server is part of the loops. Where client and server are pinned \
+         apart on two processors, one is left for the client, and a second loop can only cost.\n\n\
+         | | least | measured | | run |\n|---|---|---|---|---|\n",
+    );
+    for (what, source, least) in MULTI_CORE {
+        let limit = least.map_or_else(String::new, |least| format!("{} x", number(least)));
+        let (measured, verdict, run) = match runs.figure(&[*source]) {
+            Some((run, figure)) => {
+                let verdict = least.map_or("", |least| figure.verdict_of_least(least));
+                (figure.words(), verdict, link(run))
+            }
+            None => ("no stored run".to_owned(), "", String::new()),
+        };
+        writeln!(text, "| {what} | {limit} | {measured} | {verdict} | {run} |").expect("memory");
+    }
+    text + "\n"
+}
+
 fn suites(runs: &Runs) -> String {
     let mut text = String::from(
         "## Every suite\n\n| `cargo xtask bench …` | newest stored run |\n|---|---|\n",
@@ -507,6 +546,7 @@ mod tests {
     #[test]
     fn what_the_page_looks_for_is_measured() {
         let sources = RATIOS.iter().flat_map(|(_, limits)| *limits).flat_map(|limit| limit.sources);
+        let sources = sources.chain(MULTI_CORE.iter().map(|(_, source, _)| source));
         let cases = sources.map(|(suite, case, _)| (*suite, *case));
         let tables = [BESIDE, DELAYS].concat().into_iter().map(|(suite, case, _)| (suite, case));
         for (suite, case) in cases.chain(tables) {

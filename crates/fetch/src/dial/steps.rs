@@ -1,4 +1,4 @@
-//! The steps of one dial: address, TCP, the proxy's consent, TLS.
+//! The steps of one dial: address, transport, the proxy's consent, TLS.
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -8,7 +8,6 @@ use std::time::Duration;
 use gather_core::attempt::{ConnectionInfo, TlsInfo};
 use gather_core::{ErrorKind, Provenance, Scheme};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::client::TlsStream;
@@ -22,6 +21,7 @@ use crate::progress::{Phase, Progress};
 use crate::proxy::{Proxy, ProxyHeader, ProxyKind};
 use crate::stream::Stream;
 use crate::tls::{self, Peer};
+use crate::transport::Socket;
 use crate::tunnel::{self, Destination};
 
 /// A connection that has not been answered for so long waits for the network and costs the loop
@@ -109,13 +109,13 @@ impl<'a> Dial<'a> {
         self.finish(dialer, route, hop, None).await
     }
 
-    /// A TCP connection to a name or address. The policy is asked here, with what is dialled next.
+    /// A connection to a name or address, by TCP or what stands in for it. The policy is asked here, with what is dialled next.
     async fn tcp(
         &mut self,
         dialer: &'a Dialer,
         peer: Peer,
         target: Target<'_>,
-    ) -> Result<TcpStream, DialError> {
+    ) -> Result<Socket, DialError> {
         let Target { name, port, .. } = target;
         if port == 0 {
             let message = format!("{name}:0 cannot be dialled");
@@ -139,7 +139,8 @@ impl<'a> Dial<'a> {
         let deadline = self.clock.deadline();
         let addresses: Vec<SocketAddr> =
             permitted.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
-        let mut race = pin!(happy::race(&addresses, deadline, TcpStream::connect));
+        let mut race =
+            pin!(happy::race(&addresses, deadline, |address| dialer.transport.connect(address)));
         let result = match timeout(PACE_HOLD, &mut race).await {
             Ok(result) => result,
             Err(_) => {
@@ -158,8 +159,6 @@ impl<'a> Dial<'a> {
             }
         })?;
         self.remote_ip = Some(address.ip());
-        // Without it small writes wait for acknowledgements; a socket that refuses still works.
-        let _ = stream.set_nodelay(true);
         self.timings.connect = self.clock.elapsed();
         Ok(stream)
     }
@@ -186,8 +185,8 @@ impl<'a> Dial<'a> {
         &mut self,
         dialer: &'a Dialer,
         proxy: &Proxy,
-        tcp: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, DialError> {
+        tcp: Socket,
+    ) -> Result<TlsStream<Socket>, DialError> {
         self.progress.enter(Phase::Tls);
         let handshake = tls::handshake(&dialer.tls, Peer::Proxy, &proxy.host, tcp);
         timeout_at(self.clock.deadline(), handshake)
@@ -310,14 +309,16 @@ impl<'a> Dial<'a> {
 
 /// The connection to the first hop: the server or the proxy.
 enum Hop {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl Hop {
     fn into_stream(self) -> Stream {
         match self {
-            Self::Plain(tcp) => Stream::Plain(tcp),
+            // Not a socket within the stream: every read would look twice at what it is.
+            Self::Plain(Socket::Tcp(tcp)) => Stream::Plain(tcp),
+            Self::Plain(Socket::Memory(pipe)) => Stream::Memory(pipe),
             Self::Tls(tls) => Stream::Tls(tls),
         }
     }

@@ -19,3 +19,4 @@ mod refusals;
 mod robots;
 mod shortage;
 mod stops;
+mod transport;

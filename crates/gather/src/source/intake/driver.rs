@@ -218,9 +218,10 @@ impl Driver {
 
     fn hear(&mut self, said: FromShard) -> Result<(), SourceError> {
         match said {
-            FromShard::Took { host, count } => {
-                self.intake.took(&host, count).map_err(SourceError::Spill)
-            }
+            FromShard::Took(hosts) => hosts
+                .iter()
+                .try_for_each(|(host, count)| self.intake.took(host, *count))
+                .map_err(SourceError::Spill),
             FromShard::Hungry { shard } => {
                 self.intake.hungry(shard);
                 Ok(())

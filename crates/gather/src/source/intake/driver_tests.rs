@@ -28,7 +28,7 @@ impl Taker {
                 ToShard::Admit(targets) => {
                     for target in targets {
                         self.seen.push(target.n.0);
-                        let took = FromShard::Took { host: target.host, count: 1 };
+                        let took = FromShard::Took(vec![(target.host, 1)]);
                         // The intake is gone once it has handed out everything.
                         let _ = self.port.to_intake.send(took).await;
                     }
@@ -156,7 +156,7 @@ async fn credit_is_given_back_while_the_source_is_silent() {
         let count = admitted(port.from_intake.recv().await);
         got += count;
         let count = u32::try_from(count).expect("small");
-        let took = FromShard::Took { host: target.host.clone(), count };
+        let took = FromShard::Took(vec![(target.host.clone(), count)]);
         port.to_intake.send(took).await.expect("listens");
     }
     assert!(!port.read_to_end.load(Ordering::Acquire), "the sender is still there");

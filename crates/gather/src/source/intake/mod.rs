@@ -68,13 +68,8 @@ pub enum ToShard {
 /// From a shard to the intake.
 #[derive(Clone, Debug)]
 pub enum FromShard {
-    /// Targets of a host left its waiting queue for good: their credit is free again.
-    Took {
-        /// The host.
-        host: HostKey,
-        /// How many.
-        count: u32,
-    },
+    /// So many targets of these hosts left their waiting queues for good: their credit is free again.
+    Took(Vec<(HostKey, u32)>),
     /// Permits are idle: read on for this shard even if its window is full.
     Hungry {
         /// The shard that asks.
