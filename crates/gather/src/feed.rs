@@ -87,6 +87,13 @@ impl Feed {
         self.was_handed.get() || self.was_read_to_end.get()
     }
 
+    /// Whether the source was read to its end, unless a last message is on its way: what is not here
+    /// is of hosts that have their fill.
+    pub(crate) fn seems_read_to_end(&self) -> bool {
+        let is_empty = self.intake.borrow().as_ref().is_none_or(mpsc::Receiver::is_empty);
+        is_empty && self.read_to_end.load(Ordering::Acquire)
+    }
+
     /// Whether an intake may still give something.
     pub(crate) fn has_intake(&self) -> bool {
         self.intake.borrow().is_some()
@@ -189,8 +196,7 @@ impl Feed {
     }
 
     fn note_reading(&self) {
-        let is_empty = self.intake.borrow().as_ref().is_none_or(mpsc::Receiver::is_empty);
-        let seems = is_empty && self.read_to_end.load(Ordering::Acquire);
+        let seems = self.seems_read_to_end();
         // Once may be between two messages.
         self.was_read_to_end.set(seems && self.seemed_read_to_end.replace(seems));
     }

@@ -280,13 +280,15 @@ impl Shard {
     /// decided among many of them, not among those at the head of the list.
     fn still_opens(&self) -> bool {
         let Some(until) = self.opens_at.get() else { return false };
-        let is_open = !self.feed.has_intake()
+        let now = self.run.clock.now();
+        let is_open = self.feed.seems_read_to_end()
             || self.frontier.borrow().counts().waiting >= OPENING_TARGETS
-            || self.run.clock.now() >= until;
+            || now >= until;
         if is_open {
             self.opens_at.set(None);
         } else {
-            self.look_again_at(until);
+            // Nobody rings when the end of the list is reached.
+            self.look_again_at(until.min(now + TIMER_STEP));
         }
         !is_open
     }
