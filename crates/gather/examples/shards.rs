@@ -26,20 +26,19 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 const HOSTS: usize = 200;
-const BODY_BYTES: usize = 1024;
-/// More than a request or an answer has.
+/// More than a request or the head of an answer has.
 const PIPE_BYTES: usize = 4096;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(asked) = Asked::read(std::env::args().skip(1)) else {
         eprintln!(
-            "usage: shards SHARDS [targets=N | list=FILE] [concurrency=N] [hold_ms=N]; a run in \
-             memory unless there is a list"
+            "usage: shards SHARDS [targets=N | list=FILE] [concurrency=N] [body_bytes=N] [hold_ms=N]; a \
+             run in memory unless there is a list"
         );
         std::process::exit(3);
     };
     let folder = tempfile::tempdir()?;
-    let server = Arc::new(Server::new(asked.hold));
+    let server = Arc::new(Server::new(&asked));
     let options = options(&asked, &folder, &server)?;
     let begun = (Instant::now(), cpu_s());
     let summary = Run::start(options)?.wait()?;
@@ -64,6 +63,7 @@ struct Asked {
     /// URLs to be fetched over sockets.
     list: Option<PathBuf>,
     concurrency: NonZeroU32,
+    body_bytes: usize,
     hold: Duration,
 }
 
@@ -74,6 +74,7 @@ impl Asked {
             targets: 200_000,
             list: None,
             concurrency: NonZeroU32::new(100)?,
+            body_bytes: 1024,
             hold: Duration::ZERO,
         };
         for argument in arguments {
@@ -81,6 +82,7 @@ impl Asked {
                 ("targets", number) => asked.targets = number.parse().ok()?,
                 ("list", path) => asked.list = Some(path.into()),
                 ("concurrency", number) => asked.concurrency = number.parse().ok()?,
+                ("body_bytes", number) => asked.body_bytes = number.parse().ok()?,
                 ("hold_ms", number) => asked.hold = Duration::from_millis(number.parse().ok()?),
                 _ => return None,
             }
@@ -117,7 +119,7 @@ fn write_list(path: PathBuf, targets: usize) -> io::Result<PathBuf> {
     let mut list = io::BufWriter::new(File::create(&path)?);
     for n in 0..targets {
         let host = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + (n % HOSTS) as u32);
-        writeln!(list, "http://{host}/1k/{n}")?;
+        writeln!(list, "http://{host}/page/{n}")?;
     }
     list.flush()?;
     Ok(path)
@@ -127,7 +129,7 @@ fn write_list(path: PathBuf, targets: usize) -> io::Result<PathBuf> {
 fn in_memory(server: &Arc<Server>) -> Transport {
     let server = Arc::clone(server);
     Transport::memory(move |_| {
-        let (near, far) = tokio::io::duplex(PIPE_BYTES);
+        let (near, far) = tokio::io::duplex(PIPE_BYTES + server.answer.len());
         tokio::spawn(Arc::clone(&server).serve(far));
         Ok(near)
     })
@@ -142,12 +144,12 @@ struct Server {
 }
 
 impl Server {
-    fn new(hold: Duration) -> Self {
+    fn new(Asked { body_bytes, hold, .. }: &Asked) -> Self {
         let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {BODY_BYTES}\r\n\r\n"
+            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {body_bytes}\r\n\r\n"
         );
-        let answer = [head.into_bytes(), vec![b'x'; BODY_BYTES]].concat();
-        Self { answer, hold, in_flight: AtomicU32::new(0), in_flight_max: AtomicU32::new(0) }
+        let answer = [head.into_bytes(), vec![b'x'; *body_bytes]].concat();
+        Self { answer, hold: *hold, in_flight: AtomicU32::new(0), in_flight_max: AtomicU32::new(0) }
     }
 
     /// Answers every request of a connection, until the client leaves.
