@@ -29,6 +29,8 @@ pub struct PoolStats {
     pub idle: u32,
     /// HTTP/1.1 connections and HTTP/2 streams under way.
     pub in_use: u32,
+    /// Schemes, hosts and ports of which something is kept.
+    pub origins: usize,
 }
 
 /// Limits of a pool.
@@ -396,12 +398,14 @@ impl Pool {
         let counters = &self.counters;
         let idle_h2 =
             |origin: &Rc<Origin>| origin.h2.borrow().as_ref().is_some_and(|h2| h2.is_idle());
-        let h2 = self.origins.borrow().values().filter(|origin| idle_h2(origin)).count();
+        let origins = self.origins.borrow();
+        let h2 = origins.values().filter(|origin| idle_h2(origin)).count();
         PoolStats {
             opened: counters.opened.get(),
             reused: counters.reused.get(),
             idle: counters.idle.get() + u32::try_from(h2).unwrap_or(u32::MAX),
             in_use: counters.in_use.get(),
+            origins: origins.len(),
         }
     }
 

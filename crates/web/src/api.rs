@@ -237,6 +237,7 @@ fn counts(counts: &StateCounts) -> Value {
     for state in State::ALL {
         object.insert(state.as_str().into(), counts.of(*state).into());
     }
+    object.insert("maintenance".into(), counts.maintenance().into());
     object.insert("total".into(), counts.total().into());
     object.into()
 }

@@ -12,7 +12,7 @@ use gather_store::history::{HistoryError, HistoryPlace, HistoryReader, Incidents
 use crate::assets::ASSETS;
 use crate::feed;
 use crate::links::{BEYOND, Links, Mode, Written, file_of};
-use crate::load::{Asked, Days, Filter, Loader, Patience, Period, Wanted, to_state};
+use crate::load::{Asked, Days, Filter, Loader, Patience, Period, Wanted};
 use crate::options::Options;
 use crate::say::{self, Clock};
 use crate::server::frame;
@@ -166,7 +166,7 @@ impl Writer<'_> {
     /// The pages of the menu, groups and jobs.
     fn lists(&mut self) -> Result<(), ExportError> {
         self.page("index.html", &Wanted::Overview(Filter::default()))?;
-        for shown in Shown::ALL.into_iter().filter(|shown| to_state(*shown).is_some()) {
+        for shown in Shown::ALL.into_iter().filter(|shown| *shown != Shown::NoData) {
             let filter = Filter { state: Some(shown), ..Filter::default() };
             self.page(&format!("state-{}.html", shown.class()), &Wanted::Overview(filter))?;
         }

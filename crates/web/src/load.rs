@@ -256,16 +256,27 @@ pub(crate) fn failing(counts: &StateCounts) -> u64 {
     counts.of(State::Down) + counts.of(State::Suspect)
 }
 
+/// How many are shown like this; `None` for what no target is shown as in a list.
+pub(crate) fn count_of(counts: &StateCounts, shown: Shown) -> Option<u64> {
+    match shown {
+        Shown::Maintenance => Some(counts.maintenance()),
+        _ => to_state(shown).map(|state| counts.of(state)),
+    }
+}
+
 /// How many there are of each, the worst first.
 pub(crate) fn worst_first(counts: &StateCounts) -> Vec<(Shown, u64)> {
     let states = Shown::ALL.into_iter();
-    let count = |shown| to_state(shown).map(|state| (shown, counts.of(state)));
-    states.filter_map(count).collect()
+    states.filter_map(|shown| Some((shown, count_of(counts, shown)?))).collect()
 }
 
 /// The worst of them as it is shown.
 pub(crate) fn worst(counts: &StateCounts) -> Shown {
-    counts.worst().map_or(Shown::NoData, of_state)
+    match counts.worst() {
+        Some(state) => of_state(state),
+        None if counts.maintenance() > 0 => Shown::Maintenance,
+        None => Shown::NoData,
+    }
 }
 
 /// Of those in a list, in words: `all 12 targets are up`.
@@ -278,6 +289,7 @@ fn sentence(counts: &StateCounts, of: &str) -> String {
         _ => format!("{} of {} targets{of} are", say::count(n), say::count(total)),
     };
     match counts.worst() {
+        None if total > 0 => format!("{} in maintenance.", share(total)),
         None => format!("Nothing{of} is watched yet."),
         Some(State::Down) => format!("{} down.", share(counts.of(State::Down))),
         Some(State::Suspect) => {
@@ -293,9 +305,9 @@ fn sentence(counts: &StateCounts, of: &str) -> String {
             format!("Nothing is known of {}{of}.", say::counted(total, "target"))
         }
         Some(State::Unknown) => {
-            format!("{} unknown, and all others are up.", share(counts.of(State::Unknown)))
+            format!("{} unknown, and none is failing.", share(counts.of(State::Unknown)))
         }
-        Some(State::Up) => format!("{} up.", share(total)),
+        Some(State::Up) => format!("{} up.", share(counts.of(State::Up))),
     }
 }
 
@@ -304,10 +316,14 @@ fn beside(counts: &StateCounts) -> Option<String> {
     let worst = counts.worst()?;
     let others = [State::Suspect, State::Degraded, State::Limited, State::Unknown];
     let others = others.into_iter().filter(|state| *state != worst && counts.of(*state) > 0);
-    let words: Vec<_> = others
+    let mut words: Vec<_> = others
         .map(|state| format!("{} {}", say::count(counts.of(state)), of_state(state).word()))
         .collect();
-    let up = counts.of(State::Up);
-    let is_all = words.is_empty() || worst == State::Up;
-    (!is_all).then(|| format!("{}, {} up.", words.join(", "), say::count(up)))
+    if counts.maintenance() > 0 {
+        words.push(format!("{} in maintenance", say::count(counts.maintenance())));
+    }
+    if !words.is_empty() && worst != State::Up {
+        words.push(format!("{} up", say::count(counts.of(State::Up))));
+    }
+    (!words.is_empty()).then(|| format!("{}.", words.join(", ")))
 }

@@ -43,7 +43,7 @@ pub(crate) struct StatusArgs {
     /// Targets of this job alone
     #[arg(long, value_name = "JOB")]
     pub(crate) job: Option<String>,
-    /// Targets in this state alone: down, suspect, degraded, limited, up, unknown
+    /// Targets in this state alone: down, suspect, degraded, limited, up, unknown, maintenance
     #[arg(long, value_name = "STATE")]
     pub(crate) state: Option<String>,
     /// Rows at most

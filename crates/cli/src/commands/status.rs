@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use gather::core::Time;
 use gather::core::watch::State;
-use gather::store::history::{HistoryReader, TargetBrief, TargetQuery};
+use gather::store::history::{HistoryReader, TargetBrief, TargetQuery, Upkeep};
 use gather_web::{ExportOptions, export};
 
 use crate::args::StatusArgs;
@@ -13,6 +13,8 @@ use crate::error::{CliError, EXIT_FAILED, EXIT_FAULT};
 use crate::human;
 use crate::resolve::{jobs, tables};
 
+/// What `--state` calls those for which a window is open.
+const MAINTENANCE: &str = "maintenance";
 /// Characters of a name in the table.
 const NAME_CHARS_MAX: usize = 60;
 
@@ -41,23 +43,30 @@ pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, CliError> {
             human::counted(exported.targets, "target"),
         ));
     }
-    let state = args.state.as_deref().map(state_named).transpose()?;
+    let wanted = args.state.as_deref().map(state_named).transpose()?;
     let mut reader = HistoryReader::open(&place).map_err(|error| fault(&error))?;
     let now = Time::from_millis(unix_ms());
     let overview = reader.overview(now).map_err(|error| fault(&error))?;
+    let (states, maintenance) = match wanted {
+        None => (Vec::new(), None),
+        Some(Wanted::In(state)) => (vec![state], None),
+        Some(Wanted::Maintained) => (Vec::new(), Some(Upkeep::Open)),
+    };
     let query = TargetQuery {
         job: args.job.as_deref().map(Into::into),
-        states: state.into_iter().collect(),
+        states,
+        maintenance,
         limit: args.limit,
         ..TargetQuery::default()
     };
     let page = reader.targets(&query).map_err(|error| fault(&error))?;
     let mut lines: Vec<String> = page.targets.iter().map(|target| line(target, now)).collect();
-    let counts: Vec<String> = State::ALL
-        .iter()
-        .rev()
-        .filter(|state| overview.counts.of(**state) > 0)
-        .map(|state| format!("{} {}", human::count(overview.counts.of(*state)), state.as_str()))
+    let states = State::ALL.iter().rev().map(|state| (state.as_str(), overview.counts.of(*state)));
+    let maintained = ("in maintenance", overview.counts.maintenance());
+    let counts: Vec<String> = states
+        .chain([maintained])
+        .filter(|(_, n)| *n > 0)
+        .map(|(name, n)| format!("{} {name}", human::count(n)))
         .collect();
     let all = human::counted(overview.counts.total(), "target");
     lines.push(format!(
@@ -71,9 +80,19 @@ pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, CliError> {
     })
 }
 
-fn state_named(name: &str) -> Result<State, CliError> {
-    State::from_name(name).ok_or_else(|| {
-        let names: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
+/// A state, or that a maintenance window is open.
+enum Wanted {
+    In(State),
+    Maintained,
+}
+
+fn state_named(name: &str) -> Result<Wanted, CliError> {
+    if name == MAINTENANCE {
+        return Ok(Wanted::Maintained);
+    }
+    State::from_name(name).map(Wanted::In).ok_or_else(|| {
+        let states = State::ALL.iter().map(|state| state.as_str());
+        let names: Vec<&str> = states.chain([MAINTENANCE]).collect();
         CliError::usage(format!("--state: there is no state '{name}'"), names.join(", "))
     })
 }
@@ -81,12 +100,16 @@ fn state_named(name: &str) -> Result<State, CliError> {
 fn line(target: &TargetBrief, now: Time) -> String {
     let since = human::seconds(now.since(target.since).as_secs_f64());
     let reason = target.reason.as_deref().unwrap_or_default();
+    let maintained = match target.maintenance {
+        Upkeep::Open => "in maintenance: ",
+        Upkeep::None => "",
+    };
     let line = format!(
-        "{:8}  for {since:>8}  {:12}  {}  {}",
+        "{:8}  for {since:>8}  {:12}  {}  {maintained}{reason}",
         target.state.as_str(),
         human::clipped(&target.job, 12),
         human::clipped(&target.name, NAME_CHARS_MAX),
-        reason,
     );
-    human::printable(line.trim_end())
+    let line = line.trim_end().trim_end_matches(':');
+    human::printable(line)
 }

@@ -109,7 +109,8 @@ impl<'a> Dial<'a> {
         self.finish(dialer, route, hop, None).await
     }
 
-    /// A connection to a name or address, by TCP or what stands in for it. The policy is asked here, with what is dialled next.
+    /// A connection to a name or address, by TCP or what stands in for it. The policy is asked here,
+    /// with what is dialled next.
     async fn tcp(
         &mut self,
         dialer: &'a Dialer,

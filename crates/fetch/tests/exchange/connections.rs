@@ -20,7 +20,7 @@ fn requests_one_after_another_share_a_connection() {
             assert_eq!(attempt.connection.unwrap().reused, path != "/a");
         }
         assert_eq!(server.lines(), ["0.0 GET /a", "0.1 GET /b?q=1", "0.2 GET /c"]);
-        let stats = PoolStats { opened: 1, reused: 2, idle: 1, in_use: 0 };
+        let stats = PoolStats { opened: 1, reused: 2, idle: 1, in_use: 0, origins: 1 };
         assert_eq!(client.stats(), stats);
     });
 }
@@ -134,7 +134,7 @@ fn a_first_connection_that_dies_is_a_failure() {
 
 /// `opened`, `reused`, `idle` and `in_use` of the client.
 fn stats(client: &Client) -> [u64; 4] {
-    let PoolStats { opened, reused, idle, in_use } = client.stats();
+    let PoolStats { opened, reused, idle, in_use, .. } = client.stats();
     [opened, reused, idle.into(), in_use.into()]
 }
 
@@ -193,6 +193,25 @@ fn no_more_connections_lie_idle_than_allowed_and_the_youngest_stay() {
             fetch(&client, &target(&server.url)).await;
         }
         assert_eq!(stats(&client), [2, 0, 0, 0]);
+    });
+}
+
+#[test]
+fn nothing_is_kept_of_hosts_without_connections() {
+    run(async {
+        let mut servers = Vec::new();
+        for _ in 0..40 {
+            servers.push(Server::start(|_| Reply::ok("")).await);
+        }
+        let client = client(ClientOptions { idle_max: 16, ..ClientOptions::default() });
+        for server in &servers {
+            fetch(&client, &target(&server.url)).await;
+            // Those with an idle connection, and the one that was just asked.
+            assert!(client.stats().origins <= 17, "{:?}", client.stats());
+        }
+        let (last, before) = (target(&servers[39].url), client.stats().origins);
+        client.close_idle(&last.host);
+        assert_eq!(client.stats().origins, before - 1);
     });
 }
 

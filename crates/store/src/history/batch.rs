@@ -14,7 +14,7 @@ use super::notice::Notice;
 use super::register::write_counts;
 use super::rows::{Covers, MaintenanceSpan, RunRow, StoredState, ValueRow};
 use super::words::ms;
-use super::writer::{Age, Known, Listed, marks, rank, write_machine};
+use super::writer::{Age, Known, Listed, marks, place, write_machine};
 use super::{
     EVIDENCE_BODY_BYTES_MAX, EVIDENCE_FAILURES_MAX, EVIDENCE_HEADER_BYTES_MAX, GAP_JOIN,
     TEXT_BYTES_MAX, VALUE_BYTES_MAX,
@@ -75,12 +75,12 @@ pub(super) fn states(
             return Err(db.damaged(format!("target {number} was never registered")));
         };
         let listed = i64::from(target.listed == Listed::Yes);
-        let name = state.state.as_str();
+        let (name, rank) = (state.state.as_str(), place(state));
         rows.push(vec![
             (*number).into(),
             target.job.into(),
             target.grp.into(),
-            u32::from(rank(state.state)).into(),
+            u32::from(rank).into(),
             listed.into(),
             name.into(),
             ms(state.since).into(),
@@ -91,15 +91,12 @@ pub(super) fn states(
             short(state.reason.as_deref()).into(),
             write_machine(&state.machine).into(),
         ]);
-        if target.state == state.state {
-            continue;
-        }
-        if target.listed == Listed::Yes {
+        if target.listed == Listed::Yes && target.rank != rank {
             *counts.entry((target.job, target.grp, target.rank)).or_default() -= 1;
-            *counts.entry((target.job, target.grp, rank(state.state))).or_default() += 1;
+            *counts.entry((target.job, target.grp, rank)).or_default() += 1;
         }
         // The first state of a target is no change: where all are well that would be one row each.
-        if target.age == Age::Old {
+        if target.state != state.state && target.age == Age::Old {
             let (at, before) = (ms(state.since), target.state.as_str());
             let reason = short(state.reason.as_deref());
             changes.push(values![*number, at, before, name, reason].to_vec());

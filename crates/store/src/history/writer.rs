@@ -220,11 +220,22 @@ impl Known {
     fn take_in(&mut self, states: &[(u32, &StoredState)]) {
         for (number, state) in states {
             if let Some(target) = self.targets.get_mut(*number as usize) {
-                target.rank = rank(state.state);
+                target.rank = place(state);
                 target.state = state.state;
                 target.age = Age::Old;
             }
         }
+    }
+}
+
+/// Behind all others: who is in maintenance is neither well nor failing.
+pub(super) const RANK_MAINTENANCE: u8 = 6;
+
+/// Where a target stands among all: by its state, unless a maintenance window is open for it.
+pub(super) fn place(state: &StoredState) -> u8 {
+    match state.maintenance {
+        Upkeep::Open => RANK_MAINTENANCE,
+        Upkeep::None => rank(state.state),
     }
 }
 

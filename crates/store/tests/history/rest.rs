@@ -8,7 +8,7 @@ use gather_core::watch::{State, WatchedNo};
 use gather_store::history::{
     Answer, Condition, Cursor, Ended, EntryKind, Evidence, EvidenceKind, History, HistoryPlace,
     Incident, IncidentEntry, IncidentsOf, Phases, RunEnd, RunRow, Silence, SilenceMatch, Span,
-    TargetQuery, TargetRow, ValueRow,
+    StoredState, TargetQuery, TargetRow, Upkeep, ValueRow,
 };
 
 use crate::made::{HOUR, at, batch, check, job, missed, notice, state, target};
@@ -16,6 +16,7 @@ use crate::places::Place;
 
 pub(crate) fn all(place: impl Fn(&str) -> Place) {
     lists_are_filtered(&place("lists"));
+    who_is_in_maintenance_stands_behind_all_others(&place("maintained"));
     incidents_have_a_timeline(&place("incidents"));
     evidence_is_bounded(&place("evidence"));
     values_are_kept_as_they_change(&place("vals"));
@@ -206,6 +207,44 @@ fn lists_are_filtered(place: &Place) {
     let changes = reader.target(WatchedNo(1)).unwrap().unwrap().changes;
     assert_eq!((changes[0].before, changes[0].state), (State::Down, State::Up));
     assert_eq!(reader.overview(at(3)).unwrap().groups.len(), 2);
+}
+
+fn who_is_in_maintenance_stands_behind_all_others(place: &Place) {
+    let mut history = watch(place, 4);
+    let mut down = batch(1);
+    down.states = (0..4).map(|number| (WatchedNo(number), state(State::Down, 1))).collect();
+    history.write(&down).unwrap();
+    let mut reader = place.reader();
+    for (maintenance, counted, listed) in
+        [(Upkeep::Open, (3, 1), [0, 2, 3, 1]), (Upkeep::None, (4, 0), [0, 1, 2, 3])]
+    {
+        let mut window = batch(2);
+        let stored = StoredState { maintenance, ..state(State::Down, 1) };
+        window.states = vec![(WatchedNo(1), stored)];
+        history.write(&window).unwrap();
+        let mut found = |query: &TargetQuery| -> Vec<u32> {
+            let page = reader.targets(query).unwrap();
+            page.targets.iter().map(|row| row.target.0).collect()
+        };
+        let all = TargetQuery { limit: 9, ..TargetQuery::default() };
+        assert_eq!(found(&all), listed);
+        let of_open = TargetQuery { maintenance: Some(Upkeep::Open), ..all.clone() };
+        assert_eq!(found(&of_open).len(), counted.1);
+        let of_none = TargetQuery { maintenance: Some(Upkeep::None), ..all.clone() };
+        assert_eq!(found(&of_none).len(), counted.0);
+        let mut pages = Vec::new();
+        let mut page = TargetQuery { limit: 1, ..all };
+        while pages.len() < 4 {
+            let read = reader.targets(&page).unwrap();
+            pages.extend(read.targets.iter().map(|row| row.target.0));
+            page.after = read.next.and_then(|next| Cursor::from_text(&next.to_text()));
+        }
+        assert_eq!(pages, listed);
+        let counts = reader.overview(at(3)).unwrap().counts;
+        let seen = (counts.of(State::Down) as usize, counts.maintenance() as usize);
+        assert_eq!((seen, counts.total()), (counted, 4));
+    }
+    assert_eq!(reader.target(WatchedNo(1)).unwrap().unwrap().changes, []);
 }
 
 fn incident(id: i64, entries: &[EntryKind]) -> Incident {

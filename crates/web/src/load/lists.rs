@@ -4,11 +4,13 @@ use gather_core::time::Time;
 use gather_core::watch::{State, WatchedNo};
 use gather_store::history::{
     Cursor, Flapping, GroupOverview, HistoryError, Overview, StateCounts, TargetBrief, TargetQuery,
+    Upkeep,
 };
 
 use super::days::Day;
 use super::{
-    Loader, ROWS_OF_PAGE, beside, failing, of_target, sentence, to_state, worst, worst_first,
+    Loader, ROWS_OF_PAGE, beside, count_of, failing, of_target, sentence, to_state, worst,
+    worst_first,
 };
 use crate::links::{BEYOND, Links, Mode, query};
 use crate::say;
@@ -49,6 +51,7 @@ impl Filter {
         TargetQuery {
             search: self.search.as_str().into(),
             states: self.state.and_then(to_state).into_iter().collect(),
+            maintenance: (self.state == Some(Shown::Maintenance)).then_some(Upkeep::Open),
             job: (!self.job.is_empty()).then(|| self.job.as_str().into()),
             group: self.group.as_deref().map(Into::into),
             tag,
@@ -284,10 +287,11 @@ impl Loader<'_> {
         view.rows = self.lines(&page.targets)?;
         let (first, last) =
             (filter.rows_before + 1, filter.rows_before + page.targets.len() as u64);
-        let all = known.map(|counts| match filter.state.and_then(to_state) {
-            Some(state) => counts.of(state),
-            None => counts.total(),
-        });
+        let all =
+            known.map(|counts| match filter.state.and_then(|shown| count_of(&counts, shown)) {
+                Some(count) => count,
+                None => counts.total(),
+            });
         let is_whole = filter.rows_before == 0 && page.next.is_none();
         view.caption = match all {
             _ if is_whole => format!("{}, the worst first", say::counted(last, "target")),

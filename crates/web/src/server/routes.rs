@@ -21,7 +21,7 @@ use super::{badges, guard, login, metrics, pages};
 use crate::api;
 use crate::feed;
 use crate::links::{Links, Mode};
-use crate::load::{Asked, Days, Filter, Period, Wanted, to_state};
+use crate::load::{Asked, Days, Filter, Period, Wanted};
 use crate::options::Options;
 use crate::say::Clock;
 use crate::shown::Shown;
@@ -92,7 +92,7 @@ impl ListQuery {
             search: short(&self.q),
             state: Shown::ALL
                 .into_iter()
-                .find(|shown| shown.class() == self.state && to_state(*shown).is_some()),
+                .find(|shown| shown.class() == self.state && *shown != Shown::NoData),
             job: short(&self.job),
             group: Some(short(&self.group)).filter(|group| !group.is_empty()),
             tag: short(&self.tag),

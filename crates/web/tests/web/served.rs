@@ -72,7 +72,8 @@ const CASES: &[Case<'_>] = &[
     ok("/group?name=Payments", HTML, &["1 of 3 targets in Payments is down.", "fraud-scoring"]),
     ok("/group?name=&state=up", HTML, &["without a group is up.", "href=\"group?name=\""]),
     // Nobody is in that list; the filter is left out rather than shown with everybody in it.
-    ok("/?state=maintenance", HTML, &["18 targets, the worst first", "aria-current=\"true\">all"]),
+    ok("/?state=maintenance", HTML, &["1 target, the worst first", "wiki"]),
+    ok("/?state=elsewhere", HTML, &["18 targets, the worst first", "aria-current=\"true\">all"]),
     ok(
         "/targets/0",
         HTML,

@@ -8,7 +8,7 @@ use super::super::db::{Row, Value};
 use super::super::error::HistoryError;
 use super::super::rows::{Flapping, Upkeep};
 use super::super::words::{state_of, time};
-use super::super::writer::rank;
+use super::super::writer::{RANK_MAINTENANCE, rank};
 use super::{HistoryReader, PAGE_ROWS_MAX};
 
 /// Every state, from the worst to the best.
@@ -20,8 +20,10 @@ pub(super) const WORST_FIRST: [State; 6] =
 pub struct TargetQuery {
     /// Part of a name or URL, in any case: in PostgreSQL of the letters that its locale knows.
     pub search: Box<str>,
-    /// Only these states; all if empty.
+    /// Only these states, and not in maintenance; all if empty.
     pub states: Vec<State>,
+    /// Only those in maintenance, or only the others.
+    pub maintenance: Option<Upkeep>,
     /// Only of this job.
     pub job: Option<Box<str>>,
     /// Only of this group; an empty text for those without one.
@@ -39,25 +41,37 @@ pub struct TargetQuery {
 /// A place in the list of targets: behind one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    state: State,
+    rank: u8,
     target: WatchedNo,
 }
 
+/// What stands for [`RANK_MAINTENANCE`] in a cursor's word.
+const MAINTENANCE: &str = "maintenance";
+
 impl Cursor {
-    /// Behind the target of this number when it was in this state.
-    pub fn new(state: State, target: WatchedNo) -> Self {
-        Self { state, target }
+    /// Behind this target, as it was when it was read.
+    pub fn behind(target: &TargetBrief) -> Self {
+        let rank = match target.maintenance {
+            Upkeep::Open => RANK_MAINTENANCE,
+            Upkeep::None => rank(target.state),
+        };
+        Self { rank, target: target.target }
     }
 
     /// As one word, for links.
     pub fn to_text(self) -> String {
-        format!("{}-{}", self.state.as_str(), self.target.0)
+        let state = WORST_FIRST.get(usize::from(self.rank)).map_or(MAINTENANCE, |s| s.as_str());
+        format!("{state}-{}", self.target.0)
     }
 
     /// What [`to_text`](Self::to_text) wrote.
     pub fn from_text(text: &str) -> Option<Self> {
         let (state, target) = text.split_once('-')?;
-        Some(Self { state: State::from_name(state)?, target: WatchedNo(target.parse().ok()?) })
+        let rank = match state {
+            MAINTENANCE => RANK_MAINTENANCE,
+            _ => rank(State::from_name(state)?),
+        };
+        Some(Self { rank, target: WatchedNo(target.parse().ok()?) })
     }
 }
 
@@ -97,7 +111,7 @@ pub struct TargetBrief {
 /// A page of the list.
 #[derive(Clone, Debug)]
 pub struct TargetPage {
-    /// The targets, worst first, and by number among equals.
+    /// The targets, worst first and those in maintenance last, by number among equals.
     pub targets: Vec<TargetBrief>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<Cursor>,
@@ -163,7 +177,7 @@ impl Conditions {
         let mut conditions = Self::default();
         if let Some(after) = query.after {
             // As two conditions, of which the first is the walk along the index.
-            let at = conditions.place(i64::from(rank(after.state)));
+            let at = conditions.place(i64::from(after.rank));
             let target = conditions.place(after.target.0);
             conditions.sql.push_str(&format!(
                 " AND state.rank >= {at} AND (state.rank > {at} OR state.target > {target})"
@@ -172,6 +186,11 @@ impl Conditions {
         if !query.states.is_empty() {
             let ranks: Vec<_> = query.states.iter().map(|state| rank(*state).to_string()).collect();
             conditions.sql.push_str(&format!(" AND state.rank IN ({})", ranks.join(", ")));
+        }
+        match query.maintenance {
+            Some(Upkeep::Open) => conditions.add("state.rank = {}", i64::from(RANK_MAINTENANCE)),
+            Some(Upkeep::None) => conditions.add("state.rank < {}", i64::from(RANK_MAINTENANCE)),
+            None => {}
         }
         if let Some(job) = &query.job {
             let job = job.clone();
@@ -228,7 +247,7 @@ impl HistoryReader {
         let rows = self.db.query(&sql, &conditions.values)?;
         let targets: Vec<_> = rows.iter().take(limit as usize).map(brief).collect();
         let last = targets.last().filter(|_| rows.len() > targets.len());
-        let next = last.map(|last| Cursor::new(last.state, last.target));
+        let next = last.map(Cursor::behind);
         Ok(TargetPage { targets, next })
     }
 

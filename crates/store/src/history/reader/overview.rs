@@ -9,18 +9,23 @@ use super::super::notice::Silence;
 use super::super::outbox::silences;
 use super::super::rows::{JobKind, RunRow};
 use super::super::words::{ms, time};
-use super::super::writer::rank;
+use super::super::writer::{RANK_MAINTENANCE, rank};
 use super::incidents::{self, IncidentBrief};
 use super::{HistoryReader, PAGE_ROWS_MAX, values as value_rows};
 
-/// How many targets are in each state.
+/// How many targets are in each state, and how many of them in maintenance instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StateCounts([u64; 6]);
+pub struct StateCounts([u64; 7]);
 
 impl StateCounts {
-    /// How many are in this one.
+    /// How many are in this one, of those for which no maintenance window is open.
     pub fn of(&self, state: State) -> u64 {
         self.0[usize::from(rank(state))]
+    }
+
+    /// How many have a maintenance window open, whatever state they are in.
+    pub fn maintenance(&self) -> u64 {
+        self.0[usize::from(RANK_MAINTENANCE)]
     }
 
     /// How many there are.
@@ -28,7 +33,7 @@ impl StateCounts {
         self.0.iter().sum()
     }
 
-    /// The worst state that one of them is in.
+    /// The worst state that one of them is in; none where all are in maintenance.
     pub fn worst(&self) -> Option<State> {
         super::list::WORST_FIRST.into_iter().find(|state| self.of(*state) > 0)
     }
