@@ -55,7 +55,7 @@ const CASES: &[Case<'_>] = &[
         HTML,
         &[
             "2 of 18 targets are down.",
-            "1 suspect, 2 degraded, 1 limited, 1 unknown, 11 up.",
+            "1 suspect, 2 degraded, 1 limited, 1 unknown, 1 in maintenance, 10 up.",
             "1 incident open.",
             "Last checked Wed 25 Nov 2026 14:03:22 UTC",
             "&#60;script&#62;canary",
@@ -71,9 +71,9 @@ const CASES: &[Case<'_>] = &[
     ok("/groups", HTML, &["7 groups"]),
     ok("/group?name=Payments", HTML, &["1 of 3 targets in Payments is down.", "fraud-scoring"]),
     ok("/group?name=&state=up", HTML, &["without a group is up.", "href=\"group?name=\""]),
-    // Nobody is in that list; the filter is left out rather than shown with everybody in it.
     ok("/?state=maintenance", HTML, &["1 target, the worst first", "wiki"]),
-    ok("/?state=elsewhere", HTML, &["18 targets, the worst first", "aria-current=\"true\">all"]),
+    // Nobody is in that list; the filter is left out rather than shown with everybody in it.
+    ok("/?state=no-data", HTML, &["18 targets, the worst first", "aria-current=\"true\">all"]),
     ok(
         "/targets/0",
         HTML,
