@@ -488,7 +488,7 @@ complete -c gather -n "__fish_gather_using_subcommand watch" -s v -l verbose -d 
 complete -c gather -n "__fish_gather_using_subcommand watch" -l no-progress -d 'No live progress on a terminal'
 complete -c gather -n "__fish_gather_using_subcommand watch" -s h -l help -d 'Print help'
 complete -c gather -n "__fish_gather_using_subcommand status" -l job -d 'Targets of this job alone' -r
-complete -c gather -n "__fish_gather_using_subcommand status" -l state -d 'Targets in this state alone: down, suspect, degraded, limited, up, unknown' -r
+complete -c gather -n "__fish_gather_using_subcommand status" -l state -d 'Targets in this state alone: down, suspect, degraded, limited, up, unknown, maintenance' -r
 complete -c gather -n "__fish_gather_using_subcommand status" -l limit -d 'Rows at most' -r
 complete -c gather -n "__fish_gather_using_subcommand status" -l export -d 'Write the status page as files into DIR, in place of the table' -r -F
 complete -c gather -n "__fish_gather_using_subcommand status" -s K -l config -d 'Read [store] and the jobs from FILE [default: ./gather.toml]' -r -F

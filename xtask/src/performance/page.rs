@@ -311,16 +311,19 @@ const SUITES: &[&str] = &[
 ];
 
 /// What a second event loop does: title, where it is measured, least ratio if there is one.
+const TWO_OVER_ONE: &str = "2 shards / 1 shard";
+
 const MULTI_CORE: &[(&str, Source, Option<f64>)] = &[
-    ("in memory, 2 shards over 1", ("shards", "memory", "2 shards / 1 shard"), Some(1.7)),
+    ("in memory, 64 KiB, 2 shards over 1", ("shards", "memory-64k", TWO_OVER_ONE), Some(1.7)),
+    ("in memory, 1 KiB, 2 shards over 1", ("shards", "memory-1k", TWO_OVER_ONE), None),
     (
-        "in memory, 2 shards over 1 that has one processor with all that reads and writes",
-        ("shards", "memory", "2 shards / 1 shard on 1 processor"),
+        "in memory, 1 KiB, 2 shards over 1 that has one processor with all that reads and writes",
+        ("shards", "memory-1k", "2 shards / 1 shard on 1 processor"),
         None,
     ),
-    ("nginx, 2 shards over 1", ("shards", "sockets", "2 shards / 1 shard"), None),
+    ("nginx, 1 KiB, 2 shards over 1", ("shards", "sockets", TWO_OVER_ONE), None),
     (
-        "nginx on a processor of its own, 2 shards over 1",
+        "nginx on a processor of its own, 1 KiB, 2 shards over 1",
         ("shards", "sockets", "2 shards / 1 shard, server pinned apart"),
         None,
     ),
@@ -496,8 +499,8 @@ fn delays(runs: &Runs) -> String {
 
 fn multi_core(runs: &Runs) -> String {
     let mut text = String::from(
-        "## Multi-core\n\nRequests a second with two event loops over those with one, 1 KiB from 200 \
-         hosts at 100. In memory the server is part of the loops. Where client and server are pinned \
+        "## Multi-core\n\nRequests a second with two event loops over those with one, from 200 hosts \
+         at 100. In memory the server is part of the loops. Where client and server are pinned \
          apart on two processors, one is left for the client, and a second loop can only cost.\n\n\
          | | least | measured | | run |\n|---|---|---|---|---|\n",
     );
