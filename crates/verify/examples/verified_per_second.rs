@@ -1,5 +1,5 @@
 //! How fast records are verified, and in how much memory:
-//! `cargo run --release -p gather-verify --example records_per_second -- 1000000`.
+//! `cargo run --release -p gather-verify --example verified_per_second -- 1000000`.
 
 use std::error::Error;
 use std::fs::{self, File};
