@@ -19,6 +19,8 @@ pub(super) const fn is_crowded(entries: usize, hosts: usize) -> bool {
 /// Hosts without work that are remembered for their standing, and at most for their clocks.
 const IDLE_HOSTS: usize = 4096;
 const IDLE_HOSTS_MAX: usize = 65_536;
+/// Targets for which a host without work keeps room: that of long queues is given back.
+const IDLE_QUEUE_TARGETS: usize = 4;
 
 impl<P> Frontier<P> {
     /// Puts a host where it belongs now, after anything about it changed.
@@ -36,6 +38,7 @@ impl<P> Frontier<P> {
         match place {
             Place::Nowhere | Place::Away | Place::Unready => {}
             Place::Idle => {
+                host.queue.shrink_to(IDLE_QUEUE_TARGETS);
                 self.idle.push_back((index, stamp));
                 self.sweep_idle(now);
             }
@@ -217,6 +220,25 @@ mod tests {
             frontier.settle(finishing);
         }
         frontier.ready.len() + frontier.blocked.len() + frontier.timers.len()
+    }
+
+    #[test]
+    fn a_host_without_work_keeps_no_room_for_a_long_queue() {
+        let mut frontier: Frontier<u32> = Frontier::new(&Config::default());
+        frontier.set_reading(Reading::Done);
+        let key = HostKey::new(Scheme::Http, "a.example", 80);
+        for n in 0..256 {
+            frontier.admit(&key, n, NameNeeded::No, Time::ZERO);
+        }
+        assert!(frontier.host(0).queue.capacity() >= 256);
+        let mut ended = 0;
+        while let Next::Lease(lease) = frontier.next(Time::ZERO) {
+            let finishing = frontier.release(lease, Signal::Answered, Time::ZERO);
+            frontier.settle(finishing);
+            ended += 1;
+        }
+        assert_eq!(ended, 256);
+        assert!(frontier.host(0).queue.capacity() <= IDLE_QUEUE_TARGETS);
     }
 
     #[test]
