@@ -160,6 +160,11 @@ impl Server {
         self.shared.lock().hosts.iter().map(stats).collect()
     }
 
+    /// Answers whoever waits for a crowd, from now on.
+    pub fn let_go(&self) {
+        self.shared.lock().lets_go = true;
+    }
+
     /// Connections accepted on all hosts.
     pub fn connections(&self) -> u64 {
         self.shared.lock().stats.connections
@@ -184,6 +189,8 @@ struct State {
     stats: Stats,
     hosts: Vec<Host>,
     requests: Vec<Request>,
+    /// Whether no reply waits for a crowd any more.
+    lets_go: bool,
 }
 
 #[derive(Debug)]
@@ -232,7 +239,7 @@ impl Shared {
             last_done_at: None,
         };
         let hosts = site.hosts.iter().map(host).collect();
-        let state = State { stats: Stats::default(), hosts, requests: Vec::new() };
+        let state = State { stats: Stats::default(), hosts, requests: Vec::new(), lets_go: false };
         Self { started_at: now, state: Mutex::new(state), site }
     }
 
@@ -242,7 +249,7 @@ impl Shared {
         request.at = now.duration_since(self.started_at);
         let host_index = request.host_index;
         let mut state = self.lock();
-        let State { stats, hosts, requests } = &mut *state;
+        let State { stats, hosts, requests, .. } = &mut *state;
         let host = &mut hosts[host_index];
         let reply = answer(&request, &self.site, &mut host.limits, now);
         stats.hits += 1;
@@ -286,8 +293,12 @@ impl InFlight {
     /// Returns when `reply` may go out.
     pub(crate) async fn turn(&self, reply: &Reply) {
         if reply.crowd > 0 {
+            let is_there = || {
+                let state = self.shared.lock();
+                state.lets_go || state.stats.in_flight_max >= reply.crowd
+            };
             let crowd = async {
-                while self.shared.lock().stats.in_flight_max < reply.crowd {
+                while !is_there() {
                     tokio::time::sleep(CROWD_POLL).await;
                 }
             };
