@@ -315,7 +315,7 @@ const TWO_OVER_ONE: &str = "2 shards / 1 shard";
 
 const MULTI_CORE: &[(&str, Source, Option<f64>)] = &[
     ("in memory, 64 KiB, 2 shards over 1", ("shards", "memory-64k", TWO_OVER_ONE), Some(1.7)),
-    ("in memory, 1 KiB, 2 shards over 1", ("shards", "memory-1k", TWO_OVER_ONE), None),
+    ("in memory, 1 KiB, 2 shards over 1", ("shards", "memory-1k", TWO_OVER_ONE), Some(1.7)),
     (
         "in memory, 1 KiB, 2 shards over 1 that has one processor with all that reads and writes",
         ("shards", "memory-1k", "2 shards / 1 shard on 1 processor"),
