@@ -14,7 +14,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gather::core::config::HostConcurrency;
 use gather::fetch::Transport;
@@ -40,9 +40,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let server = Arc::new(Server::new(&asked));
     let options = options(&asked, &folder, &server)?;
-    let begun = (Instant::now(), cpu_s());
+    let cpu_before_s = cpu_s();
     let summary = Run::start(options)?.wait()?;
-    let (wall_s, cpu_s) = (begun.0.elapsed().as_secs_f64(), cpu_s() - begun.1);
+    let (wall_s, cpu_s) = (summary.wall, cpu_s() - cpu_before_s);
     println!(
         "{{\"shards\":{},\"targets\":{},\"ok\":{},\"wall_s\":{wall_s:.3},\"cpu_s\":{cpu_s:.3},\
          \"requests_per_s\":{:.0},\"in_flight_max\":{},\"permits_max\":{}}}",
