@@ -99,17 +99,14 @@ fn state_named(name: &str) -> Result<Wanted, CliError> {
 
 fn line(target: &TargetBrief, now: Time) -> String {
     let since = human::seconds(now.since(target.since).as_secs_f64());
-    let reason = target.reason.as_deref().unwrap_or_default();
-    let maintained = match target.maintenance {
-        Upkeep::Open => "in maintenance: ",
-        Upkeep::None => "",
-    };
+    let maintained = (target.maintenance == Upkeep::Open).then_some("in maintenance");
+    let why: Vec<&str> = maintained.into_iter().chain(target.reason.as_deref()).collect();
     let line = format!(
-        "{:8}  for {since:>8}  {:12}  {}  {maintained}{reason}",
+        "{:8}  for {since:>8}  {:12}  {}  {}",
         target.state.as_str(),
         human::clipped(&target.job, 12),
         human::clipped(&target.name, NAME_CHARS_MAX),
+        why.join(": "),
     );
-    let line = line.trim_end().trim_end_matches(':');
-    human::printable(line)
+    human::printable(line.trim_end())
 }

@@ -332,16 +332,20 @@ fn what_is_expected_of_one_target_counts_for_it_alone() {
     stop(watch);
 }
 
-#[test]
-fn a_job_that_fetches_keeps_its_values_and_tells_a_change() {
-    let server = Server::start(Site::default());
-    let file = format!(
-        r#"
+/// A history, and a program that is told of everything at once.
+const TELLS: &str = r#"
 [store]
 path = "watch.db"
 [notify.log]
 command = ["sh", "-c", "cat >> notices.jsonl; echo >> notices.jsonl"]
 digest = "0s"
+"#;
+
+#[test]
+fn a_job_that_fetches_keeps_its_values_and_tells_a_change() {
+    let server = Server::start(Site::default());
+    let file = format!(
+        r#"{TELLS}
 [job.prices]
 every = "400ms"
 url = "{}"
@@ -382,17 +386,7 @@ output = "later.db"
 fn a_job_that_comes_back_with_a_reload_knows_its_values() {
     let server = Server::start(Site::default());
     let other = format!(
-        r#"
-[store]
-path = "watch.db"
-[notify.log]
-command = ["sh", "-c", "cat >> notices.jsonl; echo >> notices.jsonl"]
-digest = "0s"
-[job.sites]
-kind = "liveness"
-every = "300ms"
-url = "{}"
-"#,
+        "{TELLS}[job.sites]\nkind = \"liveness\"\nevery = \"300ms\"\nurl = \"{}\"\n",
         server.url("/ok")
     );
     let with_prices = |value: u32| {

@@ -75,7 +75,7 @@ pub(super) fn states(
             return Err(db.damaged(format!("target {number} was never registered")));
         };
         let listed = i64::from(target.listed == Listed::Yes);
-        let (name, rank) = (state.state.as_str(), place(state));
+        let (name, rank) = (state.state.as_str(), place(state.state, state.maintenance));
         rows.push(vec![
             (*number).into(),
             target.job.into(),

@@ -220,7 +220,7 @@ impl Known {
     fn take_in(&mut self, states: &[(u32, &StoredState)]) {
         for (number, state) in states {
             if let Some(target) = self.targets.get_mut(*number as usize) {
-                target.rank = place(state);
+                target.rank = place(state.state, state.maintenance);
                 target.state = state.state;
                 target.age = Age::Old;
             }
@@ -232,10 +232,10 @@ impl Known {
 pub(super) const RANK_MAINTENANCE: u8 = 6;
 
 /// Where a target stands among all: by its state, unless a maintenance window is open for it.
-pub(super) fn place(state: &StoredState) -> u8 {
-    match state.maintenance {
+pub(super) const fn place(state: State, maintenance: Upkeep) -> u8 {
+    match maintenance {
         Upkeep::Open => RANK_MAINTENANCE,
-        Upkeep::None => rank(state.state),
+        Upkeep::None => rank(state),
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::db::{Row, Value};
 use super::super::error::HistoryError;
 use super::super::rows::{Flapping, Upkeep};
 use super::super::words::{state_of, time};
-use super::super::writer::{RANK_MAINTENANCE, rank};
+use super::super::writer::{RANK_MAINTENANCE, place, rank};
 use super::{HistoryReader, PAGE_ROWS_MAX};
 
 /// Every state, from the worst to the best.
@@ -51,11 +51,7 @@ const MAINTENANCE: &str = "maintenance";
 impl Cursor {
     /// Behind this target, as it was when it was read.
     pub fn behind(target: &TargetBrief) -> Self {
-        let rank = match target.maintenance {
-            Upkeep::Open => RANK_MAINTENANCE,
-            Upkeep::None => rank(target.state),
-        };
-        Self { rank, target: target.target }
+        Self { rank: place(target.state, target.maintenance), target: target.target }
     }
 
     /// As one word, for links.
