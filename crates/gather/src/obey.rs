@@ -16,7 +16,6 @@ use url::Url;
 
 use crate::pending::Pending;
 use crate::shard::Shard;
-use crate::source::intake::shard_of;
 
 /// How a robots.txt is asked for: one byte more than is read shows that there is more.
 pub(crate) const ROBOTS_GET: PlainGet = PlainGet {
@@ -138,7 +137,7 @@ impl Shard {
     ) {
         let mut pending = self.frontier.borrow_mut().settle(finishing);
         let Some(rules) = &mut pending.rules else { return };
-        match shard_of(&rules.host, self.run.shards()) {
+        match self.run.owners.owner_of(&rules.host) {
             owner if owner == self.index => self.take_rules(&rules.host, read, now),
             owner => {
                 rules.read = Some(read);

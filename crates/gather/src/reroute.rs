@@ -10,7 +10,6 @@ use url::Url;
 
 use crate::pending::Pending;
 use crate::shard::Shard;
-use crate::source::intake::shard_of;
 
 impl Shard {
     /// A redirect to another host: the target goes on under that host's politeness.
@@ -109,7 +108,7 @@ impl Shard {
 
     /// Admits the target here, or sends it to the shard that owns its host.
     fn pass_on(&self, pending: Box<Pending>, now: Time) {
-        match shard_of(&pending.host(), self.run.shards()) {
+        match self.run.owners.owner_of(&pending.host()) {
             owner if owner == self.index => self.admit_one(pending, now),
             owner => {
                 self.leaving.borrow_mut().push_back((owner, pending));
@@ -120,7 +119,7 @@ impl Shard {
 
     /// Queues the target under another host, in this shard or in the one that owns it.
     fn send_to(&self, lease: Lease<Box<Pending>>, host: &HostKey, signal: Signal, now: Time) {
-        if shard_of(host, self.run.shards()) == self.index {
+        if self.run.owners.owner_of(host) == self.index {
             let is_target = lease.payload().rules.is_none();
             if is_target && self.may_ask(host, lease.payload(), now) == Access::Disallowed {
                 let finishing = self.frontier.borrow_mut().release(lease, signal, now);

@@ -38,7 +38,7 @@ use crate::report::ShardReport;
 use crate::reroute::Credentials;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::{HasJournal, Past, Shared};
-use crate::source::intake::{self, IntakeConfig, LookUp};
+use crate::source::intake::{self, IntakeConfig, LookUp, Owners};
 use crate::source::{Source, SourceSpec};
 use crate::stop::{Cause, Stop, StopOnPanic};
 use crate::summary::{Ended, Summary};
@@ -231,7 +231,8 @@ impl Run {
         let mut client = client;
         let (batches, helpers) = between.start(&mut client, &shared, batches)?;
         let host_targets = fit::host_targets(&shared.config, fit.allowed);
-        let intake = IntakeConfig::new(fit.shards, fit.allowed as usize, host_targets);
+        let intake =
+            IntakeConfig::new(Arc::clone(&shared.owners), fit.allowed as usize, host_targets);
         let ports = intake::start(source, &intake, look_up).map_err(RunError::Thread)?;
         let (inboxes, waiting): (Vec<_>, Vec<_>) =
             (0..fit.shards).map(|_| mpsc::channel(INBOX_TARGETS_MAX)).unzip();
@@ -247,7 +248,7 @@ impl Run {
                 written: Arc::clone(&written),
                 report: Arc::clone(&reports[index]),
                 neighbours: inboxes.iter().map(mpsc::Sender::downgrade).collect(),
-                clocks: clocks_of(&clocks, index, fit.shards),
+                clocks: clocks_of(&clocks, index, &shared.owners),
             };
             shards.push(start_shard(parts, client.clone(), Arc::clone(&tls))?);
         }
@@ -488,8 +489,8 @@ fn label(options: &RunOptions) -> Label {
 }
 
 /// Those of the hosts that belong to this shard.
-fn clocks_of(clocks: &[HostClock], shard: usize, shards: usize) -> Vec<HostClock> {
-    clocks.iter().filter(|clock| intake::shard_of(&clock.host, shards) == shard).cloned().collect()
+fn clocks_of(clocks: &[HostClock], shard: usize, owners: &Owners) -> Vec<HostClock> {
+    clocks.iter().filter(|clock| owners.owner_of(&clock.host) == shard).cloned().collect()
 }
 
 /// Where the inputs come from.

@@ -18,6 +18,7 @@ use crate::rate::RateGate;
 use crate::repeats::Waiting;
 use crate::reroute::Credentials;
 use crate::source::SourceError;
+use crate::source::intake::Owners;
 use crate::stop::{Cause, Stop};
 
 /// Targets that may be finished and not committed, beside as many as may be in flight: those
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) redact_query: RedactQuery,
     /// Handed to a shard, and without a record so far.
     pub(crate) unfinished: AtomicU64,
+    /// Which shard owns which host.
+    pub(crate) owners: Arc<Owners>,
     /// Hosts with work, by shard.
     pub(crate) hosts: Vec<AtomicU32>,
     /// Inputs that came in, broken ones included.
@@ -122,6 +125,7 @@ impl Shared {
             },
             done_before: past.records,
             waiting: past.waiting.clone(),
+            owners: Arc::new(Owners::new(shards)),
             hosts: (0..shards).map(|_| AtomicU32::new(0)).collect(),
             inputs: AtomicU64::new(past.records),
             feeding: AtomicUsize::new(shards),

@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use clap::ValueEnum as _;
 use tempfile::TempDir;
 
 use crate::{needs, repo};
@@ -33,9 +34,9 @@ use report::{Report, Sample};
 /// Holds the figures of the program against their limits.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure.
-    suite: Suite,
-    /// Only the cases whose name contains this.
+    /// What to measure, one after the other; everything if nothing is named.
+    suites: Vec<Suite>,
+    /// Only the cases whose name contains this, in every suite.
     #[arg(long)]
     only: Option<String>,
     /// How often each case runs; each has its own number otherwise.
@@ -137,10 +138,13 @@ struct Bench {
     folder: TempDir,
 }
 
-/// Runs the suite, prints its figures, and stores the run.
+/// Runs the suites, prints their figures, and stores a run of each.
 pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
-    // These are timed in a program of their own.
-    let fetches = !matches!(args.suite, Suite::Extract | Suite::Frontier | Suite::Shards);
+    if args.suites.is_empty() {
+        args.suites = Suite::value_variants().to_vec();
+    }
+    let chosen = args.chosen()?;
+    let fetches = chosen.iter().any(|(suite, _)| suite.fetches());
     let needed: Vec<_> = match fetches {
         true => [needs::TESTS, needs::BENCHES].concat(),
         false => needs::BENCHES.to_vec(),
@@ -165,12 +169,20 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
         folder,
         args,
     };
-    let (name, cases) = bench.args.suite.cases();
-    let report = bench.measure(name, cases)?;
-    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let mut has_passed = true;
+    for (suite, cases) in chosen {
+        has_passed &= bench.measure(suite.cases().0, &cases)?.passed();
+    }
+    println!("docs/performance.md, from all stored runs: cargo xtask gen");
+    Ok(if has_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Suite {
+    /// Whether it runs the program; the others time one of their own.
+    fn fetches(self) -> bool {
+        !matches!(self, Self::Extract | Self::Frontier | Self::Shards)
+    }
+
     /// Its name and what it measures.
     fn cases(self) -> (&'static str, &'static [Case]) {
         match self {
@@ -195,18 +207,35 @@ impl Suite {
 /// The cases of a suite, by its name.
 #[cfg(test)]
 pub(crate) fn case_names(suite: &str) -> Option<Vec<&'static str>> {
-    let suite = <Suite as clap::ValueEnum>::from_str(suite, false).ok()?;
+    let suite = Suite::from_str(suite, false).ok()?;
     Some(suite.cases().1.iter().map(|case| case.name).collect())
 }
 
 /// The names of all suites.
 #[cfg(test)]
 pub(crate) fn suite_names() -> Vec<&'static str> {
-    let suites = <Suite as clap::ValueEnum>::value_variants();
+    let suites = Suite::value_variants();
     suites.iter().map(|suite| suite.cases().0).collect()
 }
 
 impl Args {
+    /// The suites and those of their cases that are asked for; none without a case.
+    fn chosen(&self) -> Result<Vec<(Suite, Vec<&'static Case>)>> {
+        let only = self.only.as_deref().unwrap_or_default();
+        let cases_of = |suite: &Suite| {
+            let cases = suite.cases().1.iter().filter(|case| case.name.contains(only));
+            (*suite, cases.collect::<Vec<_>>())
+        };
+        let mut chosen: Vec<_> = self.suites.iter().map(cases_of).collect();
+        chosen.retain(|(_, cases)| !cases.is_empty());
+        if chosen.is_empty() {
+            let names = self.suites.iter().flat_map(|suite| suite.cases().1).map(|case| case.name);
+            let names: Vec<_> = names.collect();
+            bail!("no case has `{only}` in its name; there are {}", names.join(", "));
+        }
+        Ok(chosen)
+    }
+
     /// What the figures depend on, in words.
     fn words(&self) -> String {
         let Self { rounds, quick, seed, rates, retry_after, hosts, order, targets, only, .. } =
@@ -251,16 +280,10 @@ impl Args {
 }
 
 impl Bench {
-    fn measure(&mut self, name: &str, cases: &[Case]) -> Result<Report> {
-        let only = self.args.only.clone().unwrap_or_default();
-        let chosen: Vec<_> = cases.iter().filter(|case| case.name.contains(&only)).collect();
-        if chosen.is_empty() {
-            let names: Vec<_> = cases.iter().map(|case| case.name).collect();
-            bail!("no case has `{only}` in its name; there are {}", names.join(", "));
-        }
+    fn measure(&mut self, name: &str, cases: &[&Case]) -> Result<Report> {
         let folder = repo::root().join("benches/runs");
         let mut report = Report::create(name, machine::facts()?, &self.args.words(), &folder)?;
-        for case in chosen {
+        for case in cases {
             self.repeat(case, &mut report);
             report.print(case.name);
             // A long suite that is interrupted leaves what it has.

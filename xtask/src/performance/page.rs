@@ -359,7 +359,7 @@ const METHOD: &str = "\
 - Instructions of single steps are counted by callgrind and held by CI (`cargo xtask instructions`,
   `benches/instructions.json`); load does not change them.
 
-Any of it again: `cargo xtask bench SUITE`. [What each suite does](../benches/README.md).
+All of it again: `cargo xtask bench`, a part of it: `cargo xtask bench SUITE --only CASE`. [What each suite does](../benches/README.md).
 
 ## What is not measured
 

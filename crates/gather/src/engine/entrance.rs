@@ -14,7 +14,6 @@ use super::into_target::{IntoTarget, InvalidTarget};
 use crate::asker::{Asker, Back};
 use crate::pending::Pending;
 use crate::shared::Shared;
-use crate::source::intake::shard_of;
 
 /// What a call needs of an engine. It does not keep the engine alive.
 pub(crate) struct Entrance {
@@ -83,7 +82,7 @@ impl Entrance {
         back: Back,
         place: OwnedSemaphorePermit,
     ) -> Result<(), Stopped> {
-        let shard = shard_of(&target.host, self.inboxes.len());
+        let shard = self.shared.owners.give_to_owner(&target.host);
         let asker = Asker::new(target.n, back, place);
         let pending = Pending::asked(target, asker);
         let inbox = self.inboxes[shard].upgrade().ok_or(Stopped)?;

@@ -39,7 +39,7 @@ const READ_ITEMS_MAX: usize = 256;
 /// The first batch is small: the first request should not wait for a thousand lines.
 const READ_ITEMS_FIRST: usize = 64;
 
-/// Starts reading; one port for each of `config.shards`.
+/// Starts reading; one port for each shard of `config.owners`.
 ///
 /// The threads end with the source, by `FromShard::Stop`, or when all ports are dropped. A thread
 /// that blocks in a pipe stays until the pipe speaks or the process ends.
@@ -56,7 +56,7 @@ pub fn start(
     let (read_out, read_in) = mpsc::channel(READ_BATCHES_MAX);
     let mut to_shards = Vec::new();
     let mut ports = Vec::new();
-    for _ in 0..config.shards.max(1) {
+    for _ in 0..config.owners.shards() {
         let (to_shard, from_intake) = mpsc::channel(TO_SHARD_MESSAGES_MAX);
         to_shards.push(Some(to_shard));
         ports.push(ShardPort {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use gather_core::target::{Target, TargetNo};
 use tokio::sync::mpsc;
 
-use super::{FromShard, IntakeConfig, ShardPort, ToShard, start};
+use super::{FromShard, IntakeConfig, Owners, ShardPort, ToShard, start};
 use crate::source::{
     Format, InputFile, InputPath, Item, Progress, Source, SourceError, SourceSpec, from_targets,
     open,
@@ -51,7 +52,7 @@ fn list(text: &str) -> (tempfile::NamedTempFile, SourceSpec) {
 }
 
 fn config(shards: usize) -> IntakeConfig {
-    let config = IntakeConfig::new(shards, 50, 4);
+    let config = IntakeConfig::new(Arc::new(Owners::new(shards)), 50, 4);
     IntakeConfig { spill_buffer_bytes: 4096, ..config }
 }
 

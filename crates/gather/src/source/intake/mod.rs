@@ -5,29 +5,31 @@
 //! memory first and then on disk, and reading goes on to the hosts behind it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use gather_core::target::{HostKey, Target};
 
-use super::parse::stable_hash;
 use super::{Broken, SourceError};
 
 mod codec;
 mod driver;
 #[cfg(test)]
 mod driver_tests;
+mod owners;
 mod spill;
 mod state;
 #[cfg(test)]
 mod state_tests;
 
 pub use driver::{LookUp, ShardPort, start};
+pub use owners::Owners;
 pub use state::{Intake, IntakeUsage};
 
 /// How far ahead is read, and where to put what must wait.
 #[derive(Clone, Debug)]
 pub struct IntakeConfig {
-    /// Shards fed; at least 1.
-    pub shards: usize,
+    /// The shards fed, and who of them gets what.
+    pub owners: Arc<Owners>,
     /// Targets in all shards at once that wait for their host: `max(8192, 4 x concurrency)`.
     pub window_targets: usize,
     /// Targets of one host in its shard at once: `max(64, 2 x what it may have in flight)`.
@@ -39,10 +41,10 @@ pub struct IntakeConfig {
 }
 
 impl IntakeConfig {
-    /// For a run of so many shards, `concurrency` and host concurrency.
-    pub fn new(shards: usize, concurrency: usize, host_concurrency: usize) -> Self {
+    /// For a run of these shards, `concurrency` and host concurrency.
+    pub fn new(owners: Arc<Owners>, concurrency: usize, host_concurrency: usize) -> Self {
         Self {
-            shards: shards.max(1),
+            owners,
             window_targets: concurrency.saturating_mul(4).max(8192),
             host_targets: host_concurrency.saturating_mul(2).max(64),
             spill_dir: std::env::temp_dir(),
@@ -77,10 +79,4 @@ pub enum FromShard {
     },
     /// Stop reading and end the threads.
     Stop,
-}
-
-/// The shard that owns a host, from 0. The same in every run and on every machine.
-pub fn shard_of(host: &HostKey, shards: usize) -> usize {
-    // The remainder of a mixed 64-bit hash; a cast could only lose bits on a 32-bit machine.
-    (stable_hash(host.as_str().as_bytes()) % shards.max(1) as u64) as usize
 }

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use gather_core::target::{HostKey, HostMap, Target};
 
 use super::spill::{QueueId, Spill};
-use super::{IntakeConfig, shard_of};
+use super::{IntakeConfig, Owners};
 use crate::source::{Ahead, Broken, Item, Unparsed};
 
 /// Feeds shards by credit.
@@ -18,6 +19,7 @@ use crate::source::{Ahead, Broken, Item, Unparsed};
 pub struct Intake {
     host_targets: usize,
     shard_targets: usize,
+    owners: Arc<Owners>,
     shards: Vec<Shard>,
     /// The hosts with targets in their shard. Others cost nothing.
     hosts: HostMap<Host>,
@@ -86,7 +88,7 @@ const PUMP_TARGETS_MAX: usize = 4096;
 impl Intake {
     /// Nothing read, nothing handed out.
     pub fn new(config: &IntakeConfig) -> Self {
-        let count = config.shards.max(1);
+        let count = config.owners.shards();
         let shard_targets = config.window_targets.div_ceil(count).max(1);
         let mut spill = Spill::new(config.spill_dir.clone(), config.spill_buffer_bytes);
         let shards = (0..count)
@@ -101,6 +103,7 @@ impl Intake {
         Self {
             host_targets: config.host_targets.max(1),
             shard_targets,
+            owners: Arc::clone(&config.owners),
             shards,
             hosts: HostMap::default(),
             outstanding: 0,
@@ -133,7 +136,7 @@ impl Intake {
 
     /// Where a target of this host has to wait before its turn to be placed, if it has to.
     fn backlog(&self, host: &HostKey) -> Option<QueueId> {
-        let shard = &self.shards[shard_of(host, self.shards.len())];
+        let shard = &self.shards[self.owners.give_to_owner(host)];
         let is_next = shard.has_room() && self.spill.is_empty(shard.backlog);
         (!is_next).then_some(shard.backlog)
     }
@@ -294,7 +297,7 @@ impl Intake {
 
     fn take_credit(&mut self, key: &HostKey) -> Credit {
         let Some(host) = self.hosts.get_mut(key) else {
-            let shard = shard_of(key, self.shards.len());
+            let shard = self.owners.owner_of(key);
             self.hosts.insert(key.clone(), Host { shard, outstanding: 1, held: None });
             self.outstanding += 1;
             return Credit::Of { shard };

@@ -1,13 +1,14 @@
 //! Random runs of the intake against what it promises: once, in order, within credit, to the end.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use fastrand::Rng;
 use gather_core::ErrorKind;
 use gather_core::target::{HostKey, Place, Target, TargetNo};
 use url::Url;
 
-use super::{Intake, IntakeConfig, IntakeUsage, shard_of};
+use super::{Intake, IntakeConfig, IntakeUsage, Owners};
 use crate::source::{Ahead, Broken, Item};
 
 fn target(n: u64, host: &str) -> Target {
@@ -27,6 +28,7 @@ fn broken(n: u64) -> Broken {
 
 /// The shards' side: what they were given, what waits in them.
 struct Shards {
+    owners: Arc<Owners>,
     waiting: Vec<VecDeque<Target>>,
     outstanding: HashMap<HostKey, usize>,
     last: HashMap<HostKey, u64>,
@@ -36,13 +38,14 @@ struct Shards {
 }
 
 impl Shards {
-    fn new(count: usize) -> Self {
+    fn new(owners: Arc<Owners>) -> Self {
         Self {
-            waiting: (0..count).map(|_| VecDeque::new()).collect(),
+            waiting: (0..owners.shards()).map(|_| VecDeque::new()).collect(),
             outstanding: HashMap::new(),
             last: HashMap::new(),
             delivered: 0,
             peak: IntakeUsage::default(),
+            owners,
         }
     }
 
@@ -51,7 +54,7 @@ impl Shards {
         let targets = intake.drain(shard).expect("the disk works");
         assert!(targets.is_empty() || !was_all_handed, "{context}: more after all was handed");
         for target in targets {
-            assert_eq!(shard_of(&target.host, self.waiting.len()), shard, "{context}");
+            assert_eq!(self.owners.owner_of(&target.host), shard, "{context}");
             let outstanding = self.outstanding.entry(target.host.clone()).or_default();
             *outstanding += 1;
             assert!(*outstanding <= credit, "{context}: {} has {outstanding}", target.host);
@@ -99,7 +102,7 @@ fn run_random(seed: u64) {
     let context = format!("SEED={seed}");
     let mut rng = Rng::with_seed(seed);
     let config = IntakeConfig {
-        shards: rng.usize(1..4),
+        owners: Arc::new(Owners::new(rng.usize(1..4))),
         window_targets: rng.usize(1..60),
         host_targets: rng.usize(1..9),
         spill_dir: std::env::temp_dir(),
@@ -112,14 +115,14 @@ fn run_random(seed: u64) {
     let mut run_of = 0;
     let mut host = String::new();
     let mut intake = Intake::new(&config);
-    let mut shards = Shards::new(config.shards);
+    let mut shards = Shards::new(Arc::clone(&config.owners));
     let mut read = 0;
     let mut broken_read = 0;
     let mut broken_seen = 0;
     // Bounded by what each step can do; beyond it, the intake is stuck.
     for step in 0.. {
         assert!(step < 200_000, "{context}: stuck with {:?}", intake.usage());
-        let shard = rng.usize(..config.shards);
+        let shard = rng.usize(..config.owners.shards());
         match rng.u8(..9) {
             0..=3 if intake.wants_input() && read < count => {
                 if run_of == 0 {
@@ -143,7 +146,7 @@ fn run_random(seed: u64) {
             _ => broken_seen += intake.drain_broken().len() as u64,
         }
         shards.note(&intake);
-        let all_handed = (0..config.shards).all(|shard| intake.is_all_handed(shard));
+        let all_handed = (0..config.owners.shards()).all(|shard| intake.is_all_handed(shard));
         if all_handed && shards.waiting.iter().all(VecDeque::is_empty) && intake.has_no_broken() {
             break;
         }
@@ -156,15 +159,15 @@ fn run_random(seed: u64) {
         IntakeUsage { file_bytes: left.file_bytes, ..IntakeUsage::default() },
         "{context}"
     );
-    let window = config.window_targets.div_ceil(config.shards) * config.shards;
+    let window = config.window_targets.div_ceil(config.owners.shards()) * config.owners.shards();
     assert!(hungers || shards.peak.window_targets <= window, "{context}: {:?}", shards.peak);
 }
 
 /// Runs a whole list through one shard that takes at its leisure, and tells the most it held.
 fn run_list(count: u64, host_of: impl Fn(u64) -> u64) -> IntakeUsage {
-    let config = IntakeConfig::new(1, 50, 4);
+    let config = IntakeConfig::new(Arc::new(Owners::new(1)), 50, 4);
     let mut intake = Intake::new(&config);
-    let mut shards = Shards::new(1);
+    let mut shards = Shards::new(Arc::clone(&config.owners));
     let mut rng = Rng::with_seed(1);
     let mut read = 0;
     while !(intake.is_all_handed(0) && shards.waiting[0].is_empty()) {
@@ -219,7 +222,8 @@ fn a_long_list_of_as_many_hosts_needs_no_disk() {
 
 #[test]
 fn a_hungry_shard_is_fed_beyond_its_window_and_hunger_ends() {
-    let config = IntakeConfig { window_targets: 10, ..IntakeConfig::new(1, 1, 1) };
+    let config =
+        IntakeConfig { window_targets: 10, ..IntakeConfig::new(Arc::new(Owners::new(1)), 1, 1) };
     let mut intake = Intake::new(&config);
     let mut n = 0;
     let mut fill = |intake: &mut Intake| {
