@@ -145,10 +145,7 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode> {
     }
     let chosen = args.chosen()?;
     let fetches = chosen.iter().any(|(suite, _)| suite.fetches());
-    let needed: Vec<_> = match fetches {
-        true => [needs::TESTS, needs::BENCHES].concat(),
-        false => needs::BENCHES.to_vec(),
-    };
+    let needed = [needs::TESTS, needs::BENCHES].concat();
     let missing = needs::install(&needed);
     if !missing.is_empty() {
         bail!("missing: {}; install them first", missing.join(" "));
