@@ -1,13 +1,15 @@
 //! Debian's Alertmanager on a port and in a directory of its own.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::ports;
 
 const PROGRAM: &str = "/usr/bin/prometheus-alertmanager";
 /// It tells nobody.
@@ -35,9 +37,7 @@ impl Alertmanager {
         let folder = tempfile::tempdir().expect("a directory");
         let (config, log) = (folder.path().join("config.yml"), folder.path().join("log"));
         std::fs::write(&config, CONFIG).expect("written");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
+        let port = ports::reserved();
         let process = Command::new(PROGRAM)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.path={}", folder.path().join("data").display()))

@@ -28,6 +28,7 @@ mod limits;
 mod listen;
 mod misbehave;
 pub mod paths;
+mod ports;
 mod postgres;
 mod prometheus;
 mod proxy;

@@ -1,7 +1,7 @@
 //! Debian's PostgreSQL on a port and in a directory of its own.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::ports;
 use crate::tls::Identity;
 
 /// How long a server may take to come up.
@@ -58,9 +59,9 @@ impl Postgres {
         let folder = tempfile::Builder::new().prefix("pg").tempdir().expect("a directory");
         let owner = owner();
         let tls = if identity.is_some() { PostgresTls::Required } else { PostgresTls::Off };
-        let port = free_port();
-        let mut server = Self { programs, owner, port, tls, keeper: None, folder };
+        let mut server = Self { programs, owner, port: 0, tls, keeper: None, folder };
         server.make(identity, sync);
+        server.port = ports::reserved();
         server.resume();
         Some(server)
     }
@@ -105,6 +106,11 @@ impl Postgres {
 
     /// Stops it, as an operator does: connections are broken off.
     pub fn pause(&mut self) {
+        self.stop();
+        ports::hold(self.port);
+    }
+
+    fn stop(&mut self) {
         let Some(mut keeper) = self.keeper.take() else { return };
         drop(keeper.stdin.take());
         keeper.wait().expect("it is our child");
@@ -212,7 +218,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        self.pause();
+        self.stop();
     }
 }
 
@@ -242,10 +248,4 @@ fn owner() -> Option<(u32, u32)> {
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     };
     is_root.then(|| of("postgres").or_else(|| of("nobody")).expect("one of the two users"))
-}
-
-/// A port that is free at this moment.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
-    listener.local_addr().expect("it is bound").port()
 }

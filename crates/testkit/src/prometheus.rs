@@ -1,13 +1,15 @@
 //! Debian's Prometheus on a port and in a directory of its own, and its promtool.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::ports;
 
 const PROGRAM: &str = "/usr/bin/prometheus";
 const PROMTOOL: &str = "/usr/bin/promtool";
@@ -34,9 +36,7 @@ impl Prometheus {
         let folder = tempfile::tempdir().expect("a directory");
         let (file, log) = (folder.path().join("prometheus.yml"), folder.path().join("log"));
         std::fs::write(&file, config).expect("written");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
+        let port = ports::reserved();
         let process = Command::new(PROGRAM)
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
