@@ -522,7 +522,7 @@ fn start_writer(writer: Writer) -> Result<(mpsc::Sender<Batch>, WriterThread), R
     Ok((batches, thread))
 }
 
-/// Starts the thread of one shard: a runtime of its own, and nothing shared but counters.
+/// Starts the thread of one shard: a runtime of its own, and of others it shares only [`Shared`].
 pub(crate) fn start_shard(
     parts: ShardParts,
     client: ClientOptions,

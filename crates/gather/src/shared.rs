@@ -1,4 +1,4 @@
-//! What the shards of one run share: counters and signals, never a target.
+//! What the shards of one run share: who owns which host, counters and signals, never a target.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 //! Which shard owns which host.
 
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use gather_core::target::HostKey;
 
@@ -8,7 +8,7 @@ use crate::source::parse::stable_hash;
 
 /// Hosts are owned by parts, so that what is known of them is as small for a million of them.
 const PARTS: usize = 4096;
-const NOBODY: u16 = u16::MAX;
+const NOBODY: usize = usize::MAX;
 
 /// The shard of each host, found by whoever meets the host first and the same ever after.
 ///
@@ -17,21 +17,17 @@ const NOBODY: u16 = u16::MAX;
 /// often as not, and a host with most of the list half of the others besides.
 #[derive(Debug)]
 pub struct Owners {
-    parts: Box<[AtomicU16]>,
+    parts: Box<[AtomicUsize]>,
     /// What each shard was given: targets, and one for each part.
     given: Box<[AtomicU64]>,
 }
 
 impl Owners {
     /// For so many shards, at least 1, none of which owns anything.
-    ///
-    /// # Panics
-    /// With more than 65,535 shards.
     pub fn new(shards: usize) -> Self {
-        assert!(shards < usize::from(NOBODY), "no machine has so many processors");
         let parts = if shards > 1 { PARTS } else { 0 };
         Self {
-            parts: (0..parts).map(|_| AtomicU16::new(NOBODY)).collect(),
+            parts: (0..parts).map(|_| AtomicUsize::new(NOBODY)).collect(),
             given: (0..shards.max(1)).map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -49,7 +45,7 @@ impl Owners {
         // The remainder of a mixed 64-bit hash; a cast could only lose bits on a 32-bit machine.
         let part = (stable_hash(host.as_str().as_bytes()) % self.parts.len() as u64) as usize;
         let owner = self.parts[part].load(Ordering::Relaxed);
-        usize::from(if owner == NOBODY { self.find_owner(part) } else { owner })
+        if owner == NOBODY { self.find_owner(part) } else { owner }
     }
 
     /// The shard that owns the host of one more target, which is counted as given to it.
@@ -62,15 +58,14 @@ impl Owners {
     }
 
     #[cold]
-    fn find_owner(&self, part: usize) -> u16 {
+    fn find_owner(&self, part: usize) -> usize {
         let given = self.given.iter().map(|given| given.load(Ordering::Relaxed));
         let least = given.enumerate().min_by_key(|(_, given)| *given).map_or(0, |(shard, _)| shard);
-        let found = u16::try_from(least).expect("fewer shards than that");
-        match self.parts[part].compare_exchange(NOBODY, found, Ordering::Relaxed, Ordering::Relaxed)
+        match self.parts[part].compare_exchange(NOBODY, least, Ordering::Relaxed, Ordering::Relaxed)
         {
             Ok(_) => {
                 self.given[least].fetch_add(1, Ordering::Relaxed);
-                found
+                least
             }
             Err(owner) => owner,
         }

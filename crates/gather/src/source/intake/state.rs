@@ -123,20 +123,24 @@ impl Intake {
                 self.broken.push(broken);
                 Ok(())
             }
-            Ahead::Item(Item::Target(target)) => match self.backlog(&target.host) {
-                None => self.place(target),
-                Some(backlog) => self.spill.push(backlog, &target),
-            },
-            Ahead::Unparsed(unparsed) => match self.backlog(&unparsed.host) {
-                None => self.place_unparsed(&unparsed),
-                Some(backlog) => self.spill.push_unparsed(backlog, &unparsed),
-            },
+            Ahead::Item(Item::Target(target)) => {
+                match self.backlog(self.owners.give_to_owner(&target.host)) {
+                    None => self.place(target),
+                    Some(backlog) => self.spill.push(backlog, &target),
+                }
+            }
+            Ahead::Unparsed(unparsed) => {
+                match self.backlog(self.owners.give_to_owner(&unparsed.host)) {
+                    None => self.place_unparsed(&unparsed),
+                    Some(backlog) => self.spill.push_unparsed(backlog, &unparsed),
+                }
+            }
         }
     }
 
-    /// Where a target of this host has to wait before its turn to be placed, if it has to.
-    fn backlog(&self, host: &HostKey) -> Option<QueueId> {
-        let shard = &self.shards[self.owners.give_to_owner(host)];
+    /// Where a target of this shard has to wait before its turn to be placed, if it has to.
+    fn backlog(&self, shard: usize) -> Option<QueueId> {
+        let shard = &self.shards[shard];
         let is_next = shard.has_room() && self.spill.is_empty(shard.backlog);
         (!is_next).then_some(shard.backlog)
     }
